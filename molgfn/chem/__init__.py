@@ -1,0 +1,1 @@
+"""Molecules, fragments, vocabularies and their symmetry; RDKit only, no torch."""

@@ -1,0 +1,139 @@
+"""Reading SMILES into standard molecules, with RDKit's own reason when it fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from rdkit import Chem, RDLogger, rdBase
+from rdkit.Chem.MolStandardize import rdMolStandardize
+from rdkit.Chem.Scaffolds import MurckoScaffold
+
+from molgfn.errors import MoleculeError
+
+RDLogger.DisableLog("rdApp.info")
+
+#: Longest SMILES that is given to RDKit at all: its parser's memory grows with the text.
+MAX_SMILES_LENGTH = 2000
+
+_UNCHARGER = rdMolStandardize.Uncharger()
+
+
+@dataclass(frozen=True)
+class Molecule:
+    """A sanitised RDKit molecule with its canonical SMILES.
+
+    Attributes:
+        mol: The molecule, hydrogens implicit; treat it as read-only.
+        smiles: Canonical isomeric SMILES, the identity of the object.
+    """
+
+    mol: Chem.Mol
+    smiles: str
+
+    @classmethod
+    def from_mol(cls, mol: Chem.Mol) -> Molecule:
+        """Wrap a sanitised molecule.
+
+        Args:
+            mol: Sanitised RDKit molecule.
+
+        Returns:
+            The molecule with its canonical SMILES.
+        """
+        return cls(mol, Chem.MolToSmiles(mol))
+
+    @cached_property
+    def inchikey(self) -> str:
+        """Standard InChIKey, 27 characters."""
+        with rdBase.BlockLogs():
+            return str(Chem.MolToInchiKey(self.mol))
+
+    @cached_property
+    def scaffold(self) -> str:
+        """Canonical SMILES of the Murcko scaffold; empty for a molecule without rings."""
+        return str(MurckoScaffold.MurckoScaffoldSmiles(mol=self.mol))
+
+    @property
+    def n_heavy_atoms(self) -> int:
+        """Number of atoms other than hydrogen."""
+        return int(self.mol.GetNumHeavyAtoms())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Molecule) and other.smiles == self.smiles
+
+    def __hash__(self) -> int:
+        return hash(self.smiles)
+
+
+def read_mol(smiles: str) -> Chem.Mol:
+    """Parse and sanitise a SMILES string as it stands, without standardising it.
+
+    Args:
+        smiles: SMILES without a name; at most ``MAX_SMILES_LENGTH`` characters.
+
+    Returns:
+        The sanitised molecule, hydrogens implicit.
+
+    Raises:
+        MoleculeError: The text is empty, too long, holds blanks or a wildcard atom, or RDKit
+            refuses it; the message carries RDKit's reason.
+    """
+    text = smiles.strip()
+    if not text:
+        raise MoleculeError("the SMILES is empty")
+    if len(text) > MAX_SMILES_LENGTH:
+        raise MoleculeError(
+            f"the SMILES has {len(text)} characters, more than {MAX_SMILES_LENGTH}"
+        )
+    if any(c.isspace() for c in text):
+        raise MoleculeError(f"the SMILES {text!r} holds a blank; give the name in another column")
+    with rdBase.CaptureErrorLog() as log:
+        mol: Chem.Mol | None = Chem.MolFromSmiles(text)
+    if mol is None:
+        raise MoleculeError(f"RDKit cannot read {_short(text)!r}: {_reason(log)}")
+    if mol.GetNumAtoms() == 0:
+        raise MoleculeError(f"{text!r} has no atoms")
+    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+        raise MoleculeError(f"{_short(text)!r} has a wildcard atom '*'")
+    return mol
+
+
+def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
+    """Parse a SMILES string and standardise it: largest component, clean-up, neutral charges.
+
+    Args:
+        smiles: SMILES without a name.
+        keep_stereo: Whether stereo centres and double-bond geometry survive.
+
+    Returns:
+        The standardised molecule.
+
+    Raises:
+        MoleculeError: See :func:`read_mol`; also when standardisation fails.
+    """
+    mol = read_mol(smiles)
+    try:
+        with rdBase.BlockLogs():
+            if len(Chem.GetMolFrags(mol)) > 1:
+                mol = rdMolStandardize.FragmentParent(mol)
+            mol = _UNCHARGER.uncharge(rdMolStandardize.Cleanup(mol))
+            if not keep_stereo:
+                Chem.RemoveStereochemistry(mol)
+            # One more pass through SMILES gives the atoms their canonical order and
+            # explicit hydrogens their implicit form, so equal molecules are equal objects.
+            clean: Chem.Mol | None = Chem.MolFromSmiles(Chem.MolToSmiles(mol))
+    except (ValueError, RuntimeError) as error:
+        raise MoleculeError(f"cannot standardise {_short(smiles)!r}: {error}") from error
+    if clean is None:
+        raise MoleculeError(f"cannot standardise {_short(smiles)!r}")
+    return Molecule.from_mol(clean)
+
+
+def _reason(log: rdBase.CaptureErrorLog) -> str:
+    lines = [line.split("] ", 1)[-1].strip() for line in log.messages.splitlines()]
+    return next((line for line in lines if line), "no reason given")
+
+
+def _short(text: str, limit: int = 80) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
