@@ -1,0 +1,167 @@
+"""What the reward is made of: named factors, each a scorer, a transform and a weight.
+
+This module imports nothing heavy, so that ``molgfn config`` can print and check a reward without
+loading RDKit or torch. The scorers and transforms themselves live in :mod:`molgfn.reward`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from molgfn.errors import ConfigError
+
+#: Transforms by name, each with the parameters it must be given.
+TRANSFORM_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "identity": (),
+    "sigmoid": ("low", "high"),
+    "window": ("low", "high", "softness"),
+    "decay": ("limit", "softness"),
+    "ligand_efficiency": ("low", "high"),
+    "size_corrected": ("low", "high"),
+}
+
+DIRECTIONS = ("maximise", "minimise")
+
+#: Prefix of a scorer that is a program: ``command: ./score.sh --fast``.
+COMMAND_PREFIX = "command:"
+
+
+@dataclass(frozen=True, slots=True)
+class FactorConfig:
+    """One factor of the reward: a scorer's value, mapped to (0, 1] and raised to a weight.
+
+    Attributes:
+        scorer: ``proxy``; a property such as ``QED``, ``SA``, ``MW``, ``logP``, ``TPSA``;
+            ``alerts``; the name of an entry point in the group ``molgfn.scorers``;
+            ``package.module:function``; or ``command: ./program --flag``.
+        transform: Name of the map to (0, 1]:
+
+            * ``identity``: the value itself, which must lie in 0 to 1;
+            * ``sigmoid``: 0.1 at one end and 0.9 at the other end of ``low`` to ``high``;
+            * ``window``: 1 between ``low`` and ``high``, a Gaussian of width ``softness`` outside;
+            * ``decay``: 1 on the good side of ``limit``, exp(-excess / softness) beyond it;
+            * ``ligand_efficiency``: value per heavy atom, then ``sigmoid``;
+            * ``size_corrected``: how many standard deviations the value lies from the mean of the
+              proxy's training molecules with as many heavy atoms, then ``sigmoid``.
+        direction: ``maximise`` or ``minimise``: which values are good. A window has none.
+        weight: Exponent of the factor in the product, > 0.
+        low: Lower end, in the unit of the value (after the division by size, where there is one).
+        high: Upper end, above ``low``.
+        limit: Last value without penalty (``decay``).
+        softness: Width of the edge, > 0, in the unit of the value (``window``, ``decay``).
+        column: Column of a user's own scorer that is the value; default: its first numeric one.
+        timeout_s: Time limit of one call of a ``command:`` scorer, seconds.
+        name: What messages call the factor; default: the scorer.
+
+    Raises:
+        ConfigError: A name is unknown, a parameter is missing, superfluous or out of range.
+    """
+
+    scorer: str
+    transform: str
+    direction: str = "maximise"
+    weight: float = 1.0
+    low: float | None = None
+    high: float | None = None
+    limit: float | None = None
+    softness: float | None = None
+    column: str | None = None
+    timeout_s: float = 60.0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.scorer.strip() or self.scorer.strip() == COMMAND_PREFIX:
+            raise ConfigError(
+                f"reward.factors: a scorer is missing, came {self.scorer!r}; "
+                "give proxy, a property such as QED, module:function or command: ./program"
+            )
+        if self.transform not in TRANSFORM_PARAMETERS:
+            raise self._error(_unknown("transform", self.transform, tuple(TRANSFORM_PARAMETERS)))
+        if self.direction not in DIRECTIONS:
+            raise self._error(_unknown("direction", self.direction, DIRECTIONS))
+        self._check_parameters()
+        for field, value in (("weight", self.weight), ("timeout_s", self.timeout_s)):
+            if not (math.isfinite(value) and value > 0):
+                raise self._error(f"{field} must be a number above 0, came {value}")
+
+    @property
+    def label(self) -> str:
+        """What messages and tables call this factor."""
+        return self.name if self.name else self.scorer
+
+    def _check_parameters(self) -> None:
+        needed = TRANSFORM_PARAMETERS[self.transform]
+        for field in ("low", "high", "limit", "softness"):
+            value: float | None = getattr(self, field)
+            if field in needed and value is None:
+                raise self._error(
+                    f"transform {self.transform} needs {', '.join(needed)}; {field} is missing"
+                )
+            if field not in needed and value is not None:
+                takes = ", ".join(needed) if needed else "no parameter"
+                raise self._error(f"transform {self.transform} takes {takes}; remove {field}")
+            if value is not None and not math.isfinite(value):
+                raise self._error(f"{field} must be a finite number, came {value}")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise self._error(
+                f"low must be below high, came {self.low} and {self.high}; "
+                "the good side is said by direction"
+            )
+        if self.softness is not None and self.softness <= 0:
+            raise self._error(f"softness must be above 0, came {self.softness}")
+        if self.column is not None and not self.column:
+            raise self._error("column must not be empty; leave it out for the first numeric one")
+
+    def _error(self, what: str) -> ConfigError:
+        return ConfigError(f"reward.factors, factor {self.label!r}: {what}")
+
+
+#: The default reward, chosen by ``scripts/compare_size_transforms.py``.
+DEFAULT_FACTORS: tuple[FactorConfig, ...] = (
+    FactorConfig("proxy", "size_corrected", "minimise", low=-2.0, high=0.5, name="affinity"),
+    FactorConfig("QED", "sigmoid", low=0.3, high=0.7),
+    FactorConfig("SA", "sigmoid", "minimise", low=3.0, high=5.0),
+    FactorConfig("MW", "window", low=250.0, high=450.0, softness=50.0),
+    FactorConfig("logP", "window", low=0.0, high=4.5, softness=1.0),
+    FactorConfig("alerts", "decay", "minimise", limit=0.0, softness=1.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RewardConfig:
+    """The reward: the product of its factors, each raised to its weight.
+
+    Attributes:
+        proxy: Name of a proxy shipped with the package, or a directory made by
+            ``molgfn proxy fit``.
+        factors: The factors; labels must be distinct.
+        floor: Smallest value of one factor, in (0, 1): keeps log finite without hiding failures,
+            which are missing and not small.
+
+    Raises:
+        ConfigError: No factor, two factors of one label, or a floor outside (0, 1).
+    """
+
+    proxy: str = "parp1"
+    factors: tuple[FactorConfig, ...] = DEFAULT_FACTORS
+    floor: float = 1e-4
+
+    def __post_init__(self) -> None:
+        if not self.factors:
+            raise ConfigError("reward.factors is empty; give at least one factor")
+        labels = [factor.label for factor in self.factors]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ConfigError(
+                    f"reward.factors: two factors are called {label!r}; give one another name:"
+                )
+        if not 0.0 < self.floor < 1.0:
+            raise ConfigError(f"reward.floor must lie between 0 and 1, came {self.floor}")
+
+
+def _unknown(kind: str, value: str, known: tuple[str, ...]) -> str:
+    near = get_close_matches(value, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"unknown {kind} {value!r}, expected one of {', '.join(known)}{hint}"
