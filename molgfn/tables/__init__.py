@@ -1,0 +1,1 @@
+"""Tables of molecules in and out: CSV and SMILES files, plain or compressed."""
