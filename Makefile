@@ -28,8 +28,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(BASE_PYTHON)" || { echo "molgfn needs Python 3.11 or newer; none was found" >&2; exit 1; }
 	@$(PYTHON) -c '' 2>/dev/null || { echo "creating $(VENV)" >&2; "$(BASE_PYTHON)" -m venv --clear $(VENV); }
 	@echo "installing the packages of constraints.txt (minutes on a fresh machine)" >&2
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check -c constraints.txt hatchling
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
 	@touch $@
 
 format: env ## rewrite the code as ruff formats it
