@@ -1,0 +1,200 @@
+"""The configuration of a run as typed, frozen values with their ranges.
+
+Every attribute documented here becomes the comment of its key in ``molgfn config``. The reward has
+a module of its own, :mod:`molgfn.config.reward_schema`. Nothing heavy is imported.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from molgfn.config.reward_schema import FactorConfig, RewardConfig
+from molgfn.errors import ConfigError
+
+__all__ = [
+    "Config",
+    "FactorConfig",
+    "LimitsConfig",
+    "PolicyConfig",
+    "RewardConfig",
+    "TrainConfig",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    """Hard limits of every molecule; the environment masks what would break them.
+
+    Attributes:
+        min_fragments: Fewest fragments of a finished molecule.
+        max_fragments: Most fragments of a molecule.
+        max_heavy_atoms: Most atoms other than hydrogen.
+        max_weight_g_per_mol: Largest molecular weight, g/mol.
+
+    Raises:
+        ConfigError: A limit is out of range.
+    """
+
+    min_fragments: int = 2
+    max_fragments: int = 9
+    max_heavy_atoms: int = 38
+    max_weight_g_per_mol: float = 550.0
+
+    def __post_init__(self) -> None:
+        _at_least("limits.min_fragments", self.min_fragments, 1)
+        if self.max_fragments < self.min_fragments:
+            raise ConfigError(
+                f"limits.max_fragments must be at least limits.min_fragments "
+                f"({self.min_fragments}), came {self.max_fragments}"
+            )
+        _at_least("limits.max_heavy_atoms", self.max_heavy_atoms, 1)
+        _positive("limits.max_weight_g_per_mol", self.max_weight_g_per_mol)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyConfig:
+    """Size of the policy network.
+
+    Attributes:
+        hidden: Width of every hidden vector.
+        layers: Rounds of message passing over the fragment graph.
+
+    Raises:
+        ConfigError: A size is out of range.
+    """
+
+    hidden: int = 96
+    layers: int = 3
+
+    def __post_init__(self) -> None:
+        _at_least("policy.hidden", self.hidden, 1)
+        _at_least("policy.layers", self.layers, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """How the policy is trained.
+
+    Attributes:
+        steps: Updates of the policy.
+        batch_size: Trajectories sampled with the current policy in each step.
+        replay_batch_size: Trajectories in each step that are rebuilt backwards from molecules of
+            high reward seen before; 0 turns replay off.
+        replay_capacity: Molecules the replay buffer holds.
+        learning_rate: Learning rate of the policy.
+        log_z_learning_rate: Learning rate of log Z; used by ``trajectory_balance`` alone.
+        gradient_clip: Largest norm of the gradient of one update.
+        epsilon_start: Share of random actions at the first step, 0 to 1.
+        epsilon_end: Share of random actions from the middle of the training on, 0 to 1.
+        ema_decay: Decay of the running average of the weights that samples; 0 turns it off.
+        beta_min: Smallest exponent of the reward the policy is trained for.
+        beta_max: Largest exponent of the reward the policy is trained for.
+        n_beta_groups: Values of beta in each batch; trajectories of one group share theirs.
+        objective: ``vargrad`` estimates log Z from each group, ``trajectory_balance`` learns it.
+        checkpoint_every: Steps between two checkpoints.
+        keep_checkpoints: Checkpoints kept; older ones are deleted.
+        log_every: Steps between two lines of the metrics file.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    steps: int = 2000
+    batch_size: int = 64
+    replay_batch_size: int = 16
+    replay_capacity: int = 5000
+    learning_rate: float = 1e-3
+    log_z_learning_rate: float = 1e-1
+    gradient_clip: float = 1.0
+    epsilon_start: float = 0.1
+    epsilon_end: float = 0.01
+    ema_decay: float = 0.99
+    beta_min: float = 1.0
+    beta_max: float = 32.0
+    n_beta_groups: int = 4
+    objective: Literal["vargrad", "trajectory_balance"] = "vargrad"
+    checkpoint_every: int = 100
+    keep_checkpoints: int = 2
+    log_every: int = 10
+
+    def __post_init__(self) -> None:
+        _at_least("train.steps", self.steps, 1)
+        _at_least("train.batch_size", self.batch_size, 1)
+        _at_least("train.replay_batch_size", self.replay_batch_size, 0)
+        _at_least("train.replay_capacity", self.replay_capacity, 1)
+        _positive("train.learning_rate", self.learning_rate)
+        _positive("train.log_z_learning_rate", self.log_z_learning_rate)
+        _positive("train.gradient_clip", self.gradient_clip)
+        _share("train.epsilon_start", self.epsilon_start)
+        _share("train.epsilon_end", self.epsilon_end)
+        if not 0.0 <= self.ema_decay < 1.0:
+            raise ConfigError(f"train.ema_decay must lie in 0 to below 1, came {self.ema_decay}")
+        _positive("train.beta_min", self.beta_min)
+        if not (math.isfinite(self.beta_max) and self.beta_max >= self.beta_min):
+            raise ConfigError(
+                f"train.beta_max must be at least train.beta_min ({self.beta_min}), "
+                f"came {self.beta_max}"
+            )
+        _at_least("train.n_beta_groups", self.n_beta_groups, 1)
+        if self.batch_size % self.n_beta_groups:
+            raise ConfigError(
+                f"train.n_beta_groups must divide train.batch_size ({self.batch_size}), "
+                f"came {self.n_beta_groups}"
+            )
+        _at_least("train.checkpoint_every", self.checkpoint_every, 1)
+        _at_least("train.keep_checkpoints", self.keep_checkpoints, 1)
+        _at_least("train.log_every", self.log_every, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that defines a run.
+
+    Attributes:
+        seed: Seed of every random number; the same seed gives the same run.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU when there is one.
+        vocabulary: Name of a shipped vocabulary, or the path of a vocabulary file.
+        limits: Hard limits of every molecule.
+        reward: What makes a molecule good.
+        policy: Size of the policy network.
+        train: How the policy is trained.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    seed: int = 0
+    device: str = "auto"
+    vocabulary: str = "default"
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed must lie in 0 to 2^63 - 1, came {self.seed}")
+        name, _, index = self.device.partition(":")
+        if not (self.device in ("auto", "cpu", "cuda") or (name == "cuda" and index.isdecimal())):
+            raise ConfigError(f"device must be auto, cpu, cuda or cuda:N, came {self.device!r}")
+        if not self.vocabulary:
+            raise ConfigError(
+                "vocabulary must not be empty; give a shipped name such as default, or a path"
+            )
+
+
+def _at_least(key: str, value: int, least: int) -> None:
+    if value < least:
+        raise ConfigError(f"{key} must be at least {least}, came {value}")
+
+
+def _positive(key: str, value: float) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise ConfigError(f"{key} must be a finite number above 0, came {value}")
+
+
+def _share(key: str, value: float) -> None:
+    if not 0.0 <= value <= 1.0:
+        raise ConfigError(f"{key} must lie in 0 to 1, came {value}")
