@@ -1,0 +1,35 @@
+"""Fixtures that every test can use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Two test processes on two cores: more threads each would only fight.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No wall-clock limits: a busy machine must not fail a law.
+settings.register_profile(
+    "molgfn", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.load_profile("molgfn")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Data that lies beside the checkout and is too large, or not ours, to ship."""
+    path = Path(__file__).parents[2] / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip(f"no shared data at {path}")
+    return path
