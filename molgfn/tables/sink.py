@@ -1,0 +1,148 @@
+"""Writing a table as CSV, row block by row block, to standard output or whole to a file."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import pandas as pd
+
+from molgfn.errors import OutputError
+
+_Stream = BinaryIO | gzip.GzipFile
+
+
+class ReaderGone(Exception):
+    """Whoever read standard output has stopped reading, as ``| head`` does."""
+
+
+class CsvSink:
+    """A table being written.
+
+    Attributes:
+        n_rows: Number of rows written so far.
+    """
+
+    def __init__(self, stream: _Stream, name: str) -> None:
+        self.n_rows = 0
+        self._stream: _Stream = stream
+        self._name = name
+        self._columns: list[str] | None = None
+
+    def write(self, frame: pd.DataFrame) -> None:
+        """Append rows; the first call writes the header, even when it has no rows.
+
+        Floating-point numbers get six significant digits, missing values nothing, text is quoted
+        where CSV needs it. Lines end with a line feed, the encoding is UTF-8.
+
+        Args:
+            frame: Rows with the same columns in every call; its index is not written.
+
+        Raises:
+            OutputError: The disk is full or gone.
+            ReaderGone: Standard output is a pipe that was closed at the other end.
+            ValueError: The columns differ from those of the first call.
+        """
+        columns = [str(c) for c in frame.columns]
+        if self._columns is not None and columns != self._columns:
+            raise ValueError(f"columns {columns} differ from those written before, {self._columns}")
+        text = self._format(frame, csv.QUOTE_MINIMAL)
+        if "\r" in text:
+            # The writer quotes only the line end it uses itself, the reader ends lines at both.
+            text = self._format(frame, csv.QUOTE_NONNUMERIC)
+        self._columns = columns
+        with _faults_named(self._name):
+            self._stream.write(text.encode("utf-8"))
+            self._stream.flush()
+        self.n_rows += len(frame)
+
+    def _format(self, frame: pd.DataFrame, quoting: Literal[0, 2]) -> str:
+        return frame.to_csv(
+            index=False,
+            header=self._columns is None,
+            float_format="%.6g",
+            lineterminator="\n",
+            quoting=quoting,
+        )
+
+
+@contextmanager
+def csv_sink(path: Path | None) -> Iterator[CsvSink]:
+    """Open a table for writing.
+
+    A file appears whole or not at all: rows go to a temporary file beside it, which takes its name
+    when the block ends without an exception. It is opened at once, so that a directory that cannot
+    be written is reported before anything is computed.
+
+    Args:
+        path: File, compressed when its name ends with ``.gz``; None or ``-`` for standard output.
+
+    Yields:
+        The sink.
+
+    Raises:
+        OutputError: The file or standard output cannot be written.
+    """
+    if path is None or str(path) == "-":
+        if sys.stdout is None:
+            raise OutputError("standard output is closed; write to a file with -o")
+        yield CsvSink(sys.stdout.buffer, "standard output")
+    elif path.exists() and not path.is_file():
+        # A device or a pipe must not be replaced by a file; a directory is refused here.
+        with _faults_named(str(path)):
+            stream = path.open("wb")
+        with _closing(stream, str(path)):
+            yield CsvSink(stream, str(path))
+    else:
+        # A symbolic link stays one: what it points to is replaced.
+        with _replacing(path.resolve(), str(path)) as file:
+            yield CsvSink(file, str(path))
+
+
+@contextmanager
+def _replacing(path: Path, name: str) -> Iterator[_Stream]:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _faults_named(name):
+        file = temporary.open("wb")
+    try:
+        with _closing(file, name):
+            if path.suffix == ".gz":
+                # No name and no time inside: equal tables are equal files.
+                packed = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
+                with _closing(packed, name):
+                    yield packed
+            else:
+                yield file
+            with _faults_named(name):
+                file.flush()
+                os.fsync(file.fileno())
+        with _faults_named(name):
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _closing(stream: _Stream, name: str) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        # Closing writes what is still buffered, so it can fail as writing can.
+        with _faults_named(name):
+            stream.close()
+
+
+@contextmanager
+def _faults_named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGone(name) from error
+    except OSError as error:
+        raise OutputError(f"{name}: cannot be written: {error.strerror}") from error
