@@ -1,0 +1,1 @@
+"""Batched states and actions of the fragment environment."""

@@ -1,0 +1,1 @@
+"""Policies over the actions of the fragment environment."""

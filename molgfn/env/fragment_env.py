@@ -1,0 +1,412 @@
+"""The fragment environment: legal actions, steps forward and back, all on batches."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from molgfn.chem.molecule import Molecule
+from molgfn.chem.tree import TreeSymmetry, assemble
+from molgfn.chem.vocabulary import Vocabulary
+from molgfn.config.schema import LimitsConfig
+from molgfn.env.states import FragmentStates
+from molgfn.env.vocabulary_tensors import (
+    WEIGHT_LOST_PER_BOND_G_PER_MOL,
+    VocabularyTensors,
+    vocabulary_tensors,
+)
+from molgfn.errors import ConfigError
+
+#: Row of the stop action; other rows are ``node * n_sites + site``.
+STOP = -1
+#: Rounding of a sum of weights; a molecule exactly at the limit is legal.
+_WEIGHT_TOLERANCE_G_PER_MOL = 1e-6
+
+
+class FragmentEnv:
+    """States are trees of fragments; one action adds one fragment.
+
+    An action is a pair (row, entry). The row names the open site, ``node * n_sites + site``, or
+    ``STOP``; the entry names the new fragment and the site by which it comes in, one
+    representative per symmetry orbit. The first fragment is row 0 of the empty tree.
+
+    With the symmetry correction (MATHS.md, section 2) the backward log-probability of a step is
+
+        log P_B(s|s') = -log L(s') - log(m/k)
+                      = [-log L(s') - log|Stab(e)|] + log|Aut(s')| - log|Aut(s)|
+
+    :meth:`step` and :meth:`backward_step` return the bracket, :meth:`log_symmetry` the rest,
+    which telescopes along a trajectory. L(s') counts the removable leaves.
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, limits: LimitsConfig, *, symmetry_correction: bool = True
+    ) -> None:
+        """Set up the environment on the CPU; :meth:`to` moves it.
+
+        Args:
+            vocabulary: The fragments.
+            limits: Limits of the states.
+            symmetry_correction: Switch off only as the negative control of an exactness test.
+
+        Raises:
+            ConfigError: No fragment can start a molecule within the limits.
+        """
+        self.vocabulary = vocabulary
+        self.limits = limits
+        self.symmetry_correction = symmetry_correction
+        self.tensors = vocabulary_tensors(vocabulary)
+        self._symmetry = TreeSymmetry(vocabulary)
+        self._first = self._first_mask()
+        start = self.initial_states(1)
+        if not self.legal_entry_mask(start, torch.zeros(1, dtype=torch.long)).any():
+            raise ConfigError(
+                f"no fragment of {vocabulary.name!r} can start a molecule of "
+                f"{limits.min_fragments} fragments, {limits.max_heavy_atoms} heavy atoms and "
+                f"{limits.max_weight_g_per_mol} g/mol; widen limits"
+            )
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the environment's tensors."""
+        return self.tensors.capacity.device
+
+    def to(self, device: torch.device | str) -> FragmentEnv:
+        """Move the environment's tensors to a device, in place.
+
+        Args:
+            device: Where the states shall live.
+
+        Returns:
+            The environment itself.
+        """
+        self.tensors = self.tensors.to(device)
+        self._first = self._first.to(device)
+        return self
+
+    def initial_states(self, n_states: int) -> FragmentStates:
+        """Make a batch of the initial state, the empty tree.
+
+        Args:
+            n_states: B.
+
+        Returns:
+            The batch.
+        """
+        return FragmentStates.empty(n_states, self.limits.max_fragments, self.device)
+
+    def is_initial(self, states: FragmentStates) -> Tensor:
+        """Tell which states are the empty tree.
+
+        Args:
+            states: B states.
+
+        Returns:
+            Mask, shape ``(B,)``.
+        """
+        return states.fragment[:, 0] < 0
+
+    # ------------------------------------------------------------------ what is legal
+
+    def used_capacity(self, states: FragmentStates) -> Tensor:
+        """Count the junctions at every site.
+
+        Args:
+            states: B states.
+
+        Returns:
+            Shape ``(B, N, M)``.
+        """
+        n_states, n_nodes = states.fragment.shape
+        used = torch.zeros(
+            n_states, n_nodes * self.tensors.n_sites, dtype=torch.long, device=states.device
+        )
+        joined = states.parent >= 0  # (B, N)
+        one = joined.long()
+        node = torch.arange(n_nodes, device=states.device).expand_as(joined)
+        own = node * self.tensors.n_sites + states.entry_site
+        far = states.parent * self.tensors.n_sites + states.parent_site
+        used.scatter_add_(1, own.clamp(min=0), one)
+        used.scatter_add_(1, far.clamp(min=0), one)
+        return used.view(n_states, n_nodes, -1)
+
+    def heavy_atoms(self, states: FragmentStates) -> Tensor:
+        """Count heavy atoms.
+
+        Args:
+            states: B states.
+
+        Returns:
+            Shape ``(B,)``.
+        """
+        filled = states.fragment >= 0
+        return (self.tensors.heavy_atoms[states.fragment.clamp(min=0)] * filled).sum(1)
+
+    def weight_g_per_mol(self, states: FragmentStates) -> Tensor:
+        """Compute the average molecular weight.
+
+        Args:
+            states: B states.
+
+        Returns:
+            Shape ``(B,)``, g/mol, float64.
+        """
+        filled = states.fragment >= 0
+        total = (self.tensors.weight[states.fragment.clamp(min=0)] * filled).sum(1)
+        n_bonds = (filled.sum(1) - 1).clamp(min=0)
+        return total - WEIGHT_LOST_PER_BOND_G_PER_MOL * n_bonds
+
+    def _fitting_entries(self, states: FragmentStates) -> Tensor:
+        """Entries whose fragment keeps the state within its size limits, shape (B, E)."""
+        heavy = self.heavy_atoms(states)[:, None] + self.tensors.heavy_atoms  # (B, F)
+        lost = WEIGHT_LOST_PER_BOND_G_PER_MOL * (states.n_fragments > 0)
+        weight = (self.weight_g_per_mol(states) - lost)[:, None] + self.tensors.weight
+        fits = (heavy <= self.limits.max_heavy_atoms) & (
+            weight <= self.limits.max_weight_g_per_mol + _WEIGHT_TOLERANCE_G_PER_MOL
+        )
+        return fits[:, self.tensors.entry_fragment]
+
+    def _attachable_types(self, fitting: Tensor) -> Tensor:
+        """Junction types that some fitting attachment may bond to, shape (B, T)."""
+        n = self.tensors.n_attachments
+        return (fitting[:, :n].float() @ self.tensors.entry_allowed[:, :n].float().T) > 0
+
+    def legal_row_mask(self, states: FragmentStates) -> Tensor:
+        """Mask the rows; True = allowed.
+
+        Stop is allowed from ``min_fragments`` on, and where nothing else is: a state never lacks
+        an action.
+
+        Args:
+            states: B states, none of them stopped.
+
+        Returns:
+            Shape ``(B, N M + 1)``; the last column is stop.
+        """
+        tensors, n_fragments = self.tensors, states.n_fragments
+        fragment = states.fragment.clamp(min=0)
+        free = (tensors.capacity[fragment] - self.used_capacity(states)) > 0  # (B, N, M)
+        free &= (states.fragment >= 0)[:, :, None]
+        free &= (n_fragments < self.limits.max_fragments)[:, None, None]
+        attachable = self._attachable_types(self._fitting_entries(states))  # (B, T)
+        type_ok = attachable.gather(1, tensors.site_type[fragment].flatten(1))
+        rows = free.flatten(1) & type_ok
+        is_empty = n_fragments == 0
+        rows[:, 0] |= is_empty
+        stop = ~is_empty & ((n_fragments >= self.limits.min_fragments) | ~rows.any(1))
+        return torch.cat([rows, stop[:, None]], 1)
+
+    def legal_entry_mask(self, states: FragmentStates, rows: Tensor) -> Tensor:
+        """Mask the entries for a chosen row; True = allowed.
+
+        Args:
+            states: B states.
+            rows: A legal row of each, not ``STOP``, shape ``(B,)``.
+
+        Returns:
+            Shape ``(B, E)``.
+        """
+        tensors = self.tensors
+        fitting = self._fitting_entries(states)
+        node, site = rows // tensors.n_sites, rows % tensors.n_sites
+        is_empty = states.n_fragments == 0
+        fragment = states.fragment.gather(1, node[:, None]).squeeze(1).clamp(min=0)
+        attach = tensors.entry_allowed[tensors.site_type[fragment, site]]  # (B, E)
+        # entry_allowed is False for first fragments, which only the empty tree takes.
+        return fitting & torch.where(is_empty[:, None], self._first, attach)
+
+    def _first_mask(self) -> Tensor:
+        """Entries that may begin a molecule: with a partner that fits, where one is needed."""
+        tensors, limits = self.tensors, self.limits
+        mask = torch.zeros(tensors.n_entries, dtype=torch.bool, device=self.device)
+        mask[tensors.n_attachments :] = True
+        if limits.min_fragments < 2:
+            return mask
+        alone = FragmentStates.empty(tensors.n_fragments, limits.max_fragments, self.device)
+        alone.fragment[:, 0] = torch.arange(tensors.n_fragments, device=self.device)
+        attachable = self._attachable_types(self._fitting_entries(alone))  # (F, T)
+        types = attachable.gather(1, tensors.site_type)
+        mask[tensors.n_attachments :] = (types & (tensors.capacity > 0)).any(1)
+        return mask
+
+    # ------------------------------------------------------------------ moves
+
+    def step(self, states: FragmentStates, actions: Tensor) -> tuple[FragmentStates, Tensor]:
+        """Take one action in every state.
+
+        Args:
+            states: B states, none of them stopped.
+            actions: Legal (row, entry) of each, shape ``(B, 2)``; the entry of stop is ignored.
+
+        Returns:
+            The next states and the local part of log P_B (see the class), shape ``(B,)``, nats.
+        """
+        rows, entries = actions.unbind(1)
+        stops = rows == STOP
+        place = states.n_fragments.clamp(max=self.limits.max_fragments - 1)[:, None]
+        is_first = (states.n_fragments == 0) & ~stops
+
+        def placed(column: Tensor, values: Tensor) -> Tensor:
+            kept = column.gather(1, place).squeeze(1)
+            return column.scatter(1, place, torch.where(stops, kept, values)[:, None])
+
+        chosen = entries.clamp(min=0)
+        n_sites = self.tensors.n_sites
+        root = torch.full_like(rows, -1)
+        following = FragmentStates(
+            placed(states.fragment, self.tensors.entry_fragment[chosen]),
+            placed(states.parent, torch.where(is_first, root, rows // n_sites)),
+            placed(states.parent_site, torch.where(is_first, root, rows % n_sites)),
+            placed(states.entry_site, self.tensors.entry_site[chosen]),
+            states.stopped | stops,
+        )
+        return following, self._local_log_pb(following, chosen, stops)
+
+    def _local_log_pb(self, following: FragmentStates, entries: Tensor, stops: Tensor) -> Tensor:
+        local = -self.removable_leaves(following).sum(1).double().log()
+        if self.symmetry_correction:
+            local = local - self.tensors.entry_log_symmetry[entries]
+        return torch.where(stops, torch.zeros_like(local), local).float()
+
+    def removable_leaves(self, states: FragmentStates) -> Tensor:
+        """Mask the leaves that a backward step may remove; True = allowed.
+
+        A leaf has one junction, at a site by which its fragment could have come in; the only
+        fragment of a state is one too.
+
+        Args:
+            states: B states; ``stopped`` is not looked at.
+
+        Returns:
+            Shape ``(B, N)``.
+        """
+        filled = states.fragment >= 0
+        joined = states.parent >= 0
+        degree = joined.long()
+        degree = degree.scatter_add(1, states.parent.clamp(min=0), joined.long())
+        # Node 1 hangs on node 0, so its columns hold the one junction of a root of degree 1.
+        site = states.entry_site.clone()
+        if site.shape[1] > 1:
+            site[:, 0] = states.parent_site[:, 1]
+        entry = self.tensors.is_entry[states.fragment.clamp(min=0), site.clamp(min=0)]
+        alone = filled & (filled.sum(1, keepdim=True) == 1)
+        return alone | (filled & (degree == 1) & entry)
+
+    def backward_step(
+        self, states: FragmentStates, leaves: Tensor
+    ) -> tuple[FragmentStates, Tensor, Tensor]:
+        """Undo the stop of stopped states, or remove a leaf from the others.
+
+        Args:
+            states: B states, none of them empty.
+            leaves: Removable leaf of every state, shape ``(B,)``; ignored where stopped.
+
+        Returns:
+            The parents; the forward actions ``(B, 2)`` that lead from them to states isomorphic
+            to the given ones; the local part of log P_B (see the class), ``(B,)``, nats.
+        """
+        tensors, n_nodes = self.tensors, self.limits.max_fragments
+        leaf = leaves[:, None]
+        # The junction of the leaf, seen from its neighbour; a root's is node 1's.
+        is_root = leaf == 0
+        hinge = torch.where(is_root, min(1, n_nodes - 1), leaf)
+        far_site = states.parent_site.gather(1, hinge)
+        own_site = states.entry_site.gather(1, hinge)
+        neighbour = torch.where(is_root, 0, states.parent.gather(1, leaf))
+        neighbour = neighbour - (neighbour > leaf).long()
+        site = torch.where(is_root, own_site, far_site)
+        leaf_site = torch.where(is_root, far_site, own_site)
+        fragment = states.fragment.gather(1, leaf)
+        alone = (states.n_fragments == 1)[:, None]
+        entry = torch.where(
+            alone,
+            tensors.n_attachments + fragment,
+            tensors.attach_entry[fragment.clamp(min=0), leaf_site.clamp(min=0)],
+        )
+        row = torch.where(alone, 0, neighbour * tensors.n_sites + site)
+        # Close the gap.
+        source = torch.arange(n_nodes, device=states.device)[None, :]
+        source = source + (source >= leaf).long()
+        beyond = source >= n_nodes
+
+        def shifted(column: Tensor) -> Tensor:
+            return column.gather(1, source.clamp(max=n_nodes - 1)).masked_fill(beyond, -1)
+
+        parent = shifted(states.parent)
+        orphan = (parent == leaf) & (parent >= 0)  # node 1 becomes the root
+        parent = (parent - (parent > leaf).long()).masked_fill(orphan, -1)
+        removed = FragmentStates(
+            shifted(states.fragment),
+            parent,
+            shifted(states.parent_site).masked_fill(orphan, -1),
+            shifted(states.entry_site).masked_fill(orphan, -1),
+            states.stopped,
+        )
+        undone = states.stopped[:, None]
+        parents = FragmentStates(
+            torch.where(undone, states.fragment, removed.fragment),
+            torch.where(undone, states.parent, removed.parent),
+            torch.where(undone, states.parent_site, removed.parent_site),
+            torch.where(undone, states.entry_site, removed.entry_site),
+            torch.zeros_like(states.stopped),
+        )
+        row = torch.where(undone, STOP, row)
+        entry = torch.where(undone, 0, entry)
+        local = self._local_log_pb(states, entry.squeeze(1), states.stopped)
+        return parents, torch.cat([row, entry], 1), local
+
+    def sample_backward(
+        self, states: FragmentStates, *, generator: torch.Generator
+    ) -> tuple[FragmentStates, Tensor, Tensor]:
+        """Take one backward step by the uniform leaf policy.
+
+        Args:
+            states: B states, none of them empty.
+            generator: Source of randomness.
+
+        Returns:
+            As :meth:`backward_step`.
+        """
+        weights = self.removable_leaves(states).float()
+        leaves = torch.multinomial(weights, 1, generator=generator).squeeze(1)
+        return self.backward_step(states, leaves)
+
+    # ------------------------------------------------------------------ identity
+
+    def keys(self, states: FragmentStates) -> list[str]:
+        """Compute canonical keys, equal exactly for equal states.
+
+        Args:
+            states: B non-empty states; ``stopped`` is not part of the key.
+
+        Returns:
+            One key per state.
+        """
+        return [self._symmetry.key_and_order(tree)[0] for tree in states.trees()]
+
+    def log_symmetry(self, states: FragmentStates) -> Tensor:
+        """Compute log |Aut(s)|, the part of log P_B that telescopes; 0 without correction.
+
+        Args:
+            states: B non-empty states.
+
+        Returns:
+            Shape ``(B,)``, nats.
+        """
+        if not self.symmetry_correction:
+            return torch.zeros(len(states), device=states.device)
+        orders = [self._symmetry.key_and_order(tree)[1] for tree in states.trees()]
+        return torch.tensor([math.log(n) for n in orders], device=states.device)
+
+    def molecules(self, states: FragmentStates) -> list[Molecule]:
+        """Assemble the states to molecules.
+
+        Args:
+            states: B non-empty states.
+
+        Returns:
+            One molecule per state.
+        """
+        return [Molecule.from_mol(assemble(tree, self.vocabulary)) for tree in states.trees()]

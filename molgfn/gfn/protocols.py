@@ -1,0 +1,100 @@
+"""What the generative flow network needs of an environment, a policy and a reward.
+
+Nothing here knows of molecules: any environment with these methods can be trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, Self, TypeVar
+
+import torch
+from torch import Tensor
+
+
+class States(Protocol):
+    """A batch of B states."""
+
+    @property
+    def stopped(self) -> Tensor:
+        """Which states are terminal, shape ``(B,)``."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the states live."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Tensor) -> Self: ...
+
+    @classmethod
+    def cat(cls, batches: Sequence[Self]) -> Self:
+        """Join batches one after the other."""
+
+    def to_tensor(self) -> Tensor:
+        """Pack the batch into one integer tensor, one row per state."""
+
+    @classmethod
+    def from_tensor(cls, packed: Tensor) -> Self:
+        """Undo :meth:`to_tensor`."""
+
+
+S = TypeVar("S", bound=States)
+
+
+class Environment(Protocol[S]):
+    """A graph of states, explored by actions ``(B, A)`` of integers."""
+
+    def initial_states(self, n_states: int) -> S:
+        """Make a batch of the initial state."""
+
+    def is_initial(self, states: S) -> Tensor:
+        """Tell which states are the initial state, shape ``(B,)``."""
+
+    def step(self, states: S, actions: Tensor) -> tuple[S, Tensor]:
+        """Take an action in every state; returns the next states and local log P_B, ``(B,)``."""
+
+    def sample_backward(self, states: S, *, generator: torch.Generator) -> tuple[S, Tensor, Tensor]:
+        """Go to a parent; returns parents, the forward actions, and local log P_B, ``(B,)``."""
+
+    def log_symmetry(self, states: S) -> Tensor:
+        """Potential whose difference completes the local log P_B of a step, ``(B,)``, nats."""
+
+    def keys(self, states: S) -> list[str]:
+        """Canonical keys, equal exactly for equal states."""
+
+
+class Distribution(Protocol):
+    """A distribution over the legal actions of B states."""
+
+    def sample(self, *, generator: torch.Generator, epsilon: float = 0.0) -> Tensor:
+        """Draw one action per state, shape ``(B, A)``."""
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Log-probability of one action per state, shape ``(B,)``, nats."""
+
+
+S_contra = TypeVar("S_contra", bound=States, contravariant=True)
+
+
+class Policy(Protocol[S_contra]):
+    """Maps states and conditions to a distribution over actions."""
+
+    def __call__(self, states: S_contra, condition: Tensor, /) -> Distribution:
+        """Compute the distribution; the condition has shape ``(B,)``."""
+
+
+class Score(Protocol[S_contra]):
+    """Scores terminal states; keeps what it has scored."""
+
+    def __call__(self, states: S_contra, /) -> Tensor:
+        """Return log scores, at most 0, NaN where the score failed, shape ``(B,)``, nats."""
+
+    def statistics(self) -> dict[str, float]:
+        """Return counts worth showing, such as the distinct objects scored so far."""
+
+    def state_dict(self) -> dict[str, object]:
+        """Return everything as plain JSON values, for an exact resume."""
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Undo :meth:`state_dict`."""

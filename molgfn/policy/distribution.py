@@ -1,0 +1,92 @@
+"""A distribution over (row, entry) actions, factorised so that few logits are ever computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from molgfn.env.fragment_env import STOP, FragmentEnv
+from molgfn.env.states import FragmentStates
+
+
+@dataclass(frozen=True)
+class ActionDistribution:
+    """P(action | state) = P(row or stop | state) P(entry | row, state), legal actions only.
+
+    The entry logits of a state are computed for one row, the chosen one, so the product of sites
+    and vocabulary is never materialised; the probabilities are exact all the same.
+
+    Attributes:
+        env: The environment, which knows what is legal.
+        states: B states, none of them stopped.
+        row_logits: Logits of the rows, stop last; what stands at illegal ones does not matter,
+            shape ``(B, N M + 1)``.
+        row_mask: The legal rows, stop last, shape ``(B, N M + 1)``.
+        entry_logits: Maps an index of states and their chosen rows, each ``(S,)``, to logits
+            ``(S, E)``.
+    """
+
+    env: FragmentEnv
+    states: FragmentStates
+    row_logits: Tensor
+    row_mask: Tensor
+    entry_logits: Callable[[Tensor, Tensor], Tensor]
+
+    def sample(self, *, generator: torch.Generator, epsilon: float = 0.0) -> Tensor:
+        """Draw one action per state.
+
+        Args:
+            generator: Source of randomness.
+            epsilon: Probability to replace a row, and independently an entry, by a uniform one.
+
+        Returns:
+            Actions, shape ``(B, 2)``.
+        """
+        columns = _draw(self.row_logits, self.row_mask, generator, epsilon)
+        stop_column = self.row_mask.shape[1] - 1
+        actions = torch.full((len(self.states), 2), STOP, device=columns.device)
+        moving = (columns != stop_column).nonzero().squeeze(1)
+        if len(moving):
+            rows = columns[moving]
+            mask = self.env.legal_entry_mask(self.states[moving], rows)
+            entries = _draw(self.entry_logits(moving, rows), mask, generator, epsilon)
+            actions[moving] = torch.stack([rows, entries], 1)
+        return actions
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Compute the log-probability of one action per state.
+
+        Args:
+            actions: Legal actions, shape ``(B, 2)``.
+
+        Returns:
+            Shape ``(B,)``, nats.
+        """
+        rows, entries = actions.unbind(1)
+        stop_column = self.row_mask.shape[1] - 1
+        columns = torch.where(rows == STOP, stop_column, rows)
+        log_prob = _masked_log_softmax(self.row_logits, self.row_mask)
+        log_prob = log_prob.gather(1, columns[:, None]).squeeze(1)
+        moving = (rows != STOP).nonzero().squeeze(1)
+        if not len(moving):
+            return log_prob
+        mask = self.env.legal_entry_mask(self.states[moving], rows[moving])
+        entry = _masked_log_softmax(self.entry_logits(moving, rows[moving]), mask)
+        entry = entry.gather(1, entries[moving][:, None]).squeeze(1)
+        return log_prob.index_add(0, moving, entry)
+
+
+def _masked_log_softmax(logits: Tensor, mask: Tensor) -> Tensor:
+    return logits.masked_fill(~mask, -torch.inf).log_softmax(1)
+
+
+def _draw(logits: Tensor, mask: Tensor, generator: torch.Generator, epsilon: float) -> Tensor:
+    """Draw a legal column per row by the Gumbel trick."""
+    if epsilon > 0:
+        uniform = torch.rand(len(logits), 1, generator=generator, device=logits.device) < epsilon
+        logits = torch.where(uniform, torch.zeros_like(logits), logits)
+    noise = torch.empty_like(logits).exponential_(generator=generator).log()
+    return (logits - noise).masked_fill(~mask, -torch.inf).argmax(1)

@@ -1,0 +1,215 @@
+"""The flow policy: a graph network on fragment trees, conditioned on beta."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import GINEConv
+
+from molgfn.config.schema import PolicyConfig
+from molgfn.env.fragment_env import FragmentEnv
+from molgfn.env.states import FragmentStates
+from molgfn.policy.distribution import ActionDistribution
+from molgfn.policy.graph import StateGraph, pack
+
+#: Steps of the thermometer that encodes log beta.
+N_BETA_BINS = 16
+
+
+class BetaEncoding(nn.Module):
+    """Thermometer encoding of log beta over the range the policy is trained for.
+
+    The k-th feature rises from 0 to 1 between two neighbouring marks, so that the policy can
+    resolve beta at every scale; the last feature is log beta itself and tells values outside.
+    """
+
+    marks: Tensor
+
+    def __init__(self, beta_min: float, beta_max: float) -> None:
+        """Place the marks.
+
+        Args:
+            beta_min: Smallest beta of the training, > 0.
+            beta_max: Largest beta of the training.
+        """
+        super().__init__()
+        low, high = math.log(beta_min), math.log(max(beta_max, beta_min * 1.01))
+        self.gap = (high - low) / N_BETA_BINS
+        self.register_buffer("marks", low + self.gap * torch.arange(N_BETA_BINS), persistent=False)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return N_BETA_BINS + 1
+
+    def forward(self, log_beta: Tensor) -> Tensor:
+        """Encode.
+
+        Args:
+            log_beta: Natural logarithm of beta, shape ``(B,)``.
+
+        Returns:
+            Shape ``(B, n_features)``.
+        """
+        steps = ((log_beta[:, None] - self.marks) / self.gap).clamp(0, 1)
+        return torch.cat([steps, log_beta[:, None]], 1)
+
+
+class FlowPolicy(nn.Module):
+    """P_F(action | state, beta).
+
+    Sites enter by the orbits of sites and of pairs of sites under the template's symmetry, never
+    by their index: two actions that lead to the same state have the same probability.
+    """
+
+    def __init__(
+        self, env: FragmentEnv, config: PolicyConfig, *, beta_min: float, beta_max: float
+    ) -> None:
+        """Build the network for the environment's vocabulary.
+
+        Args:
+            env: The environment.
+            config: Size of the network.
+            beta_min: Smallest beta of the training.
+            beta_max: Largest beta of the training.
+        """
+        super().__init__()
+        self.env = env
+        tensors, hidden = env.tensors, config.hidden
+        self.beta = BetaEncoding(beta_min, beta_max)
+        n_context = self.beta.n_features + env.limits.max_fragments + 3
+        self.context = _mlp(n_context, hidden, hidden)
+        self.fragment = nn.Embedding(tensors.n_fragments, hidden)
+        self.port_orbit = nn.Embedding(tensors.n_orbits, hidden)
+        self.port_pair = nn.Embedding(tensors.n_pairs, hidden)
+        self.convolutions = nn.ModuleList(
+            GINEConv(_mlp(hidden, hidden, hidden)) for _ in range(config.layers)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(config.layers))
+        self.pools = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(config.layers))
+        self.final_norm = nn.LayerNorm(hidden)
+        self.site_orbit = nn.Embedding(tensors.n_orbits, hidden)
+        self.site_pair = nn.Embedding(tensors.n_pairs, hidden)
+        self.near = nn.Linear(hidden, hidden)
+        self.row = _mlp(hidden, hidden, hidden)
+        self.row_logit = nn.Linear(hidden, 1)
+        self.stop_logit = _mlp(hidden, hidden, 1)
+        self.entry = nn.Embedding(tensors.n_entries, hidden)
+        self.entry_bias = nn.Parameter(torch.zeros(tensors.n_entries))
+        for embedding in (self.port_pair, self.site_pair, self.entry):
+            nn.init.normal_(embedding.weight, std=0.1)
+
+    def forward(self, states: FragmentStates, log_beta: Tensor) -> ActionDistribution:
+        """Compute the distribution over the actions of every state.
+
+        Args:
+            states: B states, none of them stopped.
+            log_beta: Natural logarithm of beta, shape ``(B,)``.
+
+        Returns:
+            The distribution, differentiable in the weights.
+        """
+        graph = pack(self.env, states)
+        context = self.context(self._context_features(states, log_beta))  # (B, H)
+        nodes, pooled = self._encode(graph, context)
+        row_mask = self.env.legal_row_mask(states)
+        empty = self.env.is_initial(states)
+        open_rows = row_mask[:, :-1] & ~empty[:, None]
+        state, row = open_rows.nonzero(as_tuple=True)
+        vectors = self.row(self._row_features(graph, nodes, pooled, state, row))  # (R, H)
+        vectors = torch.cat([vectors, self.row(context)])  # the empty tree's only row
+        logits = torch.zeros(row_mask.shape, device=row_mask.device)
+        logits[state, row] = self.row_logit(vectors[: len(row)]).squeeze(1)
+        logits[:, -1] = self.stop_logit(pooled).squeeze(1)
+        position = torch.zeros(open_rows.shape, dtype=torch.long, device=row.device)
+        position[state, row] = torch.arange(len(row), device=row.device)
+        position[:, 0] = torch.where(
+            empty, len(row) + torch.arange(len(states), device=row.device), position[:, 0]
+        )
+
+        def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
+            query = vectors[position[index, rows]]  # (S, H)
+            return query @ self._entry_vectors().T + self.entry_bias
+
+        return ActionDistribution(self.env, states, logits, row_mask, entry_logits)
+
+    def _entry_vectors(self) -> Tensor:
+        shared = self.fragment.weight[self.env.tensors.entry_fragment]
+        return self.entry.weight + shared / math.sqrt(shared.shape[1])  # (E, H)
+
+    def _context_features(self, states: FragmentStates, log_beta: Tensor) -> Tensor:
+        limits = self.env.limits
+        places = torch.arange(limits.max_fragments + 1, device=states.device)
+        count = (states.n_fragments[:, None] == places).float()
+        heavy = self.env.heavy_atoms(states).float() / limits.max_heavy_atoms
+        weight = self.env.weight_g_per_mol(states).float() / limits.max_weight_g_per_mol
+        return torch.cat([self.beta(log_beta), count, heavy[:, None], weight[:, None]], 1)
+
+    def _encode(self, graph: StateGraph, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Pass messages along the junctions; returns nodes (V, H) and pooled states (B, H)."""
+        pairs = self.env.tensors.site_pair
+        port_fragment = graph.fragment[graph.port_node]
+        port = self.port_orbit(self.env.tensors.site_orbit[port_fragment, graph.port_site])
+        # How the ports of one fragment lie to each other: ortho, meta, para.
+        here, there = graph.ports_around(graph.port_node)
+        other = here != there
+        here, there = here[other], there[other]
+        pair = pairs[port_fragment[here], graph.port_site[here], graph.port_site[there]]
+        port = port.index_add(0, here, self.port_pair(pair))
+        edge = port + port.roll(len(port) // 2, 0)
+        edge_index = torch.stack([graph.port_neighbour, graph.port_node])
+        nodes = self.fragment(graph.fragment) + context[graph.state]
+        for convolution, norm, pool in zip(self.convolutions, self.norms, self.pools, strict=True):
+            normed = norm(nodes)
+            total = torch.zeros_like(context).index_add(0, graph.state, normed)
+            nodes = nodes + convolution(normed, edge_index, edge) + pool(total)[graph.state]
+        nodes = self.final_norm(nodes)
+        return nodes, context.index_add(0, graph.state, nodes)
+
+    def _row_features(
+        self, graph: StateGraph, nodes: Tensor, pooled: Tensor, state: Tensor, row: Tensor
+    ) -> Tensor:
+        """Describe open sites: their fragment, their orbit, what is bonded where around them."""
+        tensors = self.env.tensors
+        node = graph.node_index[state, row // tensors.n_sites]
+        site = row % tensors.n_sites
+        fragment = graph.fragment[node]
+        where, port = graph.ports_around(node)
+        pair = tensors.site_pair[fragment[where], site[where], graph.port_site[port]]
+        near = self.near(nodes)[graph.port_neighbour[port]] + self.site_pair(pair)
+        own = nodes[node] + self.site_orbit(tensors.site_orbit[fragment, site])
+        return own.index_add(0, where, near.relu())
+
+
+class LogPartition(nn.Module):
+    """log Z as a function of beta, for objectives that learn it."""
+
+    def __init__(self, hidden: int, *, beta_min: float, beta_max: float) -> None:
+        """Build a small network.
+
+        Args:
+            hidden: Width.
+            beta_min: Smallest beta of the training.
+            beta_max: Largest beta of the training.
+        """
+        super().__init__()
+        self.beta = BetaEncoding(beta_min, beta_max)
+        self.net = _mlp(self.beta.n_features, hidden, 1)
+
+    def forward(self, log_beta: Tensor) -> Tensor:
+        """Estimate log Z.
+
+        Args:
+            log_beta: Natural logarithm of beta, shape ``(B,)``.
+
+        Returns:
+            Shape ``(B,)``, nats.
+        """
+        value: Tensor = self.net(self.beta(log_beta))
+        return value.squeeze(1)
+
+
+def _mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(n_in, hidden), nn.ReLU(), nn.Linear(hidden, n_out))
