@@ -3,6 +3,11 @@
 The file lists a molecule once for every atom by which it may enter: ``block_smi`` is the SMILES,
 ``block_r`` the atoms that may bond, of which the first is the entry; an atom listed k times may
 take k bonds. Here the rows of one molecule become one fragment.
+
+Some blocks (``O=PO``, ``O=S=O``) have no hydrogen to replace: a bond lifts P or S to its next
+valence and RDKit adds the hydrogen that is still missing. Their template is written at that
+valence from the start (``O=[PH2]O``), so a bond replaces a hydrogen there as everywhere, and the
+molecules with at least one bond are the same.
 """
 
 from __future__ import annotations
@@ -10,9 +15,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+from rdkit import Chem
+
 from molgfn.chem.fragment import Fragment
+from molgfn.chem.molecule import read_mol
 from molgfn.chem.vocabulary import Vocabulary
-from molgfn.errors import VocabularyError
+from molgfn.errors import MoleculeError, VocabularyError
 
 
 def read_blocks(text: str, name: str) -> Vocabulary:
@@ -41,8 +49,14 @@ def read_blocks(text: str, name: str) -> Vocabulary:
     closed = []
     for smiles, sites in capacities.items():
         try:
-            fragment = Fragment.build(smiles, sites, frozenset(entries[smiles]), close=True)
-        except VocabularyError as error:
+            template, place = _lift_valence(smiles, sites)
+            fragment = Fragment.build(
+                template,
+                {place[atom]: n for atom, n in sites.items()},
+                frozenset(place[atom] for atom in entries[smiles]),
+                close=True,
+            )
+        except (MoleculeError, VocabularyError) as error:
             raise VocabularyError(f"block {smiles}: {error}") from error
         fragments.append(fragment)
         added = _added(sites, entries[smiles], fragment)
@@ -77,10 +91,34 @@ def _rows(text: str) -> list[tuple[str, list[int]]]:
     return list(zip(smiles, atoms, strict=True))
 
 
+def _lift_valence(smiles: str, sites: Counter[int]) -> tuple[str, dict[int, int]]:
+    """Write a template whose sites have hydrogens to replace, and say where its atoms went."""
+    mol = read_mol(smiles)
+    lifted = False
+    for atom in mol.GetAtoms():
+        missing = sites[atom.GetIdx()] - atom.GetTotalNumHs()
+        valence = atom.GetTotalValence()
+        higher = [
+            v
+            for v in Chem.GetPeriodicTable().GetValenceList(atom.GetAtomicNum())
+            if v - valence >= missing
+        ]
+        if missing > 0 and higher:
+            atom.SetNoImplicit(True)
+            atom.SetNumExplicitHs(atom.GetTotalNumHs() + higher[0] - valence)
+            lifted = True
+    if not lifted:
+        return smiles, {atom: atom for atom in {*range(mol.GetNumAtoms()), *sites}}
+    mol.UpdatePropertyCache()
+    text = Chem.MolToSmiles(mol)
+    order = mol.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"]
+    return text, {int(old): new for new, old in enumerate(order)}
+
+
 def _added(sites: Counter[int], entries: set[int], fragment: Fragment) -> str:
-    counts = (
-        ("site", len(fragment.capacities) - len(sites)),
-        ("bond", sum(fragment.capacities.values()) - sites.total()),
-        ("entry atom", len(fragment.entries) - len(entries)),
+    added = (
+        ("sites", len(fragment.capacities) - len(sites)),
+        ("bonds", sum(fragment.capacities.values()) - sites.total()),
+        ("entries", len(fragment.entries) - len(entries)),
     )
-    return ", ".join(f"{n} {what} added by symmetry" for what, n in counts if n)
+    return ", ".join(f"{what} +{n}" for what, n in added if n)
