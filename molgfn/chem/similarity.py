@@ -1,0 +1,192 @@
+"""How alike molecules are: Morgan fingerprints, Tanimoto similarity, diverse subsets.
+
+A fingerprint is 2048 bits packed into 32 unsigned 64-bit words; a set of them is an array of shape
+``(n, 32)``. The distance of two molecules is one minus their Tanimoto similarity, 0 to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem
+from rdkit.Chem import rdFingerprintGenerator
+from rdkit.DataStructs import ExplicitBitVect
+
+from molgfn.chem.molecule import Molecule
+
+RADIUS = 2
+N_BITS = 2048
+
+_GENERATOR = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=N_BITS)
+
+#: Rows of a similarity matrix computed at a time: bounds the memory of large comparisons.
+_BLOCK = 1024
+
+
+def fingerprint(mol: Chem.Mol) -> ExplicitBitVect:
+    """Morgan fingerprint of one molecule as RDKit holds it, for its own bulk functions.
+
+    Args:
+        mol: Sanitised molecule; stereo is ignored.
+
+    Returns:
+        The 2048 bits.
+    """
+    return _GENERATOR.GetFingerprint(mol)
+
+
+def morgan_fingerprints(molecules: Sequence[Molecule]) -> NDArray[np.uint64]:
+    """Morgan fingerprints: which atom neighbourhoods of radius 2 a molecule has.
+
+    Args:
+        molecules: The molecules; stereo is ignored.
+
+    Returns:
+        Packed fingerprints, shape ``(n, 32)``.
+    """
+    packed = np.zeros((len(molecules), N_BITS // 8), dtype=np.uint8)
+    for row, molecule in zip(packed, molecules, strict=True):
+        row[:] = np.packbits(_GENERATOR.GetFingerprintAsNumPy(molecule.mol))
+    return packed.view(np.uint64)
+
+
+def tanimoto_similarity(
+    first: NDArray[np.uint64], second: NDArray[np.uint64]
+) -> NDArray[np.float64]:
+    """Similarity of every pair.
+
+    Args:
+        first: Fingerprints, shape ``(n, 32)``.
+        second: Fingerprints, shape ``(m, 32)``.
+
+    Returns:
+        Shared bits over bits in either, shape ``(n, m)``, 0 to 1; 0 where both have no bits.
+    """
+    # Counts up to 2048 are exact in single precision, and a matrix product is fastest.
+    right = _unpack(second)
+    right_count = right.sum(axis=1)
+    out = np.empty((len(first), len(second)))
+    for start in range(0, len(first), _BLOCK):
+        left = _unpack(first[start : start + _BLOCK])
+        shared = left @ right.T
+        out[start : start + _BLOCK] = _ratio(
+            shared.astype(np.float64), left.sum(axis=1)[:, None] + right_count[None, :] - shared
+        )
+    return out
+
+
+def tanimoto_distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """One minus the similarity of every pair.
+
+    Args:
+        first: Fingerprints, shape ``(n, 32)``.
+        second: Fingerprints, shape ``(m, 32)``.
+
+    Returns:
+        Distances, shape ``(n, m)``, 0 to 1.
+    """
+    return 1.0 - tanimoto_similarity(first, second)
+
+
+def mean_pairwise_similarity(fingerprints: NDArray[np.uint64]) -> float:
+    """Mean similarity over all pairs of different members; low means diverse.
+
+    Args:
+        fingerprints: Fingerprints, shape ``(n, 32)``, n at least 2.
+
+    Returns:
+        The mean, 0 to 1.
+
+    Raises:
+        ValueError: Fewer than two fingerprints have no pair.
+    """
+    n = len(fingerprints)
+    if n < 2:
+        raise ValueError(f"a mean over pairs needs at least 2 fingerprints, came {n}")
+    total = 0.0
+    for start in range(0, n, _BLOCK):
+        rows = tanimoto_similarity(fingerprints[start : start + _BLOCK], fingerprints)
+        own = np.arange(len(rows))
+        total += float(rows.sum() - rows[own, start + own].sum())
+    return total / (n * (n - 1))
+
+
+def n_circles(fingerprints: NDArray[np.uint64], distance: float) -> int:
+    """How many members lie more than a distance apart from each other, found greedily in order.
+
+    Args:
+        fingerprints: Fingerprints, shape ``(n, 32)``.
+        distance: Radius of a circle, 0 to 1.
+
+    Returns:
+        Number of circles.
+
+    References:
+        Xie et al. 2023, How much space has been explored? https://arxiv.org/abs/2112.12542
+    """
+    remaining = fingerprints
+    circles = 0
+    while len(remaining):
+        remaining = remaining[1.0 - _similarity_to(remaining, remaining[0]) > distance]
+        circles += 1
+    return circles
+
+
+def select_diverse(
+    fingerprints: NDArray[np.uint64],
+    scores: NDArray[np.float64],
+    k: int,
+    min_distance: float,
+) -> list[int]:
+    """Pick the best members that keep a distance from each other, greedily from the best down.
+
+    Args:
+        fingerprints: Fingerprints, shape ``(n, 32)``.
+        scores: Scores, shape ``(n,)``, higher is better; members without one (NaN) are left out.
+        k: Most members to pick.
+        min_distance: Every two members picked lie at least this far apart, 0 to 1.
+
+    Returns:
+        Indices of the members picked, best first, of equal scores the earlier first; fewer than
+        ``k`` when no further member is far enough from all picked.
+
+    Raises:
+        ValueError: The number of scores differs from that of the fingerprints.
+    """
+    if scores.shape != (len(fingerprints),):
+        raise ValueError(f"{len(fingerprints)} fingerprints, but scores of shape {scores.shape}")
+    order = np.argsort(-scores, kind="stable")
+    candidates = order[np.isfinite(scores[order])]
+    picked: list[int] = []
+    for start in range(0, len(candidates), _BLOCK):
+        block = candidates[start : start + _BLOCK]
+        if picked:
+            distances = tanimoto_distance(fingerprints[block], fingerprints[picked])
+            block = block[(distances >= min_distance).all(axis=1)]
+        while len(block):
+            best = int(block[0])
+            picked.append(best)
+            if len(picked) == k:
+                return picked
+            distances = 1.0 - _similarity_to(fingerprints[block[1:]], fingerprints[best])
+            block = block[1:][distances >= min_distance]
+    return picked
+
+
+def _similarity_to(
+    fingerprints: NDArray[np.uint64], reference: NDArray[np.uint64]
+) -> NDArray[np.float64]:
+    shared = np.bitwise_count(fingerprints & reference).sum(axis=1, dtype=np.float64)
+    either = np.bitwise_count(fingerprints | reference).sum(axis=1, dtype=np.float64)
+    return _ratio(shared, either)
+
+
+def _ratio(shared: NDArray[np.float64], either: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(shared, either, out=np.zeros_like(shared), where=either > 0)
+
+
+def _unpack(fingerprints: NDArray[np.uint64]) -> NDArray[np.float32]:
+    bits = np.unpackbits(np.ascontiguousarray(fingerprints).view(np.uint8), axis=1)
+    return bits.astype(np.float32)

@@ -1,0 +1,67 @@
+import pytest
+
+from molgfn.chem.molecule import MAX_SMILES_LENGTH, Molecule, read_mol, read_molecule
+from molgfn.errors import MoleculeError
+
+
+@pytest.mark.parametrize(
+    ("given", "standard"),
+    [
+        ("OCC", "CCO"),
+        (" CCO ", "CCO"),
+        ("C1=CC=CC=C1", "c1ccccc1"),
+        ("CC(=O)[O-].[Na+]", "CC(=O)O"),
+        ("C[NH3+].[Cl-]", "CN"),
+        ("[O-][n+]1ccccc1", "[O-][n+]1ccccc1"),
+        ("CN(=O)=O", "C[N+](=O)[O-]"),
+        ("[H]C([H])([H])O", "CO"),
+        ("C[C@H](N)O", "C[C@H](N)O"),
+    ],
+)
+def test_standard_form(given, standard):
+    assert read_molecule(given).smiles == standard
+
+
+def test_stereo_can_be_left_out():
+    assert read_molecule("F/C=C/[C@H](N)O", keep_stereo=False).smiles == "NC(O)C=CF"
+
+
+@pytest.mark.parametrize(
+    ("smiles", "message"),
+    [
+        ("", "empty"),
+        ("  ", "empty"),
+        ("CC ethane", "blank"),
+        ("*CC", "wildcard"),
+        ("CC[*:1]", "wildcard"),
+        ("C1CC", "unclosed ring"),
+        ("C(C)(C)(C)(C)C", "valence"),
+        ("c1cccc1", "kekulize"),
+        ("CCO,1.2", "RDKit cannot read"),
+        ("nan", "RDKit cannot read"),
+        ("Ｃ", "RDKit cannot read"),
+        ("C" * (MAX_SMILES_LENGTH + 1), "2001 characters"),
+    ],
+)
+def test_unusable_smiles_say_why_on_one_line(smiles, message, capfd):
+    with pytest.raises(MoleculeError) as caught:
+        read_mol(smiles)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_identity_is_the_smiles():
+    first, second = read_molecule("OCC"), read_molecule("CCO")
+    assert first == second
+    assert len({first, second}) == 1
+    assert first != "CCO"
+    assert Molecule.from_mol(read_mol("OCC")) == first
+
+
+def test_derived_values():
+    molecule = read_molecule("Cc1ccccc1")
+    assert molecule.inchikey == "YXFVVABEGXRONW-UHFFFAOYSA-N"
+    assert molecule.scaffold == "c1ccccc1"
+    assert molecule.n_heavy_atoms == 7
+    assert read_molecule("CCO").scaffold == ""
