@@ -13,13 +13,15 @@ from typing import BinaryIO, Literal
 
 import pandas as pd
 
-from molgfn.errors import OutputError
+from molgfn.errors import MolgfnError, OutputError
 
 _Stream = BinaryIO | gzip.GzipFile
 
 
-class ReaderGone(Exception):
-    """Whoever read standard output has stopped reading, as ``| head`` does."""
+class ReaderGone(MolgfnError):
+    """Whoever read standard output has stopped reading, as ``| head`` does: no fault at all."""
+
+    exit_code = 0
 
 
 class CsvSink:
