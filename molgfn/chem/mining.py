@@ -1,9 +1,4 @@
-"""Cutting a library of molecules into a vocabulary.
-
-One rule: cut every acyclic single bond that touches a ring atom. The pieces are ring systems and
-acyclic groups; in every molecule built from them each junction touches a ring atom and no other
-acyclic single bond does, so the molecule falls apart in one way only and has exactly one tree.
-"""
+"""Mining a library of molecules for a vocabulary that rebuilds as many of them as it can."""
 
 from __future__ import annotations
 
@@ -16,13 +11,11 @@ from functools import cache
 
 from rdkit import Chem
 
-from molgfn.chem.fragment import Fragment, is_ring_type, junction_type
-from molgfn.chem.molecule import Molecule, read_mol, read_molecule
+from molgfn.chem.cutting import Decomposition, Piece, check_composition, decompose, is_sound_pair
+from molgfn.chem.fragment import Fragment
+from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.chem.vocabulary import Vocabulary
 from molgfn.errors import MoleculeError, VocabularyError
-
-#: Elements of the fragments; anything rarer is no alphabet for drug-like molecules.
-ELEMENTS = frozenset({"C", "N", "O", "F", "P", "S", "Cl", "Br", "I"})
 
 
 @dataclass(frozen=True)
@@ -44,32 +37,6 @@ class MiningOptions:
     max_fragments: int = 9
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A part of a molecule between cuts.
-
-    Attributes:
-        smiles: SMILES of the piece, hydrogens in place of the cut bonds.
-        cuts: ``(atom of smiles, number of cut bonds)``, ascending.
-    """
-
-    smiles: str
-    cuts: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True)
-class Decomposition:
-    """A molecule cut by the rule.
-
-    Attributes:
-        pieces: The parts.
-        junctions: For every cut the sorted junction types of its two atoms.
-    """
-
-    pieces: tuple[Piece, ...]
-    junctions: tuple[tuple[str, str], ...]
-
-
 @dataclass
 class LibraryReport:
     """What became of the rows of a library.
@@ -77,12 +44,14 @@ class LibraryReport:
     Attributes:
         n_rows: Rows read.
         n_duplicates: Rows whose molecule was there before.
-        rejected: ``(line number, reason)`` of every row that gave no molecule.
+        unreadable: ``(row, reason)`` of every row that is no molecule.
+        unsuitable: How many molecules were left out, by reason.
     """
 
     n_rows: int = 0
     n_duplicates: int = 0
-    rejected: list[tuple[int, str]] = field(default_factory=list)
+    unreadable: list[tuple[int, str]] = field(default_factory=list)
+    unsuitable: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -106,6 +75,12 @@ class Coverage:
         """Rebuilt share of the molecules, 0 to 1; NaN for no molecules."""
         return self.n_rebuilt / self.n_molecules if self.n_molecules else float("nan")
 
+    def __str__(self) -> str:
+        return (
+            f"{self.n_rebuilt} of {self.n_molecules} ({self.share:.1%}); "
+            f"{self.n_too_many} have too many fragments, {self.n_single} only one"
+        )
+
 
 @dataclass(frozen=True)
 class MiningResult:
@@ -126,102 +101,27 @@ class MiningResult:
     held_out: Coverage
 
 
-def is_rule_bond(bond: Chem.Bond) -> bool:
-    """Tell whether the rule cuts a bond.
-
-    A bond between two charged atoms (N-oxide) is left alone: it is one charge-separated double
-    bond, and its halves are no neutral molecules.
-
-    Args:
-        bond: Bond of a sanitised molecule.
-
-    Returns:
-        True for an acyclic single bond that touches a ring atom.
-    """
-    first, second = bond.GetBeginAtom(), bond.GetEndAtom()
-    return bool(
-        bond.GetBondType() == Chem.BondType.SINGLE
-        and not bond.IsInRing()
-        and (first.IsInRing() or second.IsInRing())
-        and not (first.GetFormalCharge() and second.GetFormalCharge())
-    )
-
-
-def is_sound_pair(first: str, second: str) -> bool:
-    """Tell whether a junction of two types makes a bond that lasts in a drug.
-
-    Two hetero atoms are bonded only as sulfonamides and as phosphorus amides and esters: N-N,
-    N-O, O-O, S-S and N-halogen bonds are seen in libraries, but mark reactive or unstable
-    molecules far more often than good ones. Acyl and sulfonyl groups on an aromatic nitrogen
-    come off again; chlorine, bromine and iodine on saturated carbon alkylate, so they go on
-    flat ring carbon only.
-
-    Args:
-        first: Junction type of one atom.
-        second: Junction type of the other.
-
-    Returns:
-        True when the pair may become part of a mined vocabulary.
-    """
-    kinds = {first, second}
-    elements = sorted(_element(kind) for kind in (first, second))
-    if not any(is_ring_type(kind) for kind in kinds):
-        return False
-    if kinds & {"Cl", "Br", "I"}:
-        return bool(kinds & {"c", "C@="})
-    if "n" in kinds and kinds & {"C=", "C@=", "S=", "S@="}:
-        return False
-    if "C" in elements:
-        return True
-    multiple = any(kind.endswith("=") and _element(kind) in "SP" for kind in kinds)
-    partners = {("N", "S"), ("N", "P"), ("O", "P")}
-    return multiple and tuple(elements) in partners
-
-
-def check_composition(mol: Chem.Mol) -> str:
-    """Say why a molecule cannot be mined.
-
-    Args:
-        mol: A standardised molecule.
-
-    Returns:
-        The reason; empty for a neutral molecule of common elements.
-    """
-    symbols = {atom.GetSymbol() for atom in mol.GetAtoms()}
-    if symbols - ELEMENTS:
-        return f"element {min(symbols - ELEMENTS)}"
-    if Chem.GetFormalCharge(mol):
-        return "net charge"
-    if any(atom.GetIsotope() for atom in mol.GetAtoms()):
-        return "isotope label"
-    if any(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()):
-        return "radical"
-    return ""
-
-
-def read_library(
-    rows: Iterable[tuple[int, str]], report: LibraryReport
-) -> list[Molecule]:
+def read_library(rows: Iterable[tuple[int, str]], report: LibraryReport) -> list[Molecule]:
     """Read the distinct usable molecules of a library, without stereo.
 
     Args:
-        rows: ``(line number, SMILES)``.
+        rows: ``(row number, SMILES)``.
         report: Filled with what was read and what was left out.
 
     Returns:
         The molecules in the order of their first row.
     """
     molecules: dict[str, Molecule] = {}
-    for line, smiles in rows:
+    for row, smiles in rows:
         report.n_rows += 1
         try:
             molecule = read_molecule(smiles, keep_stereo=False)
         except MoleculeError as error:
-            report.rejected.append((line, str(error)))
+            report.unreadable.append((row, str(error)))
             continue
         reason = check_composition(molecule.mol)
         if reason:
-            report.rejected.append((line, reason))
+            report.unsuitable[reason] += 1
         elif molecule.smiles in molecules:
             report.n_duplicates += 1
         else:
@@ -241,57 +141,12 @@ def is_held_out(molecule: Molecule) -> bool:
     return hashlib.sha256(molecule.smiles.encode()).digest()[0] * 10 < 256
 
 
-def decompose(mol: Chem.Mol) -> Decomposition:
-    """Cut a molecule by the rule.
-
-    Args:
-        mol: Sanitised molecule without stereo.
-
-    Returns:
-        Its pieces and junctions.
-
-    Raises:
-        MoleculeError: A piece is no molecule that RDKit reads back.
-    """
-    cuts = [bond for bond in mol.GetBonds() if is_rule_bond(bond)]
-    ends = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in cuts]
-    n_cuts = Counter(atom for pair in ends for atom in pair)
-    parts = Chem.RWMol(mol)
-    for first, second in ends:
-        parts.RemoveBond(first, second)
-    for index, n in n_cuts.items():
-        atom = parts.GetAtomWithIdx(index)
-        # All hydrogens explicit: [nH] and S(=O)(=O)H2 would not come back by valence rules.
-        atom.SetNumExplicitHs(mol.GetAtomWithIdx(index).GetTotalNumHs() + n)
-        atom.SetNoImplicit(True)
-    members: list[tuple[int, ...]] = []
-    pieces: list[Piece] = []
-    place: dict[int, tuple[int, int]] = {}
-    for number, piece in enumerate(
-        Chem.GetMolFrags(parts, asMols=True, sanitizeFrags=False, fragsMolAtomMapping=members)
-    ):
-        piece.UpdatePropertyCache(strict=False)
-        smiles = Chem.MolToSmiles(piece)
-        order = list(piece.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
-        position = {members[number][old]: new for new, old in enumerate(order)}
-        place |= {atom: (number, new) for atom, new in position.items()}
-        cut_here = sorted((position[a], n_cuts[a]) for a in members[number] if a in n_cuts)
-        pieces.append(Piece(smiles, tuple(cut_here)))
-    junctions = []
-    for pair in ends:
-        where = [place[atom] for atom in pair]
-        first, second = sorted(_site_types(pieces[n].smiles)[a] for n, a in where)
-        junctions.append((first, second))
-    return Decomposition(tuple(pieces), tuple(junctions))
-
-
 def mine(
-    molecules: Sequence[Molecule],
+    molecules: Iterable[Molecule],
     name: str,
     options: MiningOptions,
     *,
     excluded: Callable[[Chem.Mol], bool] = lambda _: False,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> MiningResult:
     """Mine a vocabulary from nine tenths of a library and try it on the other tenth.
 
@@ -304,7 +159,6 @@ def mine(
         name: Name of the vocabulary.
         options: Size and thresholds.
         excluded: Says which templates must not become fragments.
-        progress: Told the number of molecules cut so far.
 
     Returns:
         The vocabulary and its coverage.
@@ -314,9 +168,8 @@ def mine(
     """
     seen: list[Decomposition] = []
     unseen: list[Decomposition] = []
-    for number, molecule in enumerate(molecules, 1):
+    for molecule in molecules:
         (unseen if is_held_out(molecule) else seen).append(decompose(molecule.mol))
-        progress(number)
     junctions = Counter(pair for cut in seen for pair in cut.junctions)
     pairs = {
         pair: n
@@ -346,6 +199,41 @@ def mine(
         measure_coverage(seen, vocabulary, options.max_fragments),
         measure_coverage(unseen, vocabulary, options.max_fragments),
     )
+
+
+def measure_coverage(
+    cuts: Sequence[Decomposition], vocabulary: Vocabulary, max_fragments: int
+) -> Coverage:
+    """Count the molecules that a vocabulary can build by the rule.
+
+    Args:
+        cuts: The molecules, cut.
+        vocabulary: A vocabulary mined by the same rule.
+        max_fragments: Largest number of fragments of one molecule.
+
+    Returns:
+        The counts.
+    """
+
+    @cache
+    def fits(piece: Piece) -> bool:
+        number = vocabulary.index.get(_template(piece.smiles))
+        if number is None:
+            return False
+        if not piece.cuts:
+            return True
+        wanted = Fragment.build(piece.smiles, dict(piece.cuts), close=True)
+        have = vocabulary.fragments[number].capacities
+        return all(have.get(atom, 0) >= n for atom, n in wanted.capacities.items())
+
+    sizes = [len(cut.pieces) for cut in cuts]
+    rebuilt = [
+        2 <= len(cut.pieces) <= max_fragments
+        and all(pair in (vocabulary.pairs or ()) for pair in cut.junctions)
+        and all(fits(piece) for piece in cut.pieces)
+        for cut in cuts
+    ]
+    return Coverage(len(cuts), sum(rebuilt), sum(n > max_fragments for n in sizes), sizes.count(1))
 
 
 def _merge(pieces: Counter[Piece]) -> dict[str, Fragment]:
@@ -406,41 +294,6 @@ def _select(
     return sorted((candidates[s] for s in kept), key=lambda f: (-f.count, f.smiles))
 
 
-def measure_coverage(
-    cuts: Sequence[Decomposition], vocabulary: Vocabulary, max_fragments: int
-) -> Coverage:
-    @cache
-    def fits(piece: Piece) -> bool:
-        number = vocabulary.index.get(_template(piece.smiles))
-        if number is None:
-            return False
-        if not piece.cuts:
-            return True
-        wanted = Fragment.build(piece.smiles, dict(piece.cuts), close=True)
-        have = vocabulary.fragments[number].capacities
-        return all(have.get(atom, 0) >= n for atom, n in wanted.capacities.items())
-
-    sizes = [len(cut.pieces) for cut in cuts]
-    rebuilt = [
-        2 <= len(cut.pieces) <= max_fragments
-        and all(pair in (vocabulary.pairs or ()) for pair in cut.junctions)
-        and all(fits(piece) for piece in cut.pieces)
-        for cut in cuts
-    ]
-    return Coverage(
-        len(cuts), sum(rebuilt), sum(n > max_fragments for n in sizes), sizes.count(1)
-    )
-
-
-@cache
-def _site_types(smiles: str) -> tuple[str, ...]:
-    return tuple(junction_type(atom) for atom in read_mol(smiles).GetAtoms())
-
-
 @cache
 def _template(smiles: str) -> str:
     return Fragment.build(smiles, {}).smiles
-
-
-def _element(kind: str) -> str:
-    return kind.rstrip("@=+-").capitalize()

@@ -158,7 +158,7 @@ class Parser:
     def _place(
         self, mol: Chem.Mol, number: int, match: tuple[int, ...], atoms: frozenset[int]
     ) -> _Placement | None:
-        """Check a match atom by atom: the substructure search looks at little more than elements."""
+        """Check a match atom by atom; the search itself looks at elements and bonds only."""
         capacities = self._vocabulary.fragments[number].capacities
         cuts: list[tuple[int, int]] = []
         sites: dict[int, int] = {}

@@ -30,7 +30,8 @@ from molgfn.chem.blocks import read_blocks
 from molgfn.chem.fragment import Fragment
 from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.resources import shipped_path
-from molgfn.errors import OutputError, VocabularyError
+from molgfn.config.yaml import parse_yaml
+from molgfn.errors import ConfigError, OutputError, VocabularyError
 
 FORMAT = 1
 
@@ -89,9 +90,11 @@ def load_vocabulary(path: Path) -> Vocabulary:
     try:
         if path.suffix.lower() == ".json":
             return read_blocks(text, name=path.stem)
-        return _parse(_read_yaml(text))
+        return _parse(parse_yaml(text, str(path)))
     except VocabularyError as error:
         raise VocabularyError(f"{path}: {error}") from error
+    except ConfigError as error:
+        raise VocabularyError(str(error)) from error
 
 
 def save_vocabulary(
@@ -110,7 +113,7 @@ def save_vocabulary(
         OutputError: The file cannot be written.
     """
     text = dump_vocabulary(vocabulary, pair_counts)
-    write_text_atomically(path, text)
+    write_atomically(path, text)
 
 
 def dump_vocabulary(
@@ -142,7 +145,24 @@ def dump_vocabulary(
     return "\n".join(lines) + "\n"
 
 
-def write_text_atomically(path: Path, content: str | bytes) -> None:
+def check_writable(path: Path) -> None:
+    """Refuse an output file early that could only fail after the work is done.
+
+    Args:
+        path: The file to be written.
+
+    Raises:
+        OutputError: It is a directory, or its directory is missing or not writable.
+    """
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a directory; give the name of a file")
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no directory {path.parent}; create it")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"cannot write {path}: {path.parent} is read-only; choose another place")
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file under a temporary name beside its target, then rename it.
 
     Args:
@@ -184,43 +204,10 @@ def _fragment_line(fragment: Fragment) -> str:
     return "{" + ", ".join(parts) + "}"
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML's safe loader, but a key given twice is an error instead of the last one winning."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: D102
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
-            if not isinstance(key, str | int):
-                raise VocabularyError(
-                    f"line {key_node.start_mark.line + 1}: a key must be text or a number"
-                )
-            if key in seen:
-                raise VocabularyError(
-                    f"line {key_node.start_mark.line + 1}: the key {key!r} is given twice; "
-                    "keep one of them"
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _read_yaml(text: str) -> dict[str, Any]:
-    try:
-        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = "" if mark is None else f"line {mark.line + 1}: "
-        raise VocabularyError(f"{where}this is not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        reason = str(error).splitlines()[0]
-        raise VocabularyError(f"this is not a text file of YAML: {reason}") from error
+def _parse(content: object) -> Vocabulary:
     if not isinstance(content, dict):
         came = "an empty file" if content is None else f"a {type(content).__name__}"
         raise VocabularyError(f"expected a mapping with the key 'fragments', came {came}")
-    return content
-
-
-def _parse(content: dict[str, Any]) -> Vocabulary:
     _refuse_unknown(content, _TOP_KEYS, "the file")
     if content.get("format") != FORMAT:
         raise VocabularyError(
@@ -246,7 +233,7 @@ def _fragment(number: int, entry: object) -> Fragment:
     where = f"fragment {number}" + (f" ({smiles})" if isinstance(smiles, str) else "")
     if not isinstance(entry, dict) or not isinstance(smiles, str):
         raise VocabularyError(
-            f"{where}: expected a mapping such as {{smiles: \"CO\", sites: {{1: 1}}}}"
+            f'{where}: expected a mapping such as {{smiles: "CO", sites: {{1: 1}}}}'
         )
     _refuse_unknown(entry, _FRAGMENT_KEYS, where)
     sites = entry.get("sites")
