@@ -91,6 +91,8 @@ class TrainConfig:
         ema_decay: Decay of the running average of the weights that samples; 0 turns it off.
         beta_min: Smallest exponent of the reward the policy is trained for.
         beta_max: Largest exponent of the reward the policy is trained for.
+        log_reward_floor: A log reward (natural logarithm, after the exponent) below this counts as
+            this: what is hopeless need not be told apart from what is worse.
         n_beta_groups: Values of beta in each batch; trajectories of one group share theirs.
         objective: ``vargrad`` estimates log Z from each group, ``trajectory_balance`` learns it.
         checkpoint_every: Steps between two checkpoints.
@@ -113,6 +115,7 @@ class TrainConfig:
     ema_decay: float = 0.99
     beta_min: float = 1.0
     beta_max: float = 32.0
+    log_reward_floor: float = -50.0
     n_beta_groups: int = 4
     objective: Literal["vargrad", "trajectory_balance"] = "vargrad"
     checkpoint_every: int = 100
@@ -136,6 +139,10 @@ class TrainConfig:
             raise ConfigError(
                 f"train.beta_max must be at least train.beta_min ({self.beta_min}), "
                 f"came {self.beta_max}"
+            )
+        if not (math.isfinite(self.log_reward_floor) and self.log_reward_floor < 0):
+            raise ConfigError(
+                f"train.log_reward_floor must be below 0, came {self.log_reward_floor}"
             )
         _at_least("train.n_beta_groups", self.n_beta_groups, 1)
         if self.batch_size % self.n_beta_groups:

@@ -1,0 +1,1 @@
+"""Runs: the components put together from a configuration, and the directory they live in."""

@@ -1,0 +1,41 @@
+"""Random legal trajectories, the floor under every comparison."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from molgfn.env.fragment_env import FragmentEnv
+from molgfn.env.states import FragmentStates
+from molgfn.policy.distribution import ActionDistribution
+
+
+class UniformPolicy:
+    """Chooses uniformly among open sites and stop, then among the entries that fit."""
+
+    def __init__(self, env: FragmentEnv) -> None:
+        """Keep the environment.
+
+        Args:
+            env: The environment.
+        """
+        self._env = env
+
+    def __call__(self, states: FragmentStates, condition: Tensor) -> ActionDistribution:
+        """Give every legal row, and every legal entry of a row, the same probability.
+
+        Args:
+            states: B states, none of them stopped.
+            condition: Ignored, shape ``(B,)``.
+
+        Returns:
+            The distribution.
+        """
+        mask = self._env.legal_row_mask(states)
+        n_entries = self._env.tensors.n_entries
+
+        def entry_logits(index: Tensor, _rows: Tensor) -> Tensor:
+            return torch.zeros(len(index), n_entries, device=condition.device)
+
+        logits = torch.zeros(mask.shape, device=mask.device)
+        return ActionDistribution(self._env, states, logits, mask, entry_logits)

@@ -1,0 +1,111 @@
+"""Terminal states of high reward, remembered once each."""
+
+from __future__ import annotations
+
+from typing import Generic
+
+import torch
+from torch import Tensor
+
+from molgfn.gfn.protocols import S
+
+#: Prioritised replay: half of a draw comes from this share of the buffer, the best.
+TOP_SHARE = 0.1
+
+
+class ReplayBuffer(Generic[S]):
+    """The best distinct terminal states seen so far, with their log scores.
+
+    States, not trajectories, are kept: a fresh backward trajectory is drawn at each use, which
+    is valid under any backward policy.
+
+    References:
+        Shen et al. 2023, Towards understanding and improving GFlowNet training (prioritised
+        replay). https://arxiv.org/abs/2305.07170
+    """
+
+    def __init__(self, capacity: int, states_type: type[S]) -> None:
+        """Make an empty buffer.
+
+        Args:
+            capacity: Most states kept; the lowest scores leave first.
+            states_type: Class of the states, to unpack them.
+        """
+        self.capacity = capacity
+        self._states_type = states_type
+        self._keys: list[str] = []
+        self._packed = torch.zeros(0, 0, dtype=torch.long)
+        self._log_score = torch.zeros(0)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, states: S, keys: list[str], log_score: Tensor) -> None:
+        """Remember states that are new and, when the buffer is full, good enough.
+
+        Args:
+            states: B terminal states.
+            keys: Their canonical keys.
+            log_score: Their log scores, no NaN, shape ``(B,)``, nats.
+        """
+        known = set(self._keys)
+        fresh: dict[str, int] = {}
+        for i, key in enumerate(keys):
+            if key not in known:
+                fresh.setdefault(key, i)
+        if not fresh:
+            return
+        index = torch.tensor(list(fresh.values()), device=log_score.device)
+        packed = states[index].to_tensor().cpu()
+        self._packed = torch.cat([self._packed.reshape(-1, packed.shape[1]), packed])
+        self._log_score = torch.cat([self._log_score, log_score[index].cpu()])
+        self._keys += list(fresh)
+        # Kept best first, so that the top share is a prefix and eviction cuts the tail.
+        order = self._log_score.argsort(descending=True, stable=True)[: self.capacity]
+        self._packed, self._log_score = self._packed[order], self._log_score[order]
+        self._keys = [self._keys[i] for i in order.tolist()]
+
+    def sample(
+        self, n: int, *, generator: torch.Generator, device: torch.device
+    ) -> tuple[S, Tensor]:
+        """Draw states with repetition, half of them from the best tenth.
+
+        Args:
+            n: Number of draws.
+            generator: Source of randomness, on the device.
+            device: Where the states shall live.
+
+        Returns:
+            n terminal states and their log scores, shape ``(n,)``, nats.
+
+        Raises:
+            ValueError: The buffer is empty.
+        """
+        if not self._keys:
+            raise ValueError("the replay buffer is empty")
+        n_top = max(1, round(TOP_SHARE * len(self)))
+        span = torch.full((n,), len(self), device=device)
+        span[: (n + 1) // 2] = n_top
+        draw = torch.rand(n, generator=generator, device=device)
+        index = (draw * span).long().clamp(max=len(self) - 1).cpu()
+        states = self._states_type.from_tensor(self._packed[index].to(device))
+        return states, self._log_score[index].to(device)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors of the buffer, for a checkpoint."""
+        return {"states": self._packed.contiguous(), "log_score": self._log_score.contiguous()}
+
+    @property
+    def keys(self) -> list[str]:
+        """Canonical keys of the states, best score first."""
+        return list(self._keys)
+
+    def load(self, tensors: dict[str, Tensor], keys: list[str]) -> None:
+        """Fill the buffer from a checkpoint.
+
+        Args:
+            tensors: What :meth:`tensors` returned.
+            keys: What :attr:`keys` returned.
+        """
+        self._packed, self._log_score = tensors["states"], tensors["log_score"]
+        self._keys = list(keys)

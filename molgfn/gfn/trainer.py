@@ -1,0 +1,271 @@
+"""The training loop: sample, score, update, remember; exactly resumable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+from molgfn.config.schema import TrainConfig
+from molgfn.errors import CheckpointError, NumericalError, ScorerError
+from molgfn.gfn.checkpoint import (
+    Part,
+    flatten_optimizer,
+    restore_optimizer,
+    subset,
+    with_prefix,
+)
+from molgfn.gfn.objectives import group_mean, trajectory_balance, vargrad
+from molgfn.gfn.protocols import Environment, S, Score
+from molgfn.gfn.replay import ReplayBuffer
+from molgfn.gfn.rollout import Trajectories, join, rollout, rollout_backward
+
+#: Residuals beyond this many nats weigh linearly: early in training a few trajectories of a
+#: large beta would otherwise drown all others.
+HUBER_NATS = 5.0
+#: The learning rate falls to this share of its start along a cosine.
+FINAL_LEARNING_RATE_SHARE = 0.1
+#: Batches in a row without a single score, after which the scorer is declared broken.
+MAX_FAILED_BATCHES = 10
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of a training.
+
+    Attributes:
+        policy: The policy that learns.
+        sampler: Its running average, which samples.
+        log_z: log Z as a function of log beta; used by trajectory balance alone.
+    """
+
+    policy: nn.Module
+    sampler: nn.Module
+    log_z: nn.Module
+
+    @classmethod
+    def build(
+        cls, make_policy: Callable[[], nn.Module], log_z: nn.Module, device: torch.device
+    ) -> Networks:
+        """Make the policy and a sampler that starts equal to it.
+
+        Args:
+            make_policy: Makes a policy with fresh weights.
+            log_z: The network of log Z.
+            device: Where the networks shall live.
+
+        Returns:
+            The networks.
+        """
+        policy, sampler = make_policy().to(device), make_policy().to(device)
+        sampler.load_state_dict(policy.state_dict())
+        sampler.requires_grad_(requires_grad=False)
+        return cls(policy, sampler, log_z.to(device))
+
+
+class Trainer(Generic[S]):
+    """Trains a policy to sample terminal states in proportion to score**beta.
+
+    Each batch holds ``n_beta_groups`` values of beta, log-uniform and stratified over the range;
+    the trajectories of a group, sampled or replayed, share theirs.
+    """
+
+    def __init__(
+        self,
+        env: Environment[S],
+        networks: Networks,
+        score: Score[S],
+        config: TrainConfig,
+        *,
+        generator: torch.Generator,
+    ) -> None:
+        """Set up a training at step 0.
+
+        Args:
+            env: The environment.
+            networks: Policy, sampler and log Z on the environment's device.
+            score: Scores terminal states.
+            config: How to train.
+            generator: Source of all randomness, on the environment's device.
+        """
+        self.env = env
+        self.networks = networks
+        self.score = score
+        self.config = config
+        self.generator = generator
+        self.step = 0
+        self._failed_batches = 0
+        self._replay = ReplayBuffer(config.replay_capacity, type(env.initial_states(1)))
+        self._optimizer = torch.optim.Adam(
+            [
+                {"params": list(networks.policy.parameters()), "lr": config.learning_rate},
+                {"params": list(networks.log_z.parameters()), "lr": config.log_z_learning_rate},
+            ]
+        )
+
+    def train_step(self) -> dict[str, float]:
+        """Do one update.
+
+        Returns:
+            What happened: step, loss, log Z, scores of the sampled states, counts.
+
+        Raises:
+            NumericalError: The loss is not finite.
+            ScorerError: Ten batches in a row had no score at all.
+        """
+        config, device = self.config, self.generator.device
+        group_beta = self._draw_log_beta()
+        group = self._groups(config.batch_size)
+        sampled = rollout(
+            self.env,
+            self.networks.sampler,
+            group_beta[group],
+            generator=self.generator,
+            epsilon=self._epsilon(),
+        )
+        sampled_score = self.score(sampled.terminal).to(device)
+        batch, log_score = sampled, sampled_score
+        n_replayed = config.replay_batch_size if len(self._replay) else 0
+        if n_replayed:
+            known, known_score = self._replay.sample(
+                n_replayed, generator=self.generator, device=device
+            )
+            replayed = rollout_backward(self.env, known, generator=self.generator)
+            batch = join(sampled, replayed)
+            log_score = torch.cat([sampled_score, known_score])
+            group = torch.cat([group, self._groups(n_replayed)])
+        self._remember(sampled, sampled_score)
+        metrics = self._update(batch, log_score, group, group_beta)
+        self.step += 1
+        scores = sampled_score[~sampled_score.isnan()].exp()
+        return {
+            "step": self.step,
+            **metrics,
+            "score_mean": float(scores.mean()) if len(scores) else math.nan,
+            "score_max": float(scores.max()) if len(scores) else math.nan,
+            "failed": int(sampled_score.isnan().sum()),
+            "length": len(sampled.states) / len(sampled),
+            "replay": len(self._replay),
+            **self.score.statistics(),
+        }
+
+    def _update(
+        self, batch: Trajectories[S], log_score: Tensor, group: Tensor, group_beta: Tensor
+    ) -> dict[str, float]:
+        scored = ~log_score.isnan()
+        self._failed_batches = 0 if scored.any() else self._failed_batches + 1
+        if self._failed_batches >= MAX_FAILED_BATCHES:
+            raise ScorerError(
+                f"no molecule of the last {MAX_FAILED_BATCHES} batches could be scored; "
+                "score a few with `molgfn score` to see the reasons"
+            )
+        if not scored.any():
+            return {"loss": math.nan, "log_z": math.nan}
+        log_beta = group_beta[group]
+        log_reward = (log_beta.exp() * log_score).clamp(min=self.config.log_reward_floor)
+        log_pf = batch.log_pf(self.networks.policy, log_beta)
+        # A failed score takes no part, neither as a zero nor in its group's mean.
+        terms = (log_pf[scored], batch.log_pb[scored], log_reward[scored])
+        if self.config.objective == "trajectory_balance":
+            residual = trajectory_balance(*terms, self.networks.log_z(log_beta[scored]))
+        else:
+            residual = vargrad(*terms, group[scored])
+        loss = nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=HUBER_NATS)
+        if not loss.isfinite():
+            raise NumericalError(
+                f"the loss is {float(loss)} at step {self.step + 1}; lower train.learning_rate"
+            )
+        self._descend(loss)
+        zeta = terms[2] + terms[1] - terms[0].detach()
+        return {"loss": float(loss), "log_z": float(group_mean(zeta, group[scored]).mean())}
+
+    def _descend(self, loss: Tensor) -> None:
+        progress = min(self.step / self.config.steps, 1.0)
+        share = FINAL_LEARNING_RATE_SHARE
+        share += (1 - share) * (1 + math.cos(math.pi * progress)) / 2
+        rates = (self.config.learning_rate, self.config.log_z_learning_rate)
+        for parameters, rate in zip(self._optimizer.param_groups, rates, strict=True):
+            parameters["lr"] = rate * share
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_(self.networks.policy.parameters(), self.config.gradient_clip)
+        self._optimizer.step()
+        with torch.no_grad():
+            for average, current in zip(
+                self.networks.sampler.parameters(), self.networks.policy.parameters(), strict=True
+            ):
+                average.lerp_(current, 1 - self.config.ema_decay)
+
+    def _draw_log_beta(self) -> Tensor:
+        n, config = self.config.n_beta_groups, self.config
+        low, high = math.log(config.beta_min), math.log(config.beta_max)
+        device = self.generator.device
+        draw = torch.rand(n, generator=self.generator, device=device)
+        return low + (high - low) * (torch.arange(n, device=device) + draw) / n
+
+    def _groups(self, n: int) -> Tensor:
+        return torch.arange(n, device=self.generator.device) % self.config.n_beta_groups
+
+    def _epsilon(self) -> float:
+        config = self.config
+        share = min(1.0, 2 * self.step / config.steps)
+        return config.epsilon_start + (config.epsilon_end - config.epsilon_start) * share
+
+    def _remember(self, sampled: Trajectories[S], log_score: Tensor) -> None:
+        if not self.config.replay_batch_size:
+            return
+        scored = (~log_score.isnan()).nonzero().squeeze(1)
+        if len(scored):
+            states = sampled.terminal[scored]
+            self._replay.add(states, self.env.keys(states), log_score[scored])
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def state(self) -> Part:
+        """Return everything that an exact resume needs."""
+        networks = self.networks
+        tensors = {
+            **with_prefix(networks.policy.state_dict(), "policy"),
+            **with_prefix(networks.sampler.state_dict(), "sampler"),
+            **with_prefix(networks.log_z.state_dict(), "log_z"),
+            **with_prefix(flatten_optimizer(self._optimizer), "optimizer"),
+            **with_prefix(self._replay.tensors(), "replay"),
+            "generator": self.generator.get_state(),
+        }
+        document: dict[str, object] = {
+            "step": self.step,
+            "failed_batches": self._failed_batches,
+            "replay_keys": self._replay.keys,
+            "score": self.score.state_dict(),
+        }
+        return Part(tensors, document)
+
+    def load(self, part: Part) -> None:
+        """Continue from a saved state.
+
+        Args:
+            part: What :meth:`state` returned.
+
+        Raises:
+            CheckpointError: The state belongs to a network of another shape.
+        """
+        tensors, document = part.tensors, dict(part.document)
+        networks = self.networks
+        try:
+            networks.policy.load_state_dict(subset(tensors, "policy"))
+            networks.sampler.load_state_dict(subset(tensors, "sampler"))
+            networks.log_z.load_state_dict(subset(tensors, "log_z"))
+            restore_optimizer(self._optimizer, subset(tensors, "optimizer"))
+            self._replay.load(subset(tensors, "replay"), document["replay_keys"])  # type: ignore[arg-type]
+            self.generator.set_state(tensors["generator"])
+            self.score.load_state_dict(document["score"])  # type: ignore[arg-type]
+            self.step = int(document["step"])  # type: ignore[call-overload]
+            self._failed_batches = int(document["failed_batches"])  # type: ignore[call-overload]
+        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(f"the checkpoint does not fit this run: {reason}") from error

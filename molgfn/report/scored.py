@@ -1,0 +1,126 @@
+"""The table of scored molecules: its columns are a contract, appended to but never renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from molgfn.chem.molecule import Molecule, read_molecule
+from molgfn.chem.properties import PROPERTIES
+from molgfn.errors import MoleculeError
+
+if TYPE_CHECKING:
+    from molgfn.reward.reward import Reward, RewardTable
+    from molgfn.tables.reader import Table
+
+#: Rows scored at a time: few enough for a progress bar to move, enough to fill a batch.
+CHUNK_ROWS = 256
+
+_PROPERTIES = ("MW", "logP", "TPSA", "QED", "SA")
+
+
+def scored_frame(molecules: Sequence[Molecule], rewards: RewardTable) -> pd.DataFrame:
+    """Put molecules and their rewards into the columns of ``molgfn score``.
+
+    Args:
+        molecules: The molecules.
+        rewards: Their rewards, in the same order.
+
+    Returns:
+        One row for each molecule: SMILES, Score, predicted values each with its standard deviation,
+        status, reason, InChIKey, scaffold, properties, nearest_train_similarity, heavy_atoms, then
+        what else the reward measured. A failed value is NaN.
+    """
+    measured = dict(rewards.columns)
+    predicted = [name for name in measured if f"{name}_std" in measured]
+    columns: dict[str, Any] = {
+        "SMILES": [molecule.smiles for molecule in molecules],
+        "Score": rewards.score,
+    }
+    for name in predicted:
+        columns[name] = measured[name]
+        columns[f"{name}_std"] = measured[f"{name}_std"]
+    columns["status"] = list(rewards.status)
+    columns["reason"] = list(rewards.reasons)
+    columns["InChIKey"] = [molecule.inchikey for molecule in molecules]
+    columns["scaffold"] = [molecule.scaffold for molecule in molecules]
+    for name in _PROPERTIES:
+        columns[name] = _property(name, molecules, measured)
+    if "nearest_train_similarity" in measured:
+        columns["nearest_train_similarity"] = measured["nearest_train_similarity"]
+    columns["heavy_atoms"] = [molecule.n_heavy_atoms for molecule in molecules]
+    columns.update((name, values) for name, values in measured.items() if name not in columns)
+    return pd.DataFrame(columns)
+
+
+def score_table(table: Table, reward: Reward) -> Iterator[pd.DataFrame]:
+    """Score every row of a table.
+
+    A row whose SMILES cannot be read has the status ``invalid``, a reason and no values. A molecule
+    that stands in several rows is scored once.
+
+    Args:
+        table: The molecules.
+        reward: What scores them.
+
+    Yields:
+        Blocks of rows, in all as many as the table has and in its order, with the columns of
+        :func:`scored_frame`, ``standard_SMILES`` (the molecule that was scored: largest component,
+        neutral) and the further columns of the table. ``SMILES`` is the text of the table.
+    """
+    rows = _RowScorer(reward)
+    others = table.frame.drop(columns=[c for c in table.frame.columns if c in rows.columns])
+    smiles = table.smiles
+    # A table without rows still gives one block, which carries the header.
+    for start in range(0, max(1, len(table)), CHUNK_ROWS):
+        scored = rows(smiles[start : start + CHUNK_ROWS])
+        kept = others.iloc[start : start + CHUNK_ROWS].reset_index(drop=True)
+        yield pd.concat([scored, kept], axis=1)
+
+
+class _RowScorer:
+    """Scores SMILES and remembers every molecule it has scored."""
+
+    def __init__(self, reward: Reward) -> None:
+        self._reward = reward
+        self._known: dict[str, dict[str, Any]] = {}
+        empty = scored_frame([], reward([]))
+        self.columns = [*empty.columns, "standard_SMILES"]
+
+    def __call__(self, smiles: Sequence[str]) -> pd.DataFrame:
+        molecules: list[Molecule | str] = [_read(text) for text in smiles]
+        self._score({m.smiles: m for m in molecules if isinstance(m, Molecule)})
+        records = [
+            {"status": "invalid", "reason": molecule}
+            if isinstance(molecule, str)
+            else self._known[molecule.smiles]
+            for molecule in molecules
+        ]
+        frame = pd.DataFrame(records, columns=self.columns)
+        frame["SMILES"] = list(smiles)
+        return frame
+
+    def _score(self, molecules: dict[str, Molecule]) -> None:
+        fresh = [m for key, m in molecules.items() if key not in self._known]
+        if not fresh:
+            return
+        frame = scored_frame(fresh, self._reward(fresh))
+        frame["standard_SMILES"] = frame["SMILES"]
+        for record in frame.to_dict("records"):
+            self._known[str(record["SMILES"])] = {str(k): v for k, v in record.items()}
+
+
+def _read(smiles: str) -> Molecule | str:
+    """The molecule, or why there is none."""
+    try:
+        return read_molecule(smiles)
+    except MoleculeError as error:
+        return str(error)
+
+
+def _property(name: str, molecules: Sequence[Molecule], measured: dict[str, Any]) -> Any:
+    if name in measured:
+        return measured[name]
+    return [PROPERTIES[name](molecule.mol) for molecule in molecules]

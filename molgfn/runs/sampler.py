@@ -1,0 +1,127 @@
+"""Samples distinct molecules with a trained policy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from molgfn.chem.molecule import Molecule
+from molgfn.chem.vocabulary_file import find_vocabulary, load_vocabulary
+from molgfn.config.loader import load_config
+from molgfn.config.resources import shipped_path
+from molgfn.config.schema import Config
+from molgfn.env.fragment_env import FragmentEnv
+from molgfn.env.states import FragmentStates
+from molgfn.errors import CheckpointError
+from molgfn.gfn.checkpoint import checkpoints, load_part
+from molgfn.gfn.protocols import Policy
+from molgfn.gfn.rollout import rollout
+from molgfn.runs.components import build_env, build_policy, pick_device
+from molgfn.runs.directory import check_digest, newest_run
+
+#: Largest batch of trajectories sampled at once.
+MAX_BATCH = 512
+#: Sampling gives up after this many batches without a new molecule.
+MAX_FRUITLESS_BATCHES = 20
+#: Where the policy shipped with the package lies.
+SHIPPED_POLICY = ("policy", "parp1")
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A molecule that was sampled.
+
+    Attributes:
+        molecule: The molecule.
+        n_fragments: Number of fragments of its tree.
+    """
+
+    molecule: Molecule
+    n_fragments: int
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws molecules from a policy.
+
+    Attributes:
+        config: Configuration of the run that trained the policy.
+        env: The environment.
+        policy: The policy.
+        source: Where the policy came from, for messages.
+    """
+
+    config: Config
+    env: FragmentEnv
+    policy: Policy[FragmentStates]
+    source: str
+
+    def sample(
+        self, n: int, beta: float, *, generator: torch.Generator
+    ) -> Iterator[list[Sampled]]:
+        """Yield batches of molecules, all distinct by InChIKey, until there are n.
+
+        Args:
+            n: How many molecules to draw.
+            beta: Exponent of the reward the policy is asked for.
+            generator: Source of randomness; it alone decides what comes.
+
+        Yields:
+            Batches of new molecules; fewer than n in all when the policy has run dry.
+        """
+        seen: set[str] = set()
+        fruitless = 0
+        size = min(MAX_BATCH, max(64, n))
+        condition = torch.full((size,), math.log(beta), device=self.env.device)
+        while len(seen) < n and fruitless < MAX_FRUITLESS_BATCHES:
+            drawn = rollout(self.env, self.policy, condition, generator=generator).terminal
+            fresh = []
+            counts = drawn.n_fragments.tolist()
+            for molecule, n_fragments in zip(self.env.molecules(drawn), counts, strict=True):
+                if len(seen) < n and molecule.inchikey not in seen:
+                    seen.add(molecule.inchikey)
+                    fresh.append(Sampled(molecule, n_fragments))
+            fruitless = 0 if fresh else fruitless + 1
+            if fresh:
+                yield fresh
+
+
+def load_sampler(run: Path | None, device: str = "auto") -> Sampler:
+    """Load the policy of a run.
+
+    Args:
+        run: A run directory, or a directory that holds a policy; ``None`` takes the newest run
+            under ``runs/``, else the policy shipped with the package.
+        device: Where to sample.
+
+    Returns:
+        The sampler.
+
+    Raises:
+        CheckpointError: There is no usable policy.
+        VocabularyError: The vocabulary is not the one the policy was trained with.
+    """
+    chosen = run if run is not None else newest_run()
+    directory = chosen if chosen is not None else shipped_path(*SHIPPED_POLICY)
+    saved = checkpoints(directory / "checkpoints")
+    if not saved and not (directory / "policy.json").exists():
+        raise CheckpointError(
+            f"{directory} holds no trained policy; train one with `molgfn train --run {directory}`"
+        )
+    part = load_part(saved[-1] if saved else directory, "policy")
+    config = load_config(directory / "config.yaml", [])
+    own = directory / "vocabulary.yaml"
+    vocabulary = load_vocabulary(own) if own.exists() else find_vocabulary(config.vocabulary)
+    check_digest(vocabulary, part.document.get("vocabulary_digest"), vocabulary.name)
+    env = build_env(config, vocabulary, pick_device(device))
+    policy = build_policy(config, env).to(env.device)
+    try:
+        policy.load_state_dict(part.tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"the policy in {directory} does not fit: {reason}") from error
+    return Sampler(config, env, policy.eval(), str(directory))

@@ -1,0 +1,196 @@
+"""Trains in a run directory: starts or resumes, writes metrics and checkpoints, obeys signals."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import FrameType
+
+import numpy as np
+import torch
+
+from molgfn.baselines.uniform import UniformPolicy
+from molgfn.chem.vocabulary import Vocabulary
+from molgfn.chem.vocabulary_file import find_vocabulary
+from molgfn.config.schema import Config
+from molgfn.env.fragment_env import FragmentEnv
+from molgfn.gfn.checkpoint import (
+    Part,
+    checkpoint_path,
+    checkpoints,
+    load_part,
+    prune,
+    save_parts,
+    subset,
+)
+from molgfn.gfn.rollout import rollout
+from molgfn.gfn.trainer import Trainer
+from molgfn.env.states import FragmentStates
+from molgfn.reward.preflight import Preflight, preflight
+from molgfn.reward.reward import build_reward
+from molgfn.runs.components import build_env, build_networks, pick_device, seeded
+from molgfn.runs.directory import RunDirectory, check_digest
+from molgfn.runs.molecule_score import MoleculeScore
+
+#: Random molecules scored before the first step.
+PREFLIGHT_MOLECULES = 256
+
+
+@dataclass
+class Training:
+    """A training ready to go.
+
+    Attributes:
+        config: Its configuration.
+        directory: Its run directory.
+        env: Its environment.
+        trainer: The trainer, at the step where it begins.
+        preflight: What the reward looks like on random molecules; ``None`` for a resumed run.
+    """
+
+    config: Config
+    directory: RunDirectory
+    vocabulary: Vocabulary
+    env: FragmentEnv
+    trainer: Trainer[FragmentStates]
+    score: MoleculeScore
+    preflight: Preflight | None = None
+
+    def steps(self) -> Iterator[dict[str, float]]:
+        """Train to the last step, saving as configured and once more at the end.
+
+        SIGINT and SIGTERM end it after the step in progress and a checkpoint.
+
+        Yields:
+            Metrics of every step.
+
+        Raises:
+            StopTraining: A signal came; the checkpoint is written.
+        """
+        train = self.config.train
+        self.directory.truncate_metrics(self.trainer.step)
+        with _signals() as received:
+            while self.trainer.step < train.steps:
+                metrics = self.trainer.train_step()
+                step = self.trainer.step
+                last = step == train.steps
+                if step % train.log_every == 0 or last:
+                    self.directory.append_metrics(metrics)
+                if step % train.checkpoint_every == 0 or last or received:
+                    self.save()
+                yield metrics
+                if received and not last:
+                    raise StopTraining(received[0])
+
+    def save(self) -> None:
+        """Write a checkpoint of the current step and delete the oldest ones."""
+        part = self.trainer.state()
+        policy = Part(
+            subset(part.tensors, "sampler"),
+            {
+                "step": self.trainer.step,
+                "vocabulary_digest": self.vocabulary.digest,
+                "vocabulary": self.vocabulary.name,
+            },
+        )
+        path = checkpoint_path(self.directory.checkpoints, self.trainer.step)
+        save_parts(path, {"trainer": part, "policy": policy})
+        prune(self.directory.checkpoints, self.config.train.keep_checkpoints)
+
+
+class StopTraining(Exception):  # noqa: N818 - a request that was obeyed, not an error
+    """A signal ended the training after it was saved.
+
+    Attributes:
+        signal_number: The signal.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        """Note the signal.
+
+        Args:
+            signal_number: The signal.
+        """
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number
+
+
+def start_training(config: Config, directory: RunDirectory) -> Training:
+    """Begin a run.
+
+    Args:
+        config: The configuration.
+        directory: A directory without a run.
+
+    Returns:
+        The training at step 0, after the pre-flight of the reward.
+    """
+    vocabulary = find_vocabulary(config.vocabulary)
+    training = _build(config, vocabulary, directory)
+    checked = _preflight(training)
+    directory.create(config, vocabulary)
+    return replace(training, preflight=checked)
+
+
+def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
+    """Continue a run from its newest checkpoint, or from its start where it has none.
+
+    Args:
+        directory: Directory of the run.
+        overrides: ``key=value`` settings, such as more steps.
+
+    Returns:
+        The training at the checkpoint's step.
+    """
+    config, vocabulary = directory.load(overrides)
+    training = _build(config, vocabulary, directory)
+    saved = checkpoints(directory.checkpoints)
+    if saved:
+        digest = load_part(saved[-1], "policy").document.get("vocabulary_digest")
+        check_digest(vocabulary, digest, str(directory.vocabulary_file))
+        training.trainer.load(load_part(saved[-1], "trainer"))
+    return training
+
+
+def _build(config: Config, vocabulary: Vocabulary, directory: RunDirectory) -> Training:
+    device = pick_device(config.device)
+    env = build_env(config, vocabulary, device)
+    score = MoleculeScore(env, build_reward(config.reward))
+    trainer = Trainer(
+        env,
+        build_networks(config, env),
+        score,
+        config.train,
+        generator=seeded(config.seed, device),
+    )
+    return Training(config, directory, vocabulary, env, trainer, score)
+
+
+def _preflight(training: Training) -> Preflight:
+    """Look at the reward of random molecules, with random numbers of its own."""
+    env = training.env
+    generator = seeded(training.config.seed, env.device)
+    condition = torch.zeros(PREFLIGHT_MOLECULES, device=env.device)
+    random = rollout(env, UniformPolicy(env), condition, generator=generator)
+    log_score = training.score(random.terminal).double().numpy()
+    return preflight(np.exp(log_score), training.config.reward)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of dying; a second SIGINT interrupts at once."""
+    received: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT and received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    previous = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

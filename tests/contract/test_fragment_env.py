@@ -1,0 +1,138 @@
+"""Laws of the fragment environment over random trajectories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rdkit import Chem
+
+from molgfn.baselines.uniform import UniformPolicy
+from molgfn.chem.tree import TreeSymmetry, assemble, automorphism_order_by_matching
+from molgfn.chem.vocabulary import Vocabulary
+from molgfn.chem.vocabulary_file import find_vocabulary, load_vocabulary
+from molgfn.config.schema import LimitsConfig
+from molgfn.env.fragment_env import STOP, FragmentEnv
+from molgfn.env.states import FragmentStates
+from molgfn.gfn.rollout import Trajectories, rollout
+
+LIMITS = LimitsConfig()
+seeds = st.integers(0, 2**31)
+few = settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture(scope="module", params=["default", "blocks"])
+def vocabulary(request: pytest.FixtureRequest) -> Vocabulary:
+    if request.param == "default":
+        return find_vocabulary("default")
+    shared: Path = request.getfixturevalue("shared_data")
+    return load_vocabulary(shared / "seh" / "blocks_PDB_105.json")
+
+
+@pytest.fixture(scope="module")
+def env(vocabulary: Vocabulary) -> FragmentEnv:
+    return FragmentEnv(vocabulary, LIMITS)
+
+
+def random_trajectories(env: FragmentEnv, n: int, seed: int) -> Trajectories[FragmentStates]:
+    generator = torch.Generator().manual_seed(seed)
+    return rollout(env, UniformPolicy(env), torch.zeros(n), generator=generator)
+
+
+def test_twenty_thousand_random_molecules_sanitise_within_limits(env: FragmentEnv) -> None:
+    n_seen = 0
+    for seed in range(20):
+        terminal = random_trajectories(env, 1000, seed).terminal
+        heavy = env.heavy_atoms(terminal).tolist()
+        for tree, n_heavy in zip(terminal.trees(), heavy, strict=True):
+            mol = assemble(tree, env.vocabulary)  # raises where RDKit refuses it
+            assert mol.GetNumHeavyAtoms() == n_heavy <= LIMITS.max_heavy_atoms
+            assert LIMITS.min_fragments <= len(tree) <= LIMITS.max_fragments
+            n_seen += 1
+    assert n_seen == 20_000
+
+
+def test_weight_is_that_of_the_assembled_molecule(env: FragmentEnv) -> None:
+    from rdkit.Chem.Descriptors import MolWt
+
+    terminal = random_trajectories(env, 100, 0).terminal
+    weights = env.weight_g_per_mol(terminal).tolist()
+    for molecule, weight in zip(env.molecules(terminal), weights, strict=True):
+        assert weight == pytest.approx(MolWt(molecule.mol), abs=0.02)
+        assert weight <= LIMITS.max_weight_g_per_mol + 1e-6
+
+
+def test_every_prefix_of_a_trajectory_sanitises(env: FragmentEnv) -> None:
+    trajectories = random_trajectories(env, 200, 1)
+    partial = trajectories.states[~env.is_initial(trajectories.states)]
+    assert len(partial) > 400
+    assert all(Chem.MolFromSmiles(m.smiles) is not None for m in env.molecules(partial))
+
+
+@few
+@given(seed=seeds)
+def test_backward_step_undoes_a_step(env: FragmentEnv, seed: int) -> None:
+    trajectories = random_trajectories(env, 20, seed)
+    states, actions = trajectories.states, trajectories.actions
+    following, log_pb = env.step(states, actions)
+    newest = (following.n_fragments - 1).clamp(min=0)
+    back, forward_again, log_pb_back = env.backward_step(following, newest)
+    assert torch.equal(back.to_tensor(), states.to_tensor())
+    is_stop = actions[:, 0] == STOP
+    assert torch.equal(forward_again[:, 0], actions[:, 0])
+    assert torch.equal(forward_again[~is_stop], actions[~is_stop])
+    assert torch.equal(log_pb, log_pb_back)
+
+
+@few
+@given(seed=seeds)
+def test_step_undoes_a_backward_step_up_to_numbering(env: FragmentEnv, seed: int) -> None:
+    """Another order of construction gives the same key, the same |Aut| and the same P_B."""
+    generator = torch.Generator().manual_seed(seed)
+    states = random_trajectories(env, 10, seed).terminal
+    n_renumbered = 0
+    while len(states):
+        parents, actions, log_pb = env.sample_backward(states, generator=generator)
+        again, log_pb_again = env.step(parents, actions)
+        assert env.keys(again) == env.keys(states)
+        assert torch.equal(env.log_symmetry(again), env.log_symmetry(states))
+        assert torch.equal(log_pb_again, log_pb)
+        n_renumbered += int((again.to_tensor() != states.to_tensor()).any(1).sum())
+        states = parents[~env.is_initial(parents)]
+    assert n_renumbered > 0
+
+
+@few
+@given(seed=seeds)
+def test_fast_and_slow_automorphism_counts_agree(vocabulary: Vocabulary, seed: int) -> None:
+    env = FragmentEnv(vocabulary, LimitsConfig(max_fragments=6, max_heavy_atoms=30))
+    symmetry = TreeSymmetry(vocabulary)
+    for tree in random_trajectories(env, 10, seed).terminal.trees():
+        order = symmetry.key_and_order(tree)[1]
+        if order < 5000:  # the slow way lists every automorphism
+            assert order == automorphism_order_by_matching(tree, vocabulary)
+
+
+@few
+@given(seed=seeds)
+def test_sampled_actions_are_legal_and_respect_pairs(env: FragmentEnv, seed: int) -> None:
+    trajectories = random_trajectories(env, 20, seed)
+    moving = trajectories.actions[:, 0] != STOP
+    states, actions = trajectories.states[moving], trajectories.actions[moving]
+    rows = env.legal_row_mask(states)
+    assert rows.gather(1, actions[:, :1]).all()
+    entries = env.legal_entry_mask(states, actions[:, 0])
+    assert entries.gather(1, actions[:, 1:]).all()
+    for tree in trajectories.terminal.trees():
+        for node, site, other, other_site in tree.bonds():
+            fragments = env.vocabulary.fragments
+            ends = (
+                fragments[tree.fragments[node]].site_types[site],
+                fragments[tree.fragments[other]].site_types[other_site],
+            )
+            assert env.vocabulary.allows(*ends)
