@@ -16,6 +16,10 @@ from molgfn.cli.boundary import BoundaryGroup
 from molgfn.cli.config import config_app
 from molgfn.cli.fragments import fragments_app
 from molgfn.cli.proxy import proxy_app
+from molgfn.cli.sample import sample
+from molgfn.cli.score import score
+from molgfn.cli.select import select
+from molgfn.cli.train import train
 
 EXIT_TERMINATED = 143
 
@@ -53,6 +57,8 @@ def molgfn(
     """
 
 
+for _command in (train, sample, score, select):
+    app.command()(_command)
 app.add_typer(proxy_app, name="proxy")
 app.add_typer(fragments_app, name="fragments")
 app.add_typer(config_app, name="config")

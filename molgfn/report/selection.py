@@ -51,7 +51,7 @@ def select_rows(table: Table, k: int, min_distance: float, score_column: str) ->
     best_row: dict[Molecule, int] = {}
     n_unreadable = n_unscored = 0
     for row, smiles in enumerate(table.smiles):
-        if math.isnan(scores[row]):
+        if not math.isfinite(scores[row]):
             n_unscored += 1
             continue
         try:

@@ -1,0 +1,100 @@
+"""``molgfn select``: the best molecules that keep a distance from each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Columns shown by --show, where the table has them, with their headings.
+_SHOWN = ("Score", "QED", "SA", "MW", "nearest_train_similarity", "SMILES")
+
+
+def select(
+    file: Annotated[
+        str, typer.Argument(help="CSV with scores, .gz allowed; - is standard input.")
+    ] = "-",
+    top_k: Annotated[
+        int, typer.Option("--top-k", "-k", min=1, help="How many molecules to select.")
+    ] = 100,
+    min_distance: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Tanimoto distance that every two keep at least."),
+    ] = 0.3,
+    score_column: Annotated[
+        str, typer.Option("--score-column", help="Column to select by, higher is better.")
+    ] = "Score",
+    smiles_column: Annotated[
+        str | None, typer.Option("--smiles-column", help="Column with the SMILES; default: SMILES.")
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Also print the selection on standard error.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="CSV, .gz allowed; default: stdout.")
+    ] = None,
+) -> None:
+    """Select the best molecules, every two at least --min-distance apart.
+
+    Example: molgfn sample --n 1000 | molgfn score | molgfn select --top-k 50 > batch.csv
+
+    Molecules are taken from the best down; one that lies too near a better one is left out. All
+    columns are kept. Exit code 5: fewer than K are far enough apart; they have been written.
+    """
+    from molgfn.errors import ShortfallError
+    from molgfn.report.selection import select_rows
+    from molgfn.tables.reader import read_molecule_table
+    from molgfn.tables.sink import csv_sink
+
+    with csv_sink(output) as sink:
+        table = read_molecule_table(file, smiles_column)
+        selection = select_rows(table, top_k, min_distance, score_column)
+        sink.write(selection.frame)
+    if show:
+        _print(selection.frame)
+    skipped = selection.n_unscored + selection.n_unreadable
+    if skipped:
+        typer.echo(
+            f"left out {skipped} of {len(table)} rows: {selection.n_unscored} without a number in "
+            f"{score_column}, {selection.n_unreadable} with an unreadable SMILES",
+            err=True,
+        )
+    if len(selection.frame) < top_k:
+        raise ShortfallError(
+            f"{len(selection.frame)} of {top_k} molecules selected: no further one of the "
+            f"{selection.n_candidates} candidates is {min_distance} from all of them; "
+            "lower --min-distance or --top-k, or give more molecules"
+        )
+
+
+def _print(frame: pd.DataFrame) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    predicted = [c for c in frame.columns if f"{c}_std" in frame.columns]
+    names = [c for c in (_SHOWN[0], *predicted, *_SHOWN[1:]) if c in frame.columns]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("#", justify="right")
+    for name in names:
+        is_text = name == "SMILES"
+        table.add_column(
+            name.replace("_", " "), justify="left" if is_text else "right", no_wrap=is_text
+        )
+    for rank, row in enumerate(frame[names].itertuples(index=False), start=1):
+        table.add_row(str(rank), *(_brief(str(value)) for value in row))
+    # Outside a terminal the width is unknown; wide enough for a SMILES in full.
+    console = Console(stderr=True, markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    console.print(table)
+
+
+def _brief(text: str) -> str:
+    try:
+        return f"{float(text):.3g}"
+    except ValueError:
+        return text
