@@ -1,0 +1,1 @@
+"""What molecules are worth: scorers, transforms, the proxy and their product."""

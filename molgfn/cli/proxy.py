@@ -1,0 +1,108 @@
+"""``molgfn proxy``: fit a proxy on measured or docked molecules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+proxy_app = typer.Typer(
+    help="Learn a fast stand-in for docking or for your own measurements.", no_args_is_help=True
+)
+
+
+@proxy_app.callback()
+def proxy() -> None:
+    """Learn a fast stand-in for docking or for your own measurements."""
+
+
+@proxy_app.command()
+def fit(
+    data: Annotated[str, typer.Argument(help="CSV with molecules and values; - is stdin.")],
+    target_column: Annotated[
+        str, typer.Option("--target-column", help="Column to learn, such as PARP1_kcal_mol.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Directory for the proxy; replaced if it is one.")
+    ],
+    smiles_column: Annotated[
+        str | None, typer.Option("--smiles-column", help="Column with the SMILES.")
+    ] = None,
+    target_name: Annotated[
+        str | None,
+        typer.Option(help="Name of the target; default: the column without its _kcal_mol."),
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(help="Unit in column names; default: kcal_mol where the column ends so."),
+    ] = None,
+    members: Annotated[int, typer.Option(min=2, help="Networks in the ensemble.")] = 5,
+    seed: Annotated[int, typer.Option(help="Same data and seed, same proxy.")] = 0,
+    epochs: Annotated[int, typer.Option(min=1, help="Most passes over the data.")] = 60,
+) -> None:
+    """Fit an ensemble of message-passing networks and test it on unseen scaffolds."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from molgfn.reward.proxy.dataset import read_dataset
+    from molgfn.reward.proxy.fit import FitSettings, fit_proxy
+    from molgfn.reward.proxy.store import save_proxy
+    from molgfn.reward.proxy.training import TrainingSettings
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    dataset = read_dataset(data, smiles_column, target_column)
+    for problem in dataset.problems:
+        console.print(problem, markup=False)
+    console.print(f"{len(dataset.molecules)} distinct molecules with a value", markup=False)
+    settings = FitSettings(members, seed, training=TrainingSettings(epochs=epochs))
+    in_kcal = target_column.endswith("_kcal_mol")
+    default_unit = "kcal_mol" if in_kcal else ""
+    with Progress(
+        TextColumn("fitting"),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as progress:
+        task = progress.add_task("fitting", total=settings.n_epochs)
+        fitted = fit_proxy(
+            dataset,
+            target_column.removesuffix("_kcal_mol") if target_name is None else target_name,
+            default_unit if unit is None else unit,
+            settings,
+            on_epoch=lambda: progress.advance(task),
+        )
+    save_proxy(fitted, dataset, output)
+    for line in _report_lines(fitted.provenance["report"]):
+        console.print(line, markup=False)
+    console.print(f"written to {output}", markup=False)
+
+
+def _report_lines(report: dict[str, object]) -> list[str]:
+    """The report as a table of text: one model a line, then what it means."""
+    lines = [
+        f"test on {report['n_test']} molecules of unseen scaffolds, "
+        f"{report['n_train']} to learn from:",
+        f"{'':22}{'RMSE':>8}{'R2':>8}{'Spearman':>10}",
+    ]
+    models = {
+        "ensemble": "this ensemble",
+        "random_forest": "random forest",
+        "heavy_atoms": "heavy atoms alone",
+    }
+    for key, label in models.items():
+        row = report[key]
+        if isinstance(row, dict):
+            lines.append(f"{label:22}{row['rmse']:8.3f}{row['r2']:8.3f}{row['spearman']:10.3f}")
+    std = report["std"]
+    if isinstance(std, dict):
+        lines.append(
+            f"standard deviation: errors / std have spread {std['z_std']} (1 is right), "
+            f"{std['within_2_std']:.0%} of the errors within 2 std (95 % is right)"
+        )
+    if not report["beats_random_forest"]:
+        lines.append("WARNING: the random forest predicts better than the ensemble on these data")
+    return lines

@@ -1,0 +1,1 @@
+"""The proxy: an ensemble of networks learned from measured or docked molecules."""

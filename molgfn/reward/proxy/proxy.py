@@ -1,0 +1,126 @@
+"""The proxy: an ensemble of networks that stands in for an expensive measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from molgfn.chem.molecule import Molecule
+from molgfn.reward.proxy.features import collate, featurise
+from molgfn.reward.proxy.neighbours import TrainingNeighbours
+from molgfn.reward.proxy.network import Architecture, ProxyNetwork
+from molgfn.reward.proxy.size import SizeBaseline
+
+#: Molecules per forward pass: large enough for speed, small enough to stay in the cache.
+_BATCH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """From the ensemble to the target's scale.
+
+    Attributes:
+        mean: Mean of the training targets.
+        sd: Standard deviation of the training targets.
+        spread_scale: Factor on the standard deviation among the members.
+        noise: Standard deviation that remains where all members agree, in the target's unit.
+    """
+
+    mean: float
+    sd: float
+    spread_scale: float
+    noise: float
+
+    def std(self, spread: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Standard deviation of the error to expect.
+
+        Args:
+            spread: Standard deviation among the members, shape ``(n,)``, target's unit.
+
+        Returns:
+            sqrt(noise^2 + (spread_scale * spread)^2), shape ``(n,)``.
+        """
+        return np.hypot(self.noise, self.spread_scale * spread)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """Ensemble of message-passing networks with what is needed to read its predictions.
+
+    Attributes:
+        target: What is predicted, such as ``PARP1``.
+        unit: Unit as it stands in column names, such as ``kcal_mol``; may be empty.
+        architecture: Shape of each network.
+        networks: The members, in evaluation mode.
+        calibration: Scale of predictions and of their standard deviation.
+        size: What a training molecule of a given size has.
+        neighbours: Fingerprints of the training molecules.
+        provenance: Training digest, report and versions, as written to ``proxy.json``.
+    """
+
+    target: str
+    unit: str
+    architecture: Architecture
+    networks: tuple[ProxyNetwork, ...]
+    calibration: Calibration
+    size: SizeBaseline
+    neighbours: TrainingNeighbours
+    provenance: Mapping[str, Any]
+
+    @property
+    def value_column(self) -> str:
+        """Name of the predicted column, such as ``PARP1_kcal_mol``."""
+        return f"{self.target}_{self.unit}" if self.unit else self.target
+
+    def predict(
+        self, molecules: Sequence[Molecule]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Predict the target of molecules.
+
+        The same molecules in the same order give the same bits on the same machine. Another
+        order or another batch may change the last bits of a float, not more.
+
+        Args:
+            molecules: Molecules; stereo is not seen.
+
+        Returns:
+            Predicted values and their standard deviations, each of shape ``(len(molecules),)``,
+            in the target's unit.
+        """
+        members = self.predict_members(molecules)
+        return members.mean(axis=0), self.calibration.std(members.std(axis=0))
+
+    def predict_members(self, molecules: Sequence[Molecule]) -> NDArray[np.float64]:
+        """Predictions of each network.
+
+        Args:
+            molecules: Molecules.
+
+        Returns:
+            Values in the target's unit, shape ``(members, len(molecules))``.
+        """
+        predicted = np.zeros((len(self.networks), len(molecules)))
+        with torch.inference_mode():
+            for start in range(0, len(molecules), _BATCH):
+                chunk = molecules[start : start + _BATCH]
+                batch = collate([featurise(molecule.mol) for molecule in chunk])
+                for member, network in enumerate(self.networks):
+                    predicted[member, start : start + len(chunk)] = network(batch).numpy()
+        return predicted * self.calibration.sd + self.calibration.mean
+
+    def nearest_train_similarity(self, molecules: Sequence[Molecule]) -> NDArray[np.float64]:
+        """Tanimoto similarity (Morgan, radius 2) to the nearest training molecule.
+
+        Args:
+            molecules: Molecules.
+
+        Returns:
+            Similarity, shape ``(len(molecules),)``, 0 to 1. Predictions far below about 0.3 are
+            extrapolations.
+        """
+        return self.neighbours.similarity([molecule.mol for molecule in molecules])

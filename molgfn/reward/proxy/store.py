@@ -1,0 +1,206 @@
+"""Proxies on disk: a directory with tensors, readable JSON and the training molecules.
+
+::
+
+    proxy.safetensors   weights of every member, fingerprints of the training molecules
+    proxy.json          target, unit, architecture, calibration, size baseline, report, versions
+    train.csv.gz        the training molecules and their values
+
+Nothing is pickled, so a proxy from elsewhere runs no code.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import safetensors
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from molgfn.config.resources import shipped_path
+from molgfn.errors import CheckpointError, ConfigError, OutputError
+from molgfn.reward.proxy.dataset import Dataset
+from molgfn.reward.proxy.neighbours import TrainingNeighbours
+from molgfn.reward.proxy.network import Architecture, ProxyNetwork
+from molgfn.reward.proxy.proxy import Calibration, Proxy
+from molgfn.reward.proxy.size import SizeBaseline
+
+_FORMAT = 1
+_JSON, _TENSORS, _TRAIN = "proxy.json", "proxy.safetensors", "train.csv.gz"
+
+
+def save_proxy(proxy: Proxy, data: Dataset, directory: Path) -> None:
+    """Write a proxy into a new directory; it appears whole or not at all.
+
+    Args:
+        proxy: The proxy.
+        data: Its training data.
+        directory: Where; an existing proxy there is replaced, any other directory is refused.
+
+    Raises:
+        OutputError: The directory holds something else, or cannot be written.
+    """
+    if directory.exists() and not (directory / _JSON).is_file() and any(_entries(directory)):
+        raise OutputError(f"{directory} exists and holds no proxy; give a new directory")
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+        try:
+            fresh = scratch / "new"
+            fresh.mkdir()
+            _write(proxy, data, fresh)
+            if directory.exists():
+                directory.rename(scratch / "old")
+            fresh.rename(directory)
+        finally:
+            shutil.rmtree(scratch)
+    except OSError as error:
+        raise OutputError(f"cannot write the proxy to {directory}: {error.strerror}") from error
+
+
+def load_proxy(directory: Path) -> Proxy:
+    """Read a proxy.
+
+    Args:
+        directory: A directory written by :func:`save_proxy`.
+
+    Returns:
+        The proxy, on the CPU.
+
+    Raises:
+        CheckpointError: A file is missing, garbled, of a newer format, or does not fit the others.
+    """
+    about = _read_json(directory / _JSON)
+    tensors = _read_tensors(directory / _TENSORS)
+    try:
+        architecture = Architecture(**about["architecture"])
+        size = {k: tuple(v) if isinstance(v, list) else v for k, v in about["size"].items()}
+        return Proxy(
+            target=str(about["target"]),
+            unit=str(about["unit"]),
+            architecture=architecture,
+            networks=tuple(
+                _restore(architecture, tensors, f"members.{member}.")
+                for member in range(int(about["members"]))
+            ),
+            calibration=Calibration(**about["calibration"]),
+            size=SizeBaseline(**size),
+            neighbours=TrainingNeighbours(
+                tensors["train.bits"].numpy(), tensors["train.counts"].numpy()
+            ),
+            provenance=about["provenance"],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        raise CheckpointError(
+            f"{directory}: {_JSON} and {_TENSORS} do not make a proxy ({text[:200]}); "
+            "fit it again with molgfn proxy fit"
+        ) from error
+
+
+def find_proxy(name: str) -> Path:
+    """Directory of a proxy given by name or path.
+
+    Args:
+        name: Name of a shipped proxy, such as ``parp1``, or a directory.
+
+    Returns:
+        The directory.
+
+    Raises:
+        ConfigError: Neither exists.
+    """
+    shipped = shipped_path("proxy", name)
+    if (shipped / _JSON).is_file():
+        return shipped
+    if Path(name).is_dir():
+        return Path(name)
+    known = sorted(path.parent.name for path in shipped_path("proxy").glob(f"*/{_JSON}"))
+    raise ConfigError(
+        f"reward.proxy is {name!r}, which is neither a directory nor a shipped proxy "
+        f"({', '.join(known)}); make one with molgfn proxy fit"
+    )
+
+
+def _write(proxy: Proxy, data: Dataset, directory: Path) -> None:
+    tensors: dict[str, Tensor] = {
+        "train.bits": torch.from_numpy(proxy.neighbours.bits),
+        "train.counts": torch.from_numpy(proxy.neighbours.counts),
+    }
+    for member, network in enumerate(proxy.networks):
+        for name, tensor in network.state_dict().items():
+            tensors[f"members.{member}.{name}"] = tensor.contiguous()
+    (directory / _TENSORS).write_bytes(save(tensors))
+    about = {
+        "format": _FORMAT,
+        "target": proxy.target,
+        "unit": proxy.unit,
+        "members": len(proxy.networks),
+        "architecture": asdict(proxy.architecture),
+        "calibration": asdict(proxy.calibration),
+        "size": asdict(proxy.size),
+        "provenance": dict(proxy.provenance),
+    }
+    (directory / _JSON).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    frame = pd.DataFrame(
+        {"SMILES": [m.smiles for m in data.molecules], proxy.value_column: data.targets}
+    )
+    text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    buffer = io.BytesIO()
+    # No time stamp and no file name: the same data give the same bytes.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
+        file.write(text.encode())
+    (directory / _TRAIN).write_bytes(buffer.getvalue())
+
+
+def _restore(
+    architecture: Architecture, tensors: Mapping[str, Tensor], prefix: str
+) -> ProxyNetwork:
+    network = ProxyNetwork(architecture)
+    own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    network.load_state_dict(own)
+    return network.eval()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{path.parent} is no proxy, {path.name} is missing; make one with molgfn proxy fit"
+        ) from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(
+            f"{path}: cannot be read as JSON ({error}); fit the proxy again with molgfn proxy fit"
+        ) from error
+    if not isinstance(about, dict) or about.get("format") != _FORMAT:
+        found = about.get("format") if isinstance(about, dict) else None
+        raise CheckpointError(
+            f"{path}: expected format {_FORMAT}, came {found!r}; "
+            "update molgfn or fit the proxy again"
+        )
+    return about
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"{path}: cannot be read as safetensors ({' '.join(str(error).split())[:200]}); "
+            "fit the proxy again with molgfn proxy fit"
+        ) from error
+
+
+def _entries(directory: Path) -> list[Path]:
+    return list(directory.iterdir()) if directory.is_dir() else [directory]

@@ -1,0 +1,144 @@
+"""The reward of a molecule: the product of its factors, each raised to its weight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molgfn.chem.molecule import Molecule
+from molgfn.config.reward_schema import FactorConfig, RewardConfig
+from molgfn.errors import ScorerError
+from molgfn.reward.protocol import Scorer, Scores
+from molgfn.reward.proxy.proxy import Proxy
+from molgfn.reward.proxy.store import find_proxy, load_proxy
+from molgfn.reward.scorers import ProxyScorer, find_scorer
+from molgfn.reward.transforms import transform
+
+
+@dataclass(frozen=True)
+class RewardTable:
+    """Rewards of n molecules and what they are made of.
+
+    Attributes:
+        score: Reward before the exponent beta, shape ``(n,)``, in (0, 1]; NaN = failed.
+        log_score: Its natural logarithm, shape ``(n,)``, NaN = failed.
+        columns: Values of the scorers by column name, each ``(n,)``, NaN = missing.
+        factors: The factors' parts in (0, 1], before the weight, by label, each ``(n,)``.
+        status: ``"ok"`` or ``"failed"`` for each molecule.
+        reasons: Why a molecule failed, naming the factor; ``""`` where it did not.
+    """
+
+    score: NDArray[np.float64]
+    log_score: NDArray[np.float64]
+    columns: dict[str, NDArray[np.float64]]
+    factors: dict[str, NDArray[np.float64]]
+    status: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reward:
+    """A reward function; made by :func:`build_reward`.
+
+    Attributes:
+        config: What it was made from.
+        scorers: Scorer of each factor, in order; factors of one scorer share the object.
+        proxy: The proxy, where a factor uses it.
+    """
+
+    config: RewardConfig
+    scorers: tuple[Scorer, ...]
+    proxy: Proxy | None
+
+    @property
+    def value_column(self) -> str | None:
+        """Column of the proxy's prediction, such as ``PARP1_kcal_mol``; None without a proxy."""
+        return None if self.proxy is None else self.proxy.value_column
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns in every table, without repetition."""
+        names = [name for scorer in self.scorers for name in scorer.columns]
+        return tuple(dict.fromkeys(names))
+
+    def __call__(self, molecules: Sequence[Molecule]) -> RewardTable:
+        """Score molecules; each scorer is called once.
+
+        Args:
+            molecules: Molecules, possibly none.
+
+        Returns:
+            Their rewards, in the order of the molecules.
+
+        Raises:
+            ScorerError: A scorer broke as a whole.
+        """
+        n_molecules = len(molecules)
+        sizes = np.array([m.n_heavy_atoms for m in molecules], dtype=np.float64)
+        known: dict[int, Scores] = {}
+        columns: dict[str, NDArray[np.float64]] = {}
+        factors: dict[str, NDArray[np.float64]] = {}
+        reasons = [""] * n_molecules
+        log_score = np.zeros(n_molecules)
+        for factor, scorer in zip(self.config.factors, self.scorers, strict=True):
+            if id(scorer) not in known:
+                known[id(scorer)] = _checked(factor, scorer(molecules), n_molecules)
+                columns.update(known[id(scorer)].values)
+            scores = known[id(scorer)]
+            size = scorer.proxy.size if isinstance(scorer, ProxyScorer) else None
+            values = scores.values[scorer.columns[0]]
+            part = transform(factor, values, sizes, size, self.config.floor)
+            factors[factor.label] = part
+            log_score += factor.weight * np.log(part)
+            for index in np.flatnonzero(np.isnan(part)).tolist():
+                if not reasons[index]:
+                    given = scores.reasons[index]
+                    reasons[index] = f"{factor.label}: {given if given else 'no value'}"
+        return RewardTable(
+            score=np.exp(log_score),
+            log_score=log_score,
+            columns=columns,
+            factors=factors,
+            status=tuple("failed" if reason else "ok" for reason in reasons),
+            reasons=tuple(reasons),
+        )
+
+
+def build_reward(config: RewardConfig) -> Reward:
+    """Make the reward function that a config describes.
+
+    Args:
+        config: Proxy and factors.
+
+    Returns:
+        The reward.
+
+    Raises:
+        ConfigError: A scorer or the proxy does not exist.
+        CheckpointError: The proxy cannot be read.
+    """
+    loaded = cache(lambda: load_proxy(find_proxy(config.proxy)))
+    scorers: dict[tuple[str, str | None, float], Scorer] = {}
+    chosen = []
+    for factor in config.factors:
+        key = (factor.scorer, factor.column, factor.timeout_s)
+        if key not in scorers:
+            scorers[key] = find_scorer(factor, loaded)
+        chosen.append(scorers[key])
+    uses_proxy = any(isinstance(scorer, ProxyScorer) for scorer in chosen)
+    return Reward(config, tuple(chosen), loaded() if uses_proxy else None)
+
+
+def _checked(factor: FactorConfig, scores: Scores, n_molecules: int) -> Scores:
+    """Refuse a user's scorer that returns columns of another length."""
+    lengths = {len(values) for values in scores.values.values()} | {len(scores.reasons)}
+    if lengths != {n_molecules}:
+        raise ScorerError(
+            f"factor {factor.label!r}: the scorer returned {sorted(lengths)} values for "
+            f"{n_molecules} molecules; it must return one each, NaN where it fails"
+        )
+    return scores

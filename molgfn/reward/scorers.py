@@ -1,0 +1,215 @@
+"""The scorers that come with molgfn, and how a scorer is found by its name."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem
+
+from molgfn.chem.alerts import structural_alerts
+from molgfn.chem.molecule import Molecule
+from molgfn.chem.properties import PROPERTIES
+from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
+from molgfn.errors import ConfigError, ScorerError
+from molgfn.reward.command import CommandScorer
+from molgfn.reward.protocol import Scorer, Scores
+from molgfn.reward.proxy.proxy import Proxy
+
+#: Packages offer scorers under this entry point group.
+ENTRY_POINT_GROUP = "molgfn.scorers"
+
+
+@dataclass(frozen=True)
+class ProxyScorer:
+    """Predicted value, its standard deviation, and how near the training set is.
+
+    Attributes:
+        proxy: The proxy.
+    """
+
+    proxy: Proxy
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """``PARP1_kcal_mol``, ``PARP1_kcal_mol_std``, ``nearest_train_similarity``."""
+        value = self.proxy.value_column
+        return value, f"{value}_std", "nearest_train_similarity"
+
+    def __call__(self, molecules: Sequence[Molecule]) -> Scores:
+        """Predict.
+
+        Args:
+            molecules: Molecules.
+
+        Returns:
+            The three columns; a prediction that is no number is missing, with a reason.
+        """
+        value, std = self.proxy.predict(molecules)
+        reasons = ["" if ok else "the proxy's prediction is no number" for ok in np.isfinite(value)]
+        value = np.where(np.isfinite(value), value, np.nan)
+        columns = (value, std, self.proxy.nearest_train_similarity(molecules))
+        return Scores(dict(zip(self.columns, columns, strict=True)), tuple(reasons))
+
+
+@dataclass(frozen=True)
+class PropertyScorer:
+    """One number that RDKit computes from a molecule.
+
+    Attributes:
+        name: Name of the column.
+        function: From the sanitised molecule to the number.
+    """
+
+    name: str
+    function: Callable[[Chem.Mol], float]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The one column."""
+        return (self.name,)
+
+    def __call__(self, molecules: Sequence[Molecule]) -> Scores:
+        """Compute the number of each molecule.
+
+        Args:
+            molecules: Molecules.
+
+        Returns:
+            The column; a molecule that RDKit cannot handle is missing, with RDKit's reason.
+        """
+        values, reasons = np.full(len(molecules), np.nan), [""] * len(molecules)
+        for index, molecule in enumerate(molecules):
+            try:
+                values[index] = self.function(molecule.mol)
+            except (ValueError, RuntimeError, ArithmeticError) as error:
+                reasons[index] = f"{self.name}: {' '.join(str(error).split())}"
+                continue
+            if not np.isfinite(values[index]):
+                values[index], reasons[index] = np.nan, f"{self.name} is no finite number"
+        return Scores({self.name: values}, tuple(reasons))
+
+
+@dataclass(frozen=True)
+class FunctionScorer:
+    """A user's Python function: SMILES in, numbers out.
+
+    Attributes:
+        name: What messages and the column call it.
+        function: From a list of canonical SMILES to as many numbers; None or NaN for a molecule
+            that cannot be scored.
+    """
+
+    name: str
+    function: Callable[[list[str]], Sequence[float | None]]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The one column."""
+        return (self.name,)
+
+    def __call__(self, molecules: Sequence[Molecule]) -> Scores:
+        """Call the function.
+
+        Args:
+            molecules: Molecules.
+
+        Returns:
+            The column.
+
+        Raises:
+            ScorerError: The function raised, or did not return one number per molecule.
+        """
+        if not molecules:
+            return Scores({self.name: np.zeros(0)}, ())
+        try:
+            returned = list(self.function([molecule.smiles for molecule in molecules]))
+            values = np.array([np.nan if v is None else float(v) for v in returned])
+        except Exception as error:  # whatever a user's function raises is reported by name
+            what = " ".join(str(error).split())
+            raise ScorerError(
+                f"scorer {self.name!r} raised {type(error).__name__}: {what}; "
+                "it gets a list of SMILES and returns as many numbers"
+            ) from error
+        if len(values) != len(molecules):
+            raise ScorerError(
+                f"scorer {self.name!r} returned {len(values)} numbers for {len(molecules)} "
+                "molecules; it must return one each, None where it fails"
+            )
+        return Scores({self.name: _finite(values)}, _reasons(values, self.name))
+
+
+def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _reasons(values: NDArray[np.float64], name: str) -> tuple[str, ...]:
+    return tuple("" if ok else f"{name} gave no number" for ok in np.isfinite(values))
+
+
+def find_scorer(factor: FactorConfig, load_proxy: Callable[[], Proxy]) -> Scorer:
+    """Make the scorer that a factor names.
+
+    Args:
+        factor: The factor.
+        load_proxy: Gives the reward's proxy; called only for the scorer ``proxy``.
+
+    Returns:
+        The scorer.
+
+    Raises:
+        ConfigError: There is no such scorer, or it cannot be imported.
+    """
+    name = factor.scorer.strip()
+    if name == "proxy":
+        return ProxyScorer(load_proxy())
+    if name == "alerts":
+        return PropertyScorer(name, lambda mol: float(len(structural_alerts(mol))))
+    if name in PROPERTIES:
+        return PropertyScorer(name, PROPERTIES[name])
+    if name.startswith(COMMAND_PREFIX):
+        command = name.removeprefix(COMMAND_PREFIX).strip()
+        return CommandScorer(factor.label, command, factor.column, factor.timeout_s)
+    return _users_own(_import(name, factor.label), factor.label)
+
+
+def _import(name: str, label: str) -> Any:
+    """Object behind ``package.module:function`` or an entry point."""
+    found = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
+    try:
+        if name in found.names:
+            return found[name].load()
+        module_name, colon, attribute = name.partition(":")
+        if colon:
+            return getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"reward.factors, factor {label!r}: cannot import the scorer {name!r}: {error}"
+        ) from error
+    known = ["proxy", "alerts", *PROPERTIES, *sorted(found.names)]
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ConfigError(
+        f"reward.factors, factor {label!r}: unknown scorer {name!r}, expected one of "
+        f"{', '.join(known)}, module:function or command: ./program{hint}"
+    )
+
+
+def _users_own(thing: Any, label: str) -> Scorer:
+    """A scorer as it stands, a class of scorers, or a plain function of SMILES."""
+    if isinstance(thing, type):
+        thing = thing()
+    if not callable(thing):
+        raise ConfigError(
+            f"reward.factors, factor {label!r}: the scorer is a {type(thing).__name__}, "
+            "expected a function from a list of SMILES to numbers"
+        )
+    if hasattr(thing, "columns"):
+        return cast("Scorer", thing)
+    return FunctionScorer(label, thing)

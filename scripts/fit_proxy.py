@@ -1,0 +1,11 @@
+"""Make the shipped proxy again from the shipped docked molecules: ``make artefacts`` calls this."""
+
+from molgfn.cli.proxy import fit
+from molgfn.config.resources import shipped_path
+
+if __name__ == "__main__":
+    fit(
+        data=str(shipped_path("data", "parp1", "docked.csv")),
+        target_column="PARP1_kcal_mol",
+        output=shipped_path("proxy", "parp1"),
+    )
