@@ -52,6 +52,7 @@ EXCLUDED = {
     "quinone or maleimide": "O=[C;R]-[C;R]=[C;R]-[C;R]=O",
     "beta-lactam": "O=C1**N1",
     "4H-pyran": "[#6]1=,:[#6]-[#8]-[#6]=,:[#6]-[CX4]1",
+    "thiol on a chain, other than methanethiol": "[SX2H]-[#6]-[#6]",
     "thioester": "O=[CX3](-[#6])-[SX2]",
     "halogen on saturated carbon, other than fluorine": "[CX4]-[Cl,Br,I]",
 }
