@@ -14,6 +14,8 @@ import typer
 from molgfn import __version__
 from molgfn.cli.boundary import BoundaryGroup
 from molgfn.cli.config import config_app
+from molgfn.cli.evaluate import evaluate
+from molgfn.cli.evaluate import evaluate
 from molgfn.cli.fragments import fragments_app
 from molgfn.cli.proxy import proxy_app
 from molgfn.cli.sample import sample
@@ -57,7 +59,7 @@ def molgfn(
     """
 
 
-for _command in (train, sample, score, select):
+for _command in (train, sample, score, select, evaluate):
     app.command()(_command)
 app.add_typer(proxy_app, name="proxy")
 app.add_typer(fragments_app, name="fragments")

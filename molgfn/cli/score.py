@@ -40,7 +40,7 @@ def score(
     from molgfn.cli.progress import progress_bar
     from molgfn.config.loader import load_config
     from molgfn.errors import RowsFailedError
-    from molgfn.report.scored import score_table
+    from molgfn.report.scored import replaced_columns, score_table
     from molgfn.reward.reward import build_reward
     from molgfn.tables.reader import read_molecule_table
     from molgfn.tables.sink import csv_sink
@@ -50,6 +50,9 @@ def score(
     with csv_sink(output) as sink:
         table = read_molecule_table(file, smiles_column)
         reward = build_reward(checked.reward)
+        replaced = [c for c in replaced_columns(table, reward) if c != table.smiles_column]
+        if replaced:
+            typer.echo(f"computed anew, not taken from the input: {', '.join(replaced)}", err=True)
         with progress_bar("score", len(table)) as advance:
             for frame in score_table(table, reward):
                 bad = frame[frame["status"].isin(["invalid", "failed", "timeout"])]

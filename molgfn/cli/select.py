@@ -10,8 +10,15 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Columns shown by --show, where the table has them, with their headings.
-_SHOWN = ("Score", "QED", "SA", "MW", "nearest_train_similarity", "SMILES")
+#: Columns shown by --show, where the table has them, and how; predicted values follow Score.
+_SHOWN = {
+    "Score": ".3f",
+    "QED": ".2f",
+    "SA": ".2f",
+    "MW": ".0f",
+    "nearest_train_similarity": ".2f",
+    "SMILES": "",
+}
 
 
 def select(
@@ -76,7 +83,8 @@ def _print(frame: pd.DataFrame) -> None:
     from rich.table import Table
 
     predicted = [c for c in frame.columns if f"{c}_std" in frame.columns]
-    names = [c for c in (_SHOWN[0], *predicted, *_SHOWN[1:]) if c in frame.columns]
+    first, *rest = _SHOWN
+    names = [c for c in (first, *predicted, *rest) if c in frame.columns]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("#", justify="right")
     for name in names:
@@ -85,7 +93,7 @@ def _print(frame: pd.DataFrame) -> None:
             name.replace("_", " "), justify="left" if is_text else "right", no_wrap=is_text
         )
     for rank, row in enumerate(frame[names].itertuples(index=False), start=1):
-        table.add_row(str(rank), *(_brief(str(value)) for value in row))
+        table.add_row(str(rank), *map(_brief, names, row))
     # Outside a terminal the width is unknown; wide enough for a SMILES in full.
     console = Console(stderr=True, markup=False, highlight=False)
     if not console.is_terminal:
@@ -93,8 +101,6 @@ def _print(frame: pd.DataFrame) -> None:
     console.print(table)
 
 
-def _brief(text: str) -> str:
-    try:
-        return f"{float(text):.3g}"
-    except ValueError:
-        return text
+def _brief(name: str, value: object) -> str:
+    text, style = str(value), _SHOWN.get(name, ".2f")
+    return format(float(text), style) if style and text else text

@@ -71,7 +71,7 @@ def score_table(table: Table, reward: Reward) -> Iterator[pd.DataFrame]:
         neutral) and the further columns of the table. ``SMILES`` is the text of the table.
     """
     rows = _RowScorer(reward)
-    others = table.frame.drop(columns=[c for c in table.frame.columns if c in rows.columns])
+    others = table.frame.drop(columns=replaced_columns(table, reward))
     smiles = table.smiles
     # A table without rows still gives one block, which carries the header.
     for start in range(0, max(1, len(table)), CHUNK_ROWS):
@@ -80,14 +80,31 @@ def score_table(table: Table, reward: Reward) -> Iterator[pd.DataFrame]:
         yield pd.concat([scored, kept], axis=1)
 
 
+def replaced_columns(table: Table, reward: Reward) -> list[str]:
+    """Columns of a table that :func:`score_table` writes itself, in place of those given.
+
+    Args:
+        table: The molecules.
+        reward: What scores them.
+
+    Returns:
+        The names, in the order of the table.
+    """
+    written = _written_columns(reward)
+    return [str(c) for c in table.frame.columns if c in written]
+
+
+def _written_columns(reward: Reward) -> list[str]:
+    return [*scored_frame([], reward([])).columns, "standard_SMILES"]
+
+
 class _RowScorer:
     """Scores SMILES and remembers every molecule it has scored."""
 
     def __init__(self, reward: Reward) -> None:
         self._reward = reward
         self._known: dict[str, dict[str, Any]] = {}
-        empty = scored_frame([], reward([]))
-        self.columns = [*empty.columns, "standard_SMILES"]
+        self._columns = _written_columns(reward)
 
     def __call__(self, smiles: Sequence[str]) -> pd.DataFrame:
         molecules: list[Molecule | str] = [_read(text) for text in smiles]
@@ -98,7 +115,7 @@ class _RowScorer:
             else self._known[molecule.smiles]
             for molecule in molecules
         ]
-        frame = pd.DataFrame(records, columns=self.columns)
+        frame = pd.DataFrame(records, columns=self._columns)
         frame["SMILES"] = list(smiles)
         return frame
 

@@ -1,0 +1,53 @@
+"""Running the command line, in this process or in one of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from molgfn.cli.app import app
+
+#: A reward without a proxy: quick, and known by heart.
+QED_ALONE = ["--set", "reward.factors=[{scorer: QED, transform: identity}]"]
+
+
+@pytest.fixture
+def cli():
+    """Run a command in this process; the result has exit_code, stdout and stderr."""
+
+    def run(*args, input=None):
+        result = CliRunner().invoke(app, [str(a) for a in args], input=input)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def start():
+    """Start a command in a process of its own."""
+    processes = []
+
+    def run(*args, **options):
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+        command = [sys.executable, "-m", "molgfn", *map(str, args)]
+        processes.append(subprocess.Popen(command, **options))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+@pytest.fixture
+def qed_alone():
+    """Options of ``score`` for a reward that is QED and nothing else."""
+    return list(QED_ALONE)

@@ -1,0 +1,87 @@
+import csv
+import gzip
+import io
+
+import pytest
+
+HEADER = [
+    "SMILES", "Score", "status", "reason", "InChIKey", "scaffold", "MW", "logP", "TPSA", "QED",
+    "SA", "heavy_atoms", "standard_SMILES",
+]  # fmt: skip
+INPUT = "id,SMILES,QED\n007,OCC,old\nNA,nonsense,old\n3,c1ccccc1,old\n"
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_one_row_out_for_each_row_in(cli, qed_alone):
+    result = cli("score", "-", *qed_alone, input=INPUT)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0].split(",") == [*HEADER, "id"]
+    good, bad, _ = rows(result.stdout)
+    assert good["Score"] == good["QED"] == "0.406808"
+    assert (good["id"], good["SMILES"], good["standard_SMILES"]) == ("007", "OCC", "CCO")
+    assert (bad["id"], bad["SMILES"], bad["status"], bad["Score"]) == (
+        "NA",
+        "nonsense",
+        "invalid",
+        "",
+    )
+    assert "RDKit cannot read" in bad["reason"]
+    assert "computed anew, not taken from the input: QED\n" in result.stderr
+    assert "scored 2 of 3 rows\nrow 2 is invalid: RDKit cannot read 'nonsense'" in result.stderr
+
+
+def test_strict_writes_everything_and_exits_with_4(cli, qed_alone, tmp_path):
+    output = tmp_path / "out.csv"
+    result = cli("score", "-", "--strict", "-o", output, *qed_alone, input=INPUT)
+    assert result.exit_code == 4
+    assert result.stdout == ""
+    assert result.stderr.endswith("error: 1 of 3 rows could not be scored (--strict)\n")
+    assert [r["status"] for r in rows(output.read_text())] == ["ok", "invalid", "ok"]
+    assert cli("score", output, "--strict", *qed_alone).exit_code == 4
+
+
+def test_all_formats_give_the_same_scores(cli, qed_alone, tmp_path):
+    (tmp_path / "a.csv").write_text("name,SMILES\nx,CCO\ny,CC\n")
+    (tmp_path / "a.smi").write_text("CCO x\nCC y\n")
+    (tmp_path / "a.smi.gz").write_bytes(gzip.compress(b"CCO\tx\r\nCC\ty\r\n"))
+    texts = {cli("score", tmp_path / n, *qed_alone).stdout for n in ("a.csv", "a.smi", "a.smi.gz")}
+    texts.add(cli("score", *qed_alone, input="CCO x\nCC y\n").stdout)
+    assert len(texts) == 1
+    cli("score", tmp_path / "a.csv", "-o", tmp_path / "b.csv.gz", *qed_alone)
+    assert gzip.decompress((tmp_path / "b.csv.gz").read_bytes()).decode() == texts.pop()
+
+
+def test_scoring_twice_changes_nothing(cli, qed_alone, tmp_path):
+    first, second = tmp_path / "1.csv", tmp_path / "2.csv"
+    assert cli("score", "-o", first, *qed_alone, input=INPUT).exit_code == 0
+    assert cli("score", first, "-o", second, *qed_alone).exit_code == 0
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_many_bad_rows_are_told_in_a_few_lines(cli, qed_alone):
+    result = cli("score", *qed_alone, input="SMILES\n" + "x\n" * 20)
+    assert result.stderr.count("is invalid") == 5
+    assert "and 15 more; see the columns status and reason" in result.stderr
+
+
+def test_the_reward_comes_from_a_configuration(cli, tmp_path):
+    config = tmp_path / "c.yaml"
+    config.write_text("reward: {factors: [{scorer: QED, transform: identity, weight: 2}]}\n")
+    (row,) = rows(cli("score", "--config", config, input="CCO\n").stdout)
+    assert float(row["Score"]) == pytest.approx(0.406808**2, rel=1e-5)
+
+
+def test_the_shipped_reward_gives_every_column_of_the_contract(cli):
+    result = cli("score", input="CNC(=O)Cc1ccccc1\n")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(
+        "SMILES,Score,PARP1_kcal_mol,PARP1_kcal_mol_std,status,reason,InChIKey,scaffold,"
+        "MW,logP,TPSA,QED,SA,nearest_train_similarity,"
+    )
+    (row,) = rows(result.stdout)
+    assert row["status"] == "ok"
+    assert 0 < float(row["Score"]) <= 1
+    assert -15 < float(row["PARP1_kcal_mol"]) < 0 < float(row["PARP1_kcal_mol_std"])

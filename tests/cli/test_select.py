@@ -1,0 +1,95 @@
+import csv
+import io
+import subprocess
+from itertools import combinations
+
+import pytest
+
+from molgfn.chem.molecule import read_molecule
+from molgfn.chem.similarity import morgan_fingerprints, tanimoto_distance
+
+# Chains, rings and amides of many lengths: some alike, some not.
+SMILES = [
+    *("C" * n + end for n in range(1, 8) for end in ("O", "N", "C(=O)O", "c1ccccc1", "C1CCNCC1")),
+    *(f"O=C(N{'C' * n})c1ccc({x})cc1" for n in range(4) for x in ("F", "Cl", "OC", "C#N")),
+]
+TABLE = "id,SMILES,Score\n" + "".join(
+    f"{i},{s},{(i * 37 % 101) / 101:.4f}\n" for i, s in enumerate(SMILES)
+)
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.3, 0.5, 0.8])
+def test_every_two_keep_their_distance_and_the_best_come_first(cli, distance):
+    result = cli("select", "-", "--top-k", 10, "--min-distance", distance, input=TABLE)
+    picked = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert result.exit_code == (0 if len(picked) == 10 else 5)
+    scores = [float(row["Score"]) for row in picked]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] == max(float(line.rsplit(",", 1)[1]) for line in TABLE.splitlines()[1:])
+    fingerprints = morgan_fingerprints([read_molecule(row["SMILES"]) for row in picked])
+    distances = tanimoto_distance(fingerprints, fingerprints)
+    assert all(distances[i, j] >= distance for i, j in combinations(range(len(picked)), 2))
+    for row in picked:  # rows come out as they went in
+        assert f"{row['id']},{row['SMILES']},{row['Score']}\n" in TABLE
+
+
+def test_fewer_than_asked_for_are_written_and_exit_with_5(cli, tmp_path):
+    output = tmp_path / "out.csv"
+    args = ("--top-k", 9, "--min-distance", 0.9, "-o", output)
+    result = cli("select", *args, input="SMILES,Score\nCCO,1\nCCCO,0.5\n")
+    assert result.exit_code == 5
+    assert result.stderr == (
+        "molgfn: error: 1 of 9 molecules selected: no further one of the 2 candidates is 0.9 from "
+        "all of them; lower --min-distance or --top-k, or give more molecules\n"
+    )
+    assert output.read_text() == "SMILES,Score\nCCO,1\n"
+
+
+def test_bad_rows_are_left_out_with_a_note(cli):
+    table = "SMILES,Score\nCCO,1\noops,2\nc1ccccc1,\n"
+    result = cli("select", "-k", 1, input=table)
+    assert (result.exit_code, result.stdout) == (0, "SMILES,Score\nCCO,1\n")
+    assert result.stderr == (
+        "left out 2 of 3 rows: 1 without a number in Score, 1 with an unreadable SMILES\n"
+    )
+
+
+def test_another_column_can_decide(cli):
+    result = cli("select", "-k", 1, "--score-column", "x", input="SMILES,Score,x\nCC,1,2\nCO,2,1\n")
+    assert result.stdout == "SMILES,Score,x\nCC,1,2\n"
+
+
+def test_show_prints_a_table_on_standard_error(cli):
+    table = "SMILES,Score,T_kcal_mol,T_kcal_mol_std\nC[nH]C,0.51234,-7.1,\nc1cc[nH]c1,0.25,-3,0.1\n"
+    result = cli("select", "-k", 1, "--show", input=table)
+    assert result.stdout.splitlines()[1] == "c1cc[nH]c1,0.25,-3,0.1"
+    assert "0.250" in result.stderr
+    assert "-3.00" in result.stderr
+    assert "c1cc[nH]c1" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["select", "config"])
+def test_a_reader_that_goes_away_is_no_fault(start, tmp_path, command):
+    path = tmp_path / "big.csv"
+    path.write_text(
+        "SMILES,Score,note\n" + "".join(f"{'C' * n},1,{'x' * 999}\n" for n in range(1, 400))
+    )
+    args = (
+        ("select", path, "-k", "399", "--min-distance", "0") if command == "select" else ("config",)
+    )
+    process = start(*args)
+    if command == "select":
+        assert process.stdout.readline() == "SMILES,Score,note\n"
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
+
+
+def test_the_pipe_of_the_readme(start, qed_alone):
+    score = start("score", *qed_alone, stdin=subprocess.PIPE)
+    select = start("select", "-k", "2", stdin=score.stdout)
+    score.stdin.write("CCO\nc1ccccc1C\nCCN\n")
+    score.stdin.close()
+    out, _ = select.communicate(timeout=120)
+    assert select.returncode == 0
+    assert len(out.splitlines()) == 3
