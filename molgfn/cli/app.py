@@ -15,7 +15,6 @@ from molgfn import __version__
 from molgfn.cli.boundary import BoundaryGroup
 from molgfn.cli.config import config_app
 from molgfn.cli.evaluate import evaluate
-from molgfn.cli.evaluate import evaluate
 from molgfn.cli.fragments import fragments_app
 from molgfn.cli.proxy import proxy_app
 from molgfn.cli.sample import sample
