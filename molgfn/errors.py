@@ -20,6 +20,9 @@ A message is one line: what was expected, what came, where, and the cure. A prog
 is a ``ValueError`` or ``TypeError`` and keeps its traceback.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class MolgfnError(Exception):
     """Base of every error that a user can act on."""
@@ -81,3 +84,19 @@ class ScorerError(MolgfnError):
 
 class NumericalError(MolgfnError):
     """A NaN or an infinity where a finite number is needed."""
+
+
+def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """End of a message about an unknown name.
+
+    Args:
+        word: What came, in any case.
+        known: What could have come.
+        prefix: Put before the suggestion, such as the dotted key of a section.
+
+    Returns:
+        ``"; did you mean …?"`` with the nearest name, or nothing when none is near.
+    """
+    by_lower = {name.lower(): name for name in known}
+    near = get_close_matches(word.lower(), by_lower, n=1)
+    return f"; did you mean {prefix}{by_lower[near[0]]}?" if near else ""

@@ -10,14 +10,13 @@ import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
 from molgfn.config.schema import Config
 from molgfn.config.yaml import format_yaml, parse_yaml
-from molgfn.errors import ConfigError
+from molgfn.errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
 
@@ -49,7 +48,9 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
-            raise ConfigError(f"unknown key {_join(where, str(key))}{_suggest(key, fields, where)}")
+            raise ConfigError(
+                f"unknown key {_join(where, str(key))}{_suggest(str(key), fields, where)}"
+            )
     for name, f in fields.items():
         if name not in mapping and not _has_default(f):
             raise ConfigError(f"{_join(where, name)} is missing")
@@ -177,11 +178,10 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return _convert(inner[0], value, where)
     if origin is Literal:
         if value not in arguments or isinstance(value, bool):
-            choices = {str(a): a for a in arguments}
-            near = _nearest(str(value), choices)
-            hint_text = f"; did you mean {near}?" if near else ""
+            choices = [str(a) for a in arguments]
             raise ConfigError(
-                f"{where} must be one of {', '.join(choices)}, came {_show(value)}{hint_text}"
+                f"{where} must be one of {', '.join(choices)}, came {_show(value)}"
+                f"{did_you_mean(str(value), choices)}"
             )
         return value
     if origin is tuple:
@@ -212,16 +212,9 @@ def _convert_scalar(kind: type, value: Any, where: str) -> Any:
     raise ConfigError(f"{where} must be {_EXPECTED[kind]}, came {_show(value)}{cure}")
 
 
-def _suggest(key: Any, known: Mapping[str, Any], where: str) -> str:
-    near = _nearest(str(key), known)
-    if near is not None:
-        return f"; did you mean {_join(where, near)}?"
-    return f"; known here: {', '.join(known)}"
-
-
-def _nearest(key: str, known: Mapping[str, Any]) -> str | None:
-    near = get_close_matches(key.lower(), known, n=1)
-    return near[0] if near else None
+def _suggest(key: str, known: Mapping[str, Any], where: str) -> str:
+    hint = did_you_mean(key, known, f"{where}." if where else "")
+    return hint if hint else f"; known here: {', '.join(known)}"
 
 
 def _join(where: str, key: str) -> str:

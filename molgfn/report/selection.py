@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.chem.similarity import morgan_fingerprints, select_diverse
-from molgfn.errors import MoleculeError, TableError
+from molgfn.errors import MoleculeError, TableError, did_you_mean
 from molgfn.tables.reader import Table
 
 
@@ -70,11 +69,10 @@ def select_rows(table: Table, k: int, min_distance: float, score_column: str) ->
 def _read_scores(table: Table, column: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     columns = [str(c) for c in table.frame.columns]
     if column not in columns:
-        near = get_close_matches(column, columns, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
         raise TableError(
-            f"{table.source} has no column {column!r} to select by; its columns: "
-            f"{', '.join(columns)}{hint} `molgfn score` adds Score, --score-column names another"
+            f"{table.source} has no column {column!r} to select by; `molgfn score` adds Score, "
+            f"--score-column names another of its columns: {', '.join(columns)}"
+            f"{did_you_mean(column, columns)}"
         )
     scores = np.full(len(table), np.nan)
     for row, text in enumerate(table.frame[column]):

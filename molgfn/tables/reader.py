@@ -14,12 +14,11 @@ import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
 
-from molgfn.errors import TableError
+from molgfn.errors import TableError, did_you_mean
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -155,8 +154,7 @@ def _find_smiles_column(columns: list[str], wanted: str | None, source: str) -> 
     if wanted is not None:
         if wanted in columns:
             return wanted
-        near = get_close_matches(wanted, columns, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(wanted, columns)
         raise TableError(f"{source} has no column {wanted!r}; its columns: {listed}{hint}")
     matches = [c for c in columns if c.strip().lower() == "smiles"]
     if "SMILES" in matches or len(matches) == 1:

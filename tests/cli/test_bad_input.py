@@ -1,0 +1,133 @@
+"""Whatever is wrong with the input: one line, the right exit code, nothing half-written."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+GOOD = "SMILES,Score\nCCO,0.5\n"
+
+BAD_FILES = {
+    "empty.csv": (b"", "empty.csv is empty"),
+    "blank.smi": (b" \n\r\n", "blank.smi is empty"),
+    "columns.csv": (b"id,structure\n1,CC\n", "its columns: id, structure"),
+    "binary.csv": (bytes(range(256)) * 9, "not UTF-8 text"),
+    "binary.smi": (b"CC\n\x00\x01\x02", "binary.smi line 2: binary data"),
+    "ragged.csv": (b"SMILES,Score\nCC,1,2\n", "ragged.csv line 2: 3 fields"),
+    "quote.csv": (b'SMILES,Score\n"CC,1\n', "not readable as CSV"),
+    "cut.csv.gz": (b"\x1f\x8b\x08\x00", "damaged or cut short"),
+    "twice.csv": (b"SMILES,Score,Score\nCC,1,2\n", "stands twice"),
+}
+
+
+def refused(result, code, message):
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert result.stderr.startswith("molgfn: error: ")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize("command", ["score", "select"])
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_file_that_is_no_table(cli, qed_alone, tmp_path, command, name):
+    data, message = BAD_FILES[name]
+    (tmp_path / name).write_bytes(data)
+    options = qed_alone if command == "score" else []
+    output = tmp_path / "out.csv"
+    refused(cli(command, tmp_path / name, "-o", output, *options), 3, message)
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("command", ["score", "select"])
+def test_a_missing_file_an_empty_pipe_and_a_directory(cli, tmp_path, command):
+    refused(cli(command, tmp_path / "none.csv"), 3, "none.csv: no such file")
+    refused(cli(command, "-", input=""), 3, "standard input is empty")
+    refused(cli(command, tmp_path), 3, "cannot be read: Is a directory")
+    refused(
+        cli(command, "--smiles-column", "Smile", input=GOOD),
+        3,
+        "no column 'Smile'; its columns: SMILES, Score; did you mean SMILES?",
+    )
+
+
+def test_a_table_without_scores_cannot_be_selected_from(cli):
+    refused(cli("select", input="SMILES\nCC\n"), 3, "no column 'Score' to select by")
+    refused(cli("select", input="SMILES,Score\nCC,high\n"), 3, "Score must be a number or empty")
+
+
+@pytest.mark.parametrize("command", ["score", "select"])
+def test_places_that_cannot_be_written(cli, qed_alone, tmp_path, command):
+    options = qed_alone if command == "score" else ["-k", "1"]
+    (tmp_path / "file").touch()
+    for output in (tmp_path, tmp_path / "none" / "out.csv", tmp_path / "file" / "out.csv"):
+        refused(cli(command, "-o", output, *options, input=GOOD), 1, "cannot be written")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_directory(cli, qed_alone, tmp_path):
+    tmp_path.chmod(0o500)
+    refused(cli("score", "-o", tmp_path / "o.csv", *qed_alone, input=GOOD), 1, "Permission denied")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("args", [["select", "-k", "1"], ["config"]])
+def test_a_full_disk(start, args):
+    with Path("/dev/full").open("w") as full:
+        process = start(*args, stdin=subprocess.PIPE, stdout=full)
+        _, stderr = process.communicate(GOOD, timeout=120)
+    assert process.returncode == 1
+    assert stderr == (
+        "molgfn: error: standard output: cannot be written: No space left on device\n"
+    )
+
+
+CONFIGS = {
+    "train: {stepz: 3}": "unknown key train.stepz; did you mean train.steps?",
+    "train: {steps: soon}": "train.steps must be a whole number",
+    "reward: {proxy: 3}": "reward.proxy must be text",
+    "seed: 1\nseed: 2": "stands twice",
+    "limits: {max_heavy_atoms: 0}": "limits.max_heavy_atoms must be at least 1",
+    "reward: {factors: [{scorer: QED, transform: sigmoyd}]}": "did you mean sigmoid?",
+    ": {": "line 1",
+}
+
+
+@pytest.mark.parametrize("text", CONFIGS)
+@pytest.mark.parametrize("command", ["score", "train", "config"])
+def test_a_configuration_with_a_mistake(cli, tmp_path, command, text):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    args = {
+        "score": ("score", "--config", path),
+        "train": ("train", path, "--run", tmp_path / "run"),
+        "config": ("config", "check", path),
+    }
+    refused(cli(*args[command], input=GOOD), 3, CONFIGS[text])
+    assert [p.name for p in tmp_path.iterdir()] == ["c.yaml"]
+
+
+def test_a_proxy_that_does_not_exist(cli, tmp_path):
+    result = cli("score", "--set", f"reward.proxy={tmp_path}/none", input=GOOD)
+    refused(result, 3, f"{tmp_path}/none")
+
+
+def test_a_proxy_that_is_damaged(cli, tmp_path, repository):
+    proxy = tmp_path / "proxy"
+    proxy.mkdir()
+    for file in (repository / "molgfn" / "shipped" / "proxy" / "parp1").iterdir():
+        (proxy / file.name).write_bytes(file.read_bytes())
+    weights = proxy / "proxy.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    result = cli("score", "--set", f"reward.proxy={proxy}", input=GOOD)
+    refused(result, 3, str(proxy))
+
+
+def test_runs_that_are_none(cli, tmp_path):
+    refused(cli("sample", tmp_path / "none", "--n", "3"), 3, "none")
+    refused(cli("sample", tmp_path, "--n", "3", "-o", tmp_path / "o.csv"), 3, str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    result = cli("train", "--run", tmp_path / "none", "--resume")
+    refused(result, 2, "--resume")
