@@ -131,7 +131,7 @@ def dump_vocabulary(
     header = {"format": FORMAT, "name": vocabulary.name}
     if vocabulary.provenance:
         header["provenance"] = dict(vocabulary.provenance)
-    lines = [yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=96).rstrip()]
+    lines = [yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=96).rstrip("\n")]
     if vocabulary.pairs is not None:
         counts = {} if pair_counts is None else pair_counts
         lines.append("pairs:" if vocabulary.pairs else "pairs: []")

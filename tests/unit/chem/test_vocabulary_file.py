@@ -37,7 +37,9 @@ fragments:
 - {smiles: "C", sites: {0: 4}}
 - {smiles: "CO", sites: {0: 3, 1: 1}, entries: [1]}
 """
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20)
+# Blanks that are not ASCII, and marks of YAML, are where writers of YAML go wrong.
+AWKWARD = st.text(" \xa0\u2003:-#'\"{[]},&*!|>%@~?no01e\\", max_size=6)
+TEXT = AWKWARD | st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20)
 
 
 @st.composite
