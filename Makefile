@@ -14,6 +14,9 @@ MOLGFN := $(PYTHON) -m molgfn
 BASE_PYTHON = $(shell for p in python3.11 python3 python3.12 python3.13 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
+# One empty file for each finished step of `make artefacts`.
+ARTEFACTS := build/artefacts
+
 DEMO_RUN := runs/demo
 DEMO_STEPS := 300
 
@@ -57,10 +60,19 @@ demo: env ## train briefly, sample 1000 molecules, score them, show the best
 	$(MOLGFN) score candidates.csv -o scored.csv
 	$(MOLGFN) select scored.csv --top-k 10 --min-distance 0.4 --show > $(DEMO_RUN)/best.csv
 
-artefacts: env ## rebuild everything shipped: vocabulary, proxy, policy; finished steps are kept
+artefacts: $(ARTEFACTS)/policy ## rebuild what ships: vocabulary, proxy, policy; goes on where it was stopped
+
+$(ARTEFACTS)/vocabulary: scripts/build_vocabulary.py | env
 	$(PYTHON) scripts/build_vocabulary.py
+	@mkdir -p $(ARTEFACTS) && touch $@
+
+$(ARTEFACTS)/proxy: scripts/fit_proxy.py $(ARTEFACTS)/vocabulary | env
 	$(PYTHON) scripts/fit_proxy.py
+	@touch $@
+
+$(ARTEFACTS)/policy: scripts/train_policy.py $(ARTEFACTS)/vocabulary $(ARTEFACTS)/proxy | env
 	$(PYTHON) scripts/train_policy.py
+	@touch $@
 
 clean: ## remove what the targets above made, except runs
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
