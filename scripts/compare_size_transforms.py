@@ -18,7 +18,7 @@ from molgfn.reward.proxy.evaluation import spearman
 from molgfn.reward.reward import build_reward
 from molgfn.tables import read_molecule_table
 
-_RAW = FactorConfig("proxy", "sigmoid", "minimise", low=-11.0, high=-7.0, name="affinity")
+_RAW = FactorConfig("proxy", "sigmoid", "minimise", low=-12.0, high=-8.0, name="energy")
 CANDIDATES: dict[str, tuple[FactorConfig, ...]] = {
     "raw energy": (_RAW,),
     "raw, window on size": (
@@ -31,11 +31,11 @@ CANDIDATES: dict[str, tuple[FactorConfig, ...]] = {
         ),
     ),
     "size corrected": (
-        FactorConfig("proxy", "size_corrected", "minimise", low=-2.0, high=0.5, name="affinity"),
+        FactorConfig("proxy", "size_corrected", "minimise", low=-3.0, high=0.0, name="affinity"),
     ),
     "size corrected and raw": (
-        FactorConfig("proxy", "size_corrected", "minimise", low=-2.0, high=0.5, name="affinity"),
-        replace(_RAW, name="energy", weight=0.5),
+        FactorConfig("proxy", "size_corrected", "minimise", low=-3.0, high=0.0, name="affinity"),
+        replace(_RAW, weight=0.5),
     ),
 }
 
@@ -44,7 +44,7 @@ def main(path: str) -> None:
     """Print the table for the molecules of a CSV or SMILES file."""
     molecules = [read_molecule(smiles) for smiles in read_molecule_table(path).smiles]
     sizes = np.array([m.n_heavy_atoms for m in molecules], dtype=np.float64)
-    others = DEFAULT_FACTORS[1:]
+    others = tuple(f for f in DEFAULT_FACTORS if f.scorer != "proxy")
     print(f"{len(molecules)} molecules; best 5 % by Score, means")
     print(
         f"{'transform':24}{'factors':>12}{'rho(Score, size)':>18}{'size':>7}"

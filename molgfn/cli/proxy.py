@@ -41,44 +41,36 @@ def fit(
     seed: Annotated[int, typer.Option(help="Same data and seed, same proxy.")] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Most passes over the data.")] = 60,
 ) -> None:
-    """Fit an ensemble of message-passing networks and test it on unseen scaffolds."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    """Fit an ensemble of message-passing networks and test it on unseen scaffolds.
 
+    Example: molgfn proxy fit assay.csv --target-column pIC50 -o my_proxy
+
+    Rows without a number or with an unreadable molecule are reported and left out.
+    """
+    from molgfn.cli.progress import progress_bar
     from molgfn.reward.proxy.dataset import read_dataset
     from molgfn.reward.proxy.fit import FitSettings, fit_proxy
     from molgfn.reward.proxy.store import save_proxy
     from molgfn.reward.proxy.training import TrainingSettings
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     dataset = read_dataset(data, smiles_column, target_column)
     for problem in dataset.problems:
-        console.print(problem, markup=False)
-    console.print(f"{len(dataset.molecules)} distinct molecules with a value", markup=False)
+        typer.echo(problem, err=True)
+    typer.echo(f"{len(dataset.molecules)} distinct molecules with a value", err=True)
     settings = FitSettings(members, seed, training=TrainingSettings(epochs=epochs))
-    in_kcal = target_column.endswith("_kcal_mol")
-    default_unit = "kcal_mol" if in_kcal else ""
-    with Progress(
-        TextColumn("fitting"),
-        BarColumn(),
-        TextColumn("{task.percentage:.0f} %"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    ) as progress:
-        task = progress.add_task("fitting", total=settings.n_epochs)
+    default_unit = "kcal_mol" if target_column.endswith("_kcal_mol") else ""
+    with progress_bar("fit", settings.n_epochs) as advance:
         fitted = fit_proxy(
             dataset,
             target_column.removesuffix("_kcal_mol") if target_name is None else target_name,
             default_unit if unit is None else unit,
             settings,
-            on_epoch=lambda: progress.advance(task),
+            on_epoch=lambda: advance(1),
         )
     save_proxy(fitted, dataset, output)
     for line in _report_lines(fitted.provenance["report"]):
-        console.print(line, markup=False)
-    console.print(f"written to {output}", markup=False)
+        typer.echo(line, err=True)
+    typer.echo(f"written to {output}", err=True)
 
 
 def _report_lines(report: dict[str, object]) -> list[str]:

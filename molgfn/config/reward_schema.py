@@ -118,9 +118,12 @@ class FactorConfig:
         return ConfigError(f"reward.factors, factor {self.label!r}: {what}")
 
 
-#: The default reward, chosen by ``scripts/compare_size_transforms.py``.
+#: The default reward. Docking energies grow with size, so the affinity is judged against molecules
+#: of the same size; the raw energy at half weight keeps very small binders from winning instead.
+#: Chosen among the candidates of ``scripts/compare_size_transforms.py``.
 DEFAULT_FACTORS: tuple[FactorConfig, ...] = (
-    FactorConfig("proxy", "size_corrected", "minimise", low=-2.0, high=0.5, name="affinity"),
+    FactorConfig("proxy", "size_corrected", "minimise", low=-3.0, high=0.0, name="affinity"),
+    FactorConfig("proxy", "sigmoid", "minimise", 0.5, low=-12.0, high=-8.0, name="energy"),
     FactorConfig("QED", "sigmoid", low=0.3, high=0.7),
     FactorConfig("SA", "sigmoid", "minimise", low=3.0, high=5.0),
     FactorConfig("MW", "window", low=250.0, high=450.0, softness=50.0),

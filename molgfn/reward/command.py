@@ -111,7 +111,7 @@ class CommandScorer:
         return output
 
     def _find_column(self, rows: list[dict[str, str]]) -> str:
-        names = [name for name in rows[0] if name is not None]
+        names = list(rows[0])
         if self.column is not None:
             if self.column not in names:
                 raise self._error(f"wrote no column {self.column!r}, only {', '.join(names)}")

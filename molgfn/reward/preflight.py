@@ -27,8 +27,8 @@ class Preflight:
         lowest: Lowest score.
         quantiles: Scores at 5, 25, 50, 75 and 95 % of the scored molecules.
         highest: Highest score.
-        beta: Proposed exponent: with it, the 99th percentile of log R lies 10 nats above the median;
-            held between 1 and 64.
+        beta: Proposed exponent: puts the 99th percentile of log R 10 nats above its median; held
+            between 1 and 64.
     """
 
     n_molecules: int

@@ -115,7 +115,8 @@ def baseline_errors(
     forest.fit(inputs[train], data.targets[train])
     degree = min(2, len(np.unique(sizes[train])) - 1)
     curve = np.polyfit(sizes[train], data.targets[train], degree)
+    expected = np.asarray(np.polyval(curve, sizes[test]), dtype=np.float64)
     return {
         "random_forest": errors(forest.predict(inputs[test]), data.targets[test]),
-        "heavy_atoms": errors(np.polyval(curve, sizes[test]), data.targets[test]),
+        "heavy_atoms": errors(expected, data.targets[test]),
     }

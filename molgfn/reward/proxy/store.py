@@ -84,7 +84,7 @@ def load_proxy(directory: Path) -> Proxy:
     tensors = _read_tensors(directory / _TENSORS)
     try:
         architecture = Architecture(**about["architecture"])
-        size = {k: tuple(v) if isinstance(v, list) else v for k, v in about["size"].items()}
+        size: dict[str, Any] = about["size"]
         return Proxy(
             target=str(about["target"]),
             unit=str(about["unit"]),
@@ -94,7 +94,7 @@ def load_proxy(directory: Path) -> Proxy:
                 for member in range(int(about["members"]))
             ),
             calibration=Calibration(**about["calibration"]),
-            size=SizeBaseline(**size),
+            size=SizeBaseline(**size | {"mean": tuple(size["mean"]), "sd": tuple(size["sd"])}),
             neighbours=TrainingNeighbours(
                 tensors["train.bits"].numpy(), tensors["train.counts"].numpy()
             ),
