@@ -11,7 +11,7 @@ import typer
 def sample(
     run: Annotated[
         Path | None,
-        typer.Argument(help="Run directory; default: the newest in runs/, else the shipped policy."),
+        typer.Argument(help="Run directory; default: the newest in runs/, else the shipped one."),
     ] = None,
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="Distinct molecules to draw.")] = 1000,
     beta: Annotated[

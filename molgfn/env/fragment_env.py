@@ -14,7 +14,6 @@ from molgfn.config.schema import LimitsConfig
 from molgfn.env.states import FragmentStates
 from molgfn.env.vocabulary_tensors import (
     WEIGHT_LOST_PER_BOND_G_PER_MOL,
-    VocabularyTensors,
     vocabulary_tensors,
 )
 from molgfn.errors import ConfigError

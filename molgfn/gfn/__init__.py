@@ -1,0 +1,1 @@
+"""Generative flow networks over any environment: rollouts, objectives, replay, training."""

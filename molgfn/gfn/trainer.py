@@ -182,7 +182,8 @@ class Trainer(Generic[S]):
             )
         self._descend(loss)
         zeta = terms[2] + terms[1] - terms[0].detach()
-        return {"loss": float(loss), "log_z": float(group_mean(zeta, group[scored]).mean())}
+        log_z = group_mean(zeta, group[scored]).mean()
+        return {"loss": float(loss.detach()), "log_z": float(log_z)}
 
     def _descend(self, loss: Tensor) -> None:
         progress = min(self.step / self.config.steps, 1.0)
@@ -192,7 +193,7 @@ class Trainer(Generic[S]):
         for parameters, rate in zip(self._optimizer.param_groups, rates, strict=True):
             parameters["lr"] = rate * share
         self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         clip_grad_norm_(self.networks.policy.parameters(), self.config.gradient_clip)
         self._optimizer.step()
         with torch.no_grad():

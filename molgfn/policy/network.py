@@ -11,11 +11,14 @@ from torch_geometric.nn import GINEConv
 from molgfn.config.schema import PolicyConfig
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
+from molgfn.policy.descriptors import fragment_descriptors
 from molgfn.policy.distribution import ActionDistribution
 from molgfn.policy.graph import StateGraph, pack
 
 #: Steps of the thermometer that encodes log beta.
 N_BETA_BINS = 16
+#: Spread of vectors that are learned one by one; those that many actions share start at 1.
+INITIAL_SPREAD = 0.3
 
 
 class BetaEncoding(nn.Module):
@@ -61,8 +64,11 @@ class FlowPolicy(nn.Module):
     """P_F(action | state, beta).
 
     Sites enter by the orbits of sites and of pairs of sites under the template's symmetry, never
-    by their index: two actions that lead to the same state have the same probability.
+    by their index: two actions that lead to the same state have the same probability. Fragments
+    and sites have a learned vector each, on top of one that follows from their chemistry.
     """
+
+    descriptors: Tensor
 
     def __init__(
         self, env: FragmentEnv, config: PolicyConfig, *, beta_min: float, beta_max: float
@@ -81,7 +87,13 @@ class FlowPolicy(nn.Module):
         self.beta = BetaEncoding(beta_min, beta_max)
         n_context = self.beta.n_features + env.limits.max_fragments + 3
         self.context = _mlp(n_context, hidden, hidden)
+        descriptors = fragment_descriptors(env.vocabulary)
+        self.register_buffer("descriptors", descriptors, persistent=False)
+        self.describe = nn.Linear(descriptors.shape[1], hidden)
         self.fragment = nn.Embedding(tensors.n_fragments, hidden)
+        n_types = max(len(env.vocabulary.site_types), 1)
+        self.port_type = nn.Embedding(n_types, hidden)
+        self.site_type = nn.Embedding(n_types, hidden)
         self.port_orbit = nn.Embedding(tensors.n_orbits, hidden)
         self.port_pair = nn.Embedding(tensors.n_pairs, hidden)
         self.convolutions = nn.ModuleList(
@@ -97,9 +109,17 @@ class FlowPolicy(nn.Module):
         self.row_logit = nn.Linear(hidden, 1)
         self.stop_logit = _mlp(hidden, hidden, 1)
         self.entry = nn.Embedding(tensors.n_entries, hidden)
+        self.entry_chemistry = nn.Linear(hidden, hidden)
         self.entry_bias = nn.Parameter(torch.zeros(tensors.n_entries))
-        for embedding in (self.port_pair, self.site_pair, self.entry):
-            nn.init.normal_(embedding.weight, std=0.1)
+        for embedding in (
+            self.fragment,
+            self.port_orbit,
+            self.site_orbit,
+            self.port_pair,
+            self.site_pair,
+            self.entry,
+        ):
+            nn.init.normal_(embedding.weight, std=INITIAL_SPREAD)
 
     def forward(self, states: FragmentStates, log_beta: Tensor) -> ActionDistribution:
         """Compute the distribution over the actions of every state.
@@ -113,12 +133,13 @@ class FlowPolicy(nn.Module):
         """
         graph = pack(self.env, states)
         context = self.context(self._context_features(states, log_beta))  # (B, H)
-        nodes, pooled = self._encode(graph, context)
+        fragments = self.fragment.weight + self.describe(self.descriptors)  # (F, H)
+        nodes, pooled = self._encode(graph, fragments, context)
         row_mask = self.env.legal_row_mask(states)
         empty = self.env.is_initial(states)
         open_rows = row_mask[:, :-1] & ~empty[:, None]
         state, row = open_rows.nonzero(as_tuple=True)
-        vectors = self.row(self._row_features(graph, nodes, pooled, state, row))  # (R, H)
+        vectors = self.row(self._row_features(graph, nodes, state, row))  # (R, H)
         vectors = torch.cat([vectors, self.row(context)])  # the empty tree's only row
         logits = torch.zeros(row_mask.shape, device=row_mask.device)
         logits[state, row] = self.row_logit(vectors[: len(row)]).squeeze(1)
@@ -129,15 +150,16 @@ class FlowPolicy(nn.Module):
             empty, len(row) + torch.arange(len(states), device=row.device), position[:, 0]
         )
 
+        scale = 1 / math.sqrt(vectors.shape[1])
+        shared = fragments[self.env.tensors.entry_fragment]
+        entries = (self.entry.weight + self.entry_chemistry(shared)) * scale  # (E, H)
+
         def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
             query = vectors[position[index, rows]]  # (S, H)
-            return query @ self._entry_vectors().T + self.entry_bias
+            logits: Tensor = query @ entries.T + self.entry_bias
+            return logits
 
         return ActionDistribution(self.env, states, logits, row_mask, entry_logits)
-
-    def _entry_vectors(self) -> Tensor:
-        shared = self.fragment.weight[self.env.tensors.entry_fragment]
-        return self.entry.weight + shared / math.sqrt(shared.shape[1])  # (E, H)
 
     def _context_features(self, states: FragmentStates, log_beta: Tensor) -> Tensor:
         limits = self.env.limits
@@ -147,11 +169,14 @@ class FlowPolicy(nn.Module):
         weight = self.env.weight_g_per_mol(states).float() / limits.max_weight_g_per_mol
         return torch.cat([self.beta(log_beta), count, heavy[:, None], weight[:, None]], 1)
 
-    def _encode(self, graph: StateGraph, context: Tensor) -> tuple[Tensor, Tensor]:
+    def _encode(
+        self, graph: StateGraph, fragments: Tensor, context: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Pass messages along the junctions; returns nodes (V, H) and pooled states (B, H)."""
         pairs = self.env.tensors.site_pair
         port_fragment = graph.fragment[graph.port_node]
         port = self.port_orbit(self.env.tensors.site_orbit[port_fragment, graph.port_site])
+        port = port + self.port_type(self.env.tensors.site_type[port_fragment, graph.port_site])
         # How the ports of one fragment lie to each other: ortho, meta, para.
         here, there = graph.ports_around(graph.port_node)
         other = here != there
@@ -160,7 +185,7 @@ class FlowPolicy(nn.Module):
         port = port.index_add(0, here, self.port_pair(pair))
         edge = port + port.roll(len(port) // 2, 0)
         edge_index = torch.stack([graph.port_neighbour, graph.port_node])
-        nodes = self.fragment(graph.fragment) + context[graph.state]
+        nodes = fragments[graph.fragment] + context[graph.state]
         for convolution, norm, pool in zip(self.convolutions, self.norms, self.pools, strict=True):
             normed = norm(nodes)
             total = torch.zeros_like(context).index_add(0, graph.state, normed)
@@ -168,9 +193,7 @@ class FlowPolicy(nn.Module):
         nodes = self.final_norm(nodes)
         return nodes, context.index_add(0, graph.state, nodes)
 
-    def _row_features(
-        self, graph: StateGraph, nodes: Tensor, pooled: Tensor, state: Tensor, row: Tensor
-    ) -> Tensor:
+    def _row_features(self, graph: StateGraph, nodes: Tensor, state: Tensor, row: Tensor) -> Tensor:
         """Describe open sites: their fragment, their orbit, what is bonded where around them."""
         tensors = self.env.tensors
         node = graph.node_index[state, row // tensors.n_sites]
@@ -179,7 +202,8 @@ class FlowPolicy(nn.Module):
         where, port = graph.ports_around(node)
         pair = tensors.site_pair[fragment[where], site[where], graph.port_site[port]]
         near = self.near(nodes)[graph.port_neighbour[port]] + self.site_pair(pair)
-        own = nodes[node] + self.site_orbit(tensors.site_orbit[fragment, site])
+        own: Tensor = nodes[node] + self.site_orbit(tensors.site_orbit[fragment, site])
+        own = own + self.site_type(tensors.site_type[fragment, site])
         return own.index_add(0, where, near.relu())
 
 

@@ -74,9 +74,7 @@ def build_networks(config: Config, env: FragmentEnv) -> Networks:
     train = config.train
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        log_z = LogPartition(
-            config.policy.hidden, beta_min=train.beta_min, beta_max=train.beta_max
-        )
+        log_z = LogPartition(config.policy.hidden, beta_min=train.beta_min, beta_max=train.beta_max)
         return Networks.build(lambda: build_policy(config, env), log_z, env.device)
 
 

@@ -60,9 +60,7 @@ class Sampler:
     policy: Policy[FragmentStates]
     source: str
 
-    def sample(
-        self, n: int, beta: float, *, generator: torch.Generator
-    ) -> Iterator[list[Sampled]]:
+    def sample(self, n: int, beta: float, *, generator: torch.Generator) -> Iterator[list[Sampled]]:
         """Yield batches of molecules, all distinct by InChIKey, until there are n.
 
         Args:
@@ -88,6 +86,24 @@ class Sampler:
             fruitless = 0 if fresh else fruitless + 1
             if fresh:
                 yield fresh
+
+    def draw(self, n: int, beta: float, *, generator: torch.Generator) -> list[Molecule]:
+        """Draw n molecules, repeats included, as the policy gives them.
+
+        Args:
+            n: How many trajectories to sample.
+            beta: Exponent of the reward the policy is asked for.
+            generator: Source of randomness.
+
+        Returns:
+            The molecules, in the order drawn.
+        """
+        condition = torch.full((n,), math.log(beta), device=self.env.device)
+        drawn = [
+            rollout(self.env, self.policy, part, generator=generator).terminal
+            for part in condition.split(MAX_BATCH)
+        ]
+        return self.env.molecules(FragmentStates.cat(drawn))
 
 
 def load_sampler(run: Path | None, device: str = "auto") -> Sampler:

@@ -16,6 +16,7 @@ from molgfn.chem.vocabulary import Vocabulary
 from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.schema import Config
 from molgfn.env.fragment_env import FragmentEnv
+from molgfn.env.states import FragmentStates
 from molgfn.gfn.checkpoint import (
     Part,
     checkpoint_path,
@@ -27,7 +28,6 @@ from molgfn.gfn.checkpoint import (
 )
 from molgfn.gfn.rollout import rollout
 from molgfn.gfn.trainer import Trainer
-from molgfn.env.states import FragmentStates
 from molgfn.reward.preflight import Preflight, preflight
 from molgfn.reward.reward import build_reward
 from molgfn.runs.components import build_env, build_networks, pick_device, seeded
@@ -100,7 +100,7 @@ class Training:
         prune(self.directory.checkpoints, self.config.train.keep_checkpoints)
 
 
-class StopTraining(Exception):  # noqa: N818 - a request that was obeyed, not an error
+class StopTraining(Exception):
     """A signal ended the training after it was saved.
 
     Attributes:
@@ -175,7 +175,7 @@ def _preflight(training: Training) -> Preflight:
     condition = torch.zeros(PREFLIGHT_MOLECULES, device=env.device)
     random = rollout(env, UniformPolicy(env), condition, generator=generator)
     log_score = training.score(random.terminal).double().numpy()
-    return preflight(np.exp(log_score), training.config.reward)
+    return preflight(np.exp(log_score))
 
 
 @contextmanager

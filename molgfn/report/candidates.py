@@ -1,0 +1,76 @@
+"""Candidates from a policy: streamed as they come, or scored and thinned to a diverse top-k."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from molgfn.chem.similarity import morgan_fingerprints, select_diverse
+from molgfn.report.scored import scored_frame
+from molgfn.reward.reward import build_reward
+from molgfn.runs.components import seeded
+from molgfn.runs.sampler import Sampled, Sampler
+
+
+def draw_candidates(
+    sampler: Sampler,
+    n: int,
+    *,
+    beta: float | None = None,
+    seed: int = 0,
+    score: bool = False,
+    top_k: int | None = None,
+    min_distance: float = 0.3,
+) -> Iterator[pd.DataFrame]:
+    """Draw n distinct molecules and yield them as blocks of a table.
+
+    Args:
+        sampler: The policy.
+        n: Molecules to draw.
+        beta: Exponent of the reward; ``None`` takes the largest of the policy's training.
+        seed: The same seed gives the same table.
+        score: Whether to add the columns of ``molgfn score``; ``top_k`` always does.
+        top_k: Write only the best ``top_k`` of the n, one block, best first.
+        min_distance: Least Tanimoto distance between two of the ``top_k``.
+
+    Yields:
+        Blocks with the columns SMILES, InChIKey and n_fragments, or those of
+        :func:`molgfn.report.scored.scored_frame` and n_fragments.
+    """
+    chosen_beta = sampler.config.train.beta_max if beta is None else beta
+    generator = seeded(seed, sampler.env.device)
+    batches = sampler.sample(n, chosen_beta, generator=generator)
+    if top_k is None and not score:
+        yield from map(_plain_frame, batches)
+        return
+    reward = build_reward(sampler.config.reward)
+    kept: list[Sampled] = []
+    blocks = []
+    for batch in batches:
+        molecules = [s.molecule for s in batch]
+        frame = scored_frame(molecules, reward(molecules))
+        frame["n_fragments"] = [s.n_fragments for s in batch]
+        if top_k is None:
+            yield frame
+        else:
+            kept += batch
+            blocks.append(frame)
+    if top_k is not None and blocks:
+        scored = pd.concat(blocks, ignore_index=True)
+        usable = np.flatnonzero(scored["Score"].notna().to_numpy())
+        fingerprints = morgan_fingerprints([kept[i].molecule for i in usable])
+        scores = scored["Score"].to_numpy()[usable]
+        picked = select_diverse(fingerprints, scores, top_k, min_distance)
+        yield scored.iloc[usable[picked]].reset_index(drop=True)
+
+
+def _plain_frame(batch: list[Sampled]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "SMILES": [s.molecule.smiles for s in batch],
+            "InChIKey": [s.molecule.inchikey for s in batch],
+            "n_fragments": [s.n_fragments for s in batch],
+        }
+    )

@@ -1,0 +1,163 @@
+"""Training as a user runs it: resume after a real kill, signals, and what can go wrong."""
+
+import json
+import signal
+import time
+
+import pytest
+from safetensors.torch import load_file
+
+#: Small and quick: no proxy, a narrow network, short molecules.
+QUICK = [
+    "--set", "reward.factors=[{scorer: logP, transform: window, low: 1, high: 3, softness: 1}]",
+    "--set", "policy={hidden: 16, layers: 1}",
+    "--set", "train.batch_size=8",
+    "--set", "train.replay_batch_size=8",
+    "--set", "train.checkpoint_every=10",
+    "--set", "limits.max_fragments=4",
+]  # fmt: skip
+STEPS = 40
+
+
+def wait_for(condition, process):
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    from typer.testing import CliRunner
+
+    from molgfn.cli.app import app
+
+    run = tmp_path_factory.mktemp("train") / "undisturbed"
+    args = ["train", "--run", str(run), "--set", f"train.steps={STEPS}", *QUICK]
+    assert CliRunner().invoke(app, args).exit_code == 0
+    return run
+
+
+def same_run(one, other):
+    """Weights, optimiser, replay, random numbers, metrics: all equal to the last bit."""
+    last = f"checkpoints/step_{STEPS:08d}"
+    for name in ("trainer", "policy"):
+        first, second = (load_file(r / last / f"{name}.safetensors") for r in (one, other))
+        assert first.keys() == second.keys()
+        assert all(first[k].equal(second[k]) for k in first)
+        documents = [json.loads((r / last / f"{name}.json").read_text()) for r in (one, other)]
+        assert documents[0] == documents[1]
+    assert (one / "metrics.jsonl").read_bytes() == (other / "metrics.jsonl").read_bytes()
+
+
+def test_resume_after_sigkill_is_exact(undisturbed, start, cli, tmp_path):
+    run = tmp_path / "killed"
+    process = start("train", "--run", run, "--set", f"train.steps={STEPS}", *QUICK)
+    wait_for(lambda: (run / "checkpoints" / "step_00000020").exists(), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (run / "checkpoints" / f"step_{STEPS:08d}").exists()
+    assert cli("train", "--run", run, "--resume").exit_code == 0
+    same_run(undisturbed, run)
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_save_and_exit(undisturbed, start, cli, tmp_path, sent, code):
+    run = tmp_path / "stopped"
+    process = start("train", "--run", run, "--set", f"train.steps={STEPS}", *QUICK)
+    wait_for(lambda: (run / "metrics.jsonl").exists() and (run / "metrics.jsonl").stat().st_size,
+             process)  # fmt: skip
+    process.send_signal(sent)
+    assert process.wait() == code
+    message = process.stderr.read()
+    assert "saved at step" in message
+    assert f"molgfn train --run {run} --resume" in message
+    assert "Traceback" not in message
+    assert cli("train", "--run", run, "--resume").exit_code == 0
+    same_run(undisturbed, run)
+
+
+def test_metrics_and_preflight(undisturbed):
+    lines = [json.loads(line) for line in (undisturbed / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [10, 20, 30, 40]
+    assert {"loss", "score_mean", "distinct", "modes", "failed"} <= lines[-1].keys()
+    assert lines[-1]["failed"] == 0
+
+
+def test_a_run_is_not_overwritten(undisturbed, cli):
+    result = cli("train", "--run", undisturbed, *QUICK)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == result.stderr.count("error:") == 1
+    assert "--resume" in result.stderr
+
+
+def test_resume_of_nothing(cli, tmp_path):
+    result = cli("train", "--run", tmp_path / "none", "--resume")
+    assert result.exit_code == 2
+    assert "holds no run to resume" in result.stderr
+    assert not (tmp_path / "none").exists()
+    assert cli("train", "--resume").exit_code == 2
+
+
+def test_resume_with_another_vocabulary_is_refused(undisturbed, cli, tmp_path):
+    import shutil
+
+    run = tmp_path / "copy"
+    shutil.copytree(undisturbed, run)
+    file = run / "vocabulary.yaml"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[:-1]))
+    for args in (["train", "--run", run, "--resume"], ["sample", run, "--n", "1"]):
+        result = cli(*args)
+        assert result.exit_code == 3
+        assert "not the one this policy was trained with" in result.stderr
+
+
+def test_a_damaged_checkpoint_is_named(undisturbed, cli, tmp_path):
+    import shutil
+
+    run = tmp_path / "copy"
+    shutil.copytree(undisturbed, run)
+    file = run / "checkpoints" / f"step_{STEPS:08d}" / "policy.safetensors"
+    file.write_bytes(b"garbage")
+    result = cli("sample", run, "--n", "1")
+    assert result.exit_code == 3
+    assert f"{file} is damaged" in result.stderr
+    assert result.stdout == ""
+
+
+def test_rewards_that_are_all_missing_stop_before_the_first_step(cli, tmp_path):
+    scorer = tmp_path / "nan.sh"
+    scorer.write_text("#!/bin/sh\necho value\nwhile read line; do echo nan; done\n")
+    scorer.chmod(0o755)
+    factors = f"reward.factors=[{{scorer: 'command: {scorer}', transform: identity}}]"
+    result = cli("train", "--run", tmp_path / "run", "--set", factors)
+    assert result.exit_code == 1
+    assert result.stderr.count("error:") == 1
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_a_directory_that_cannot_be_written(cli, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = cli("train", "--run", tmp_path / "file" / "run", *QUICK)
+    assert result.exit_code == 1
+    assert "cannot write" in result.stderr
+
+
+def test_a_second_process_is_refused(undisturbed, cli):
+    from molgfn.runs.directory import RunDirectory
+
+    with RunDirectory(undisturbed).locked():
+        result = cli("train", "--run", undisturbed, "--resume")
+    assert result.exit_code == 1
+    assert "another process" in result.stderr
+
+
+def test_samples_from_the_run(undisturbed, cli):
+    args = ("sample", undisturbed, "--n", "20", "--seed", "3")
+    result = cli(*args)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "SMILES,InChIKey,n_fragments"
+    assert len({line.split(",")[1] for line in lines[1:]}) == 20
+    assert cli(*args).stdout == result.stdout

@@ -1,0 +1,102 @@
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from molgfn.errors import CheckpointError, OutputError
+from molgfn.gfn.checkpoint import (
+    Part,
+    checkpoint_path,
+    checkpoints,
+    flatten_optimizer,
+    load_part,
+    prune,
+    restore_optimizer,
+    save_parts,
+)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = checkpoint_path(tmp_path, 7)
+    save_parts(path, {"one": Part({"x": torch.arange(3.0)}, {"step": 7})})
+    return path
+
+
+def test_round_trip(saved):
+    part = load_part(saved, "one")
+    assert part.tensors["x"].tolist() == [0, 1, 2]
+    assert part.document["step"] == 7
+
+
+def test_a_damaged_tensor_file_is_refused(saved):
+    file = saved / "one.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(CheckpointError, match=r"one\.safetensors is damaged.*older one"):
+        load_part(saved, "one")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "not valid JSON"), ("[]", "not a molgfn checkpoint"), ('{"format": 99}', "format 1")],
+)
+def test_a_garbled_document_is_refused(saved, text, message):
+    (saved / "one.json").write_text(text)
+    with pytest.raises(CheckpointError, match=message):
+        load_part(saved, "one")
+
+
+def test_a_missing_file_is_named(saved):
+    with pytest.raises(CheckpointError, match=r"two\.json"):
+        load_part(saved, "two")
+
+
+def test_garbage_with_a_matching_digest_is_still_refused(saved):
+    import hashlib
+
+    (saved / "one.safetensors").write_bytes(b"garbage")
+    document = json.loads((saved / "one.json").read_text())
+    document["sha256"] = hashlib.sha256(b"garbage").hexdigest()
+    (saved / "one.json").write_text(json.dumps(document))
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_part(saved, "one")
+
+
+def test_an_unfinished_checkpoint_does_not_count(saved, tmp_path):
+    (tmp_path / ".step_00000009.tmp").mkdir()
+    assert checkpoints(tmp_path) == [saved]
+
+
+def test_prune_keeps_the_newest(tmp_path):
+    for step in (1, 2, 10):
+        save_parts(checkpoint_path(tmp_path, step), {})
+    prune(tmp_path, 2)
+    assert [p.name for p in checkpoints(tmp_path)] == ["step_00000002", "step_00000010"]
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        save_parts(tmp_path / "file" / "step", {})
+
+
+def test_optimizer_continues_where_it_stood():
+    def make():
+        torch.manual_seed(0)
+        layer = nn.Linear(2, 1)
+        return layer, torch.optim.Adam(layer.parameters(), lr=0.1)
+
+    def descend(layer, optimizer):
+        optimizer.zero_grad()
+        layer(torch.ones(1, 2)).square().sum().backward()
+        optimizer.step()
+
+    straight, broken = make(), make()
+    for _ in range(2):
+        descend(*straight)
+    descend(*broken)
+    other = torch.optim.Adam(broken[0].parameters(), lr=0.1)
+    restore_optimizer(other, flatten_optimizer(broken[1]))
+    descend(broken[0], other)
+    assert torch.equal(straight[0].weight, broken[0].weight)

@@ -1,0 +1,44 @@
+import torch
+
+from molgfn.chem.tree import FragmentTree
+from molgfn.env.states import FragmentStates
+from molgfn.gfn.replay import ReplayBuffer
+
+CPU = torch.device("cpu")
+
+
+def states(*fragments):
+    trees = [FragmentTree((f,), (-1,), (-1,), (-1,)) for f in fragments]
+    return FragmentStates.from_trees(trees, 3, CPU)
+
+
+def filled(capacity=3):
+    buffer = ReplayBuffer(capacity, FragmentStates)
+    buffer.add(states(0, 1, 1), ["a", "b", "b"], torch.tensor([-3.0, -1.0, -1.0]))
+    buffer.add(states(2, 3, 0), ["c", "d", "a"], torch.tensor([-2.0, -4.0, -3.0]))
+    return buffer
+
+
+def test_keeps_the_best_distinct_states():
+    assert filled().keys == ["b", "c", "a"]
+
+
+def test_draws_half_from_the_best():
+    drawn, log_score = filled().sample(8, generator=torch.Generator().manual_seed(0), device=CPU)
+    assert drawn.stopped.all()
+    assert drawn.fragment[:4, 0].tolist() == [1] * 4
+    assert log_score[:4].tolist() == [-1.0] * 4
+    by_fragment = {1: -1.0, 2: -2.0, 0: -3.0}
+    expected = [by_fragment[int(f)] for f in drawn.fragment[:, 0]]
+    assert log_score.tolist() == expected
+
+
+def test_survives_a_checkpoint():
+    buffer, copy = filled(), ReplayBuffer(3, FragmentStates)
+    copy.load(buffer.tensors(), buffer.keys)
+    draws = [
+        b.sample(5, generator=torch.Generator().manual_seed(1), device=CPU)[0].to_tensor()
+        for b in (buffer, copy)
+    ]
+    assert torch.equal(*draws)
+    assert copy.keys == buffer.keys
