@@ -85,7 +85,8 @@ def _sigmoid(factor: FactorConfig, values: NDArray[np.float64], sign: float) -> 
     low, high = _given(factor.low), _given(factor.high)
     middle, half_width = 0.5 * (low + high), 0.5 * (high - low)
     logits = sign * _LOGIT_OF_ENDS * (values - middle) / half_width
-    return np.asarray(np.exp(-np.logaddexp(0.0, -logits)), dtype=np.float64)
+    # The logistic function as a hyperbolic tangent cannot overflow, and passes NaN on in silence.
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), dtype=np.float64)
 
 
 def _given(parameter: float | None) -> float:

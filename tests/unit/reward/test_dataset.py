@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+
+from molgfn.chem.molecule import read_molecule
+from molgfn.errors import TableError
+from molgfn.reward.proxy.dataset import Dataset, read_dataset
+from molgfn.reward.proxy.evaluation import errors, fit_std, spearman, std_quality
+from molgfn.reward.proxy.split import scaffold_folds
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(extra_rows=(), header="SMILES,value"):
+        rows = [f"{'C' * n}O,{-n}" for n in range(1, 31)]
+        path = tmp_path / "data.csv"
+        path.write_text("\n".join([header, *rows, *extra_rows]) + "\n")
+        return path
+
+    return write
+
+
+def test_bad_rows_are_left_out_and_named(table):
+    path = table(["CCN,", "C1CC,1.0", "CCCN,high", "CCCCN,inf", "CCCCCN,7"])
+    data = read_dataset(path, None, "value")
+    assert len(data.molecules) == 31
+    assert data.targets[-1] == 7.0
+    assert [problem.split(":")[0] for problem in data.problems] == [
+        "row 31",
+        "row 32",
+        "row 33",
+        "row 34",
+    ]
+    assert "value is empty" in data.problems[0]
+    assert "RDKit cannot read 'C1CC'" in data.problems[1]
+    assert "value is 'high', not a number" in data.problems[2]
+    assert all(problem.endswith("left out") for problem in data.problems)
+
+
+def test_the_same_molecule_written_twice_is_averaged(table):
+    data = read_dataset(table(["OC,-3"]), None, "value")
+    assert len(data.molecules) == 30
+    assert data.targets[0] == -2.0
+    assert data.problems == ("rows 1, 31: the same molecule CO; averaged",)
+
+
+def test_stereoisomers_are_one_molecule_to_the_network(table):
+    data = read_dataset(table(["C[C@H](F)Cl,1", "C[C@@H](F)Cl,2"]), None, "value")
+    assert data.targets[-1] == 1.5
+
+
+def test_columns_that_do_not_exist_are_named(table):
+    with pytest.raises(TableError, match="no column 'pIC50'; its columns: SMILES, value"):
+        read_dataset(table(), None, "pIC50")
+    with pytest.raises(TableError, match="no column 'smi'"):
+        read_dataset(table(), "smi", "value")
+
+
+def test_too_few_or_constant_values_are_refused(tmp_path, table):
+    path = tmp_path / "few.csv"
+    path.write_text("SMILES,value\nCC,1\nxx,2\n")
+    with pytest.raises(TableError, match="1 usable molecules.*at least 30; first problem: row 2"):
+        read_dataset(path, None, "value")
+    path.write_text("SMILES,value\n" + "".join(f"{'C' * n},1\n" for n in range(1, 40)))
+    with pytest.raises(TableError, match="every value of value is 1"):
+        read_dataset(path, None, "value")
+
+
+def test_the_digest_ignores_the_order_of_rows():
+    a, b = read_molecule("CC"), read_molecule("CO")
+    forth, back = Dataset((a, b), np.array([1.0, 2.0])), Dataset((b, a), np.array([2.0, 1.0]))
+    assert forth.digest == back.digest
+    assert forth.digest != Dataset((a, b), np.array([1.0, 2.1])).digest
+
+
+def test_folds_keep_scaffolds_together_and_are_of_about_equal_size():
+    smiles = [tail + ring for ring in ("c1ccccc1", "C1CCCC1", "c1ccncc1") for tail in ("C", "CC")]
+    molecules = [read_molecule(s) for s in [*smiles, "CCC", "CCCC", "CCCCC"]]
+    folds = scaffold_folds(molecules, 3, seed=0)
+    assert folds[0] == folds[1]
+    assert folds[2] == folds[3]
+    assert folds[4] == folds[5]
+    assert sorted(np.bincount(folds, minlength=3).tolist()) in ([3, 3, 3], [2, 3, 4])
+    assert np.array_equal(folds, scaffold_folds(molecules, 3, seed=0))
+    with pytest.raises(ValueError, match="at least 2"):
+        scaffold_folds(molecules, 1, seed=0)
+
+
+def test_errors_by_hand():
+    found = errors(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0]))
+    assert found == {"rmse": 0.5774, "r2": 0.5, "spearman": 1.0}
+
+
+def test_spearman_by_hand():
+    assert spearman(np.array([1.0, 5.0, 9.0]), np.array([3.0, 2.0, 1.0])) == pytest.approx(-1.0)
+    # Ranks 1, 2.5, 2.5 and 1, 2, 3.
+    assert spearman(np.array([1.0, 2.0, 2.0]), np.array([1.0, 2.0, 3.0])) == pytest.approx(
+        0.75**0.5
+    )
+    assert np.isnan(spearman(np.ones(3), np.arange(3.0)))
+
+
+def test_the_fitted_standard_deviation_explains_the_errors():
+    rng = np.random.default_rng(0)
+    spread = rng.uniform(0.1, 1.0, 5000)
+    residuals = rng.normal(size=5000) * np.hypot(0.3, 2.0 * spread)
+    scale, noise = fit_std(residuals, spread)
+    assert scale == pytest.approx(2.0, abs=0.15)
+    assert noise == pytest.approx(0.3, abs=0.15)
+    quality = std_quality(residuals, np.hypot(noise, scale * spread))
+    assert quality["z_std"] == pytest.approx(1.0, abs=0.03)
+    assert quality["within_1_std"] == pytest.approx(0.68, abs=0.03)
+    assert quality["spearman_with_error"] > 0.3

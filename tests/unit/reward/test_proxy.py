@@ -1,0 +1,203 @@
+import gzip
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from molgfn.chem.molecule import read_molecule
+from molgfn.errors import CheckpointError, ConfigError, OutputError
+from molgfn.reward.proxy.features import N_ATOM_CODES, N_BOND_CODES, collate, featurise
+from molgfn.reward.proxy.fit import FitSettings, fit_proxy
+from molgfn.reward.proxy.store import find_proxy, load_proxy, save_proxy
+
+ODD = ["C", "[Na+].[Cl-]", "[Fe]", "C[Si](C)(C)C", "[2H]C", "C#N", "C1CC1", "FS(F)(F)(F)(F)F"]
+
+
+def test_graph_of_propene():
+    graph = featurise(read_molecule("C=CC").mol)
+    assert graph.edges.T.tolist() == [[0, 1], [1, 0], [1, 2], [2, 1]]
+    assert graph.bonds.tolist() == [1, 1, 0, 0]
+    assert graph.descriptors.tolist() == [3, 0, 0, 0, 0, 0, 1, 0, 0]
+
+
+def test_graph_of_biphenyl_tells_ring_bonds_from_the_rotatable_one():
+    graph = featurise(read_molecule("c1ccccc1-c1ccccc1").mol)
+    assert sorted(graph.bonds.tolist()) == [0, 0] + [3 + 5] * 24
+    assert graph.descriptors[:4].tolist() == [12, 2, 2, 1]
+
+
+@pytest.mark.parametrize("smiles", ODD)
+def test_every_molecule_has_codes_within_the_tables(smiles):
+    graph = featurise(read_molecule(smiles).mol)
+    assert graph.atoms.min() >= 0
+    assert graph.atoms.max() < N_ATOM_CODES
+    assert graph.edges.shape == (2, len(graph.bonds))
+    assert all(0 <= code < N_BOND_CODES for code in graph.bonds)
+
+
+def test_collating_shifts_edges_and_names_the_owner():
+    batch = collate([featurise(read_molecule(s).mol) for s in ("CC", "C", "CO")])
+    assert batch.edges.tolist() == [[0, 1, 3, 4], [1, 0, 4, 3]]
+    assert batch.owner.tolist() == [0, 0, 1, 2, 2]
+    with pytest.raises(ValueError, match="zero graphs"):
+        collate([])
+
+
+def test_predictions_are_the_same_again_and_do_not_depend_on_the_order(proxy, dataset):
+    molecules = dataset.molecules
+    value, std = proxy.predict(molecules)
+    again, _ = proxy.predict(molecules)
+    assert np.array_equal(value, again)
+    backwards, backwards_std = proxy.predict(molecules[::-1])
+    assert backwards[::-1] == pytest.approx(value, abs=1e-5)
+    assert backwards_std[::-1] == pytest.approx(std, abs=1e-5)
+    alone, _ = proxy.predict(molecules[:1])
+    assert alone == pytest.approx(value[:1], abs=1e-5)
+    assert (std > 0).all()
+
+
+def test_no_molecules_give_no_predictions(proxy):
+    value, std = proxy.predict([])
+    assert value.shape == std.shape == (0,)
+
+
+def test_the_seed_decides_the_proxy_and_leaves_the_callers_random_numbers_alone(
+    proxy, dataset, settings
+):
+    state = torch.get_rng_state()
+    again = fit_proxy(dataset, "TOY", "kcal_mol", settings)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert np.array_equal(again.predict(dataset.molecules)[0], proxy.predict(dataset.molecules)[0])
+
+
+def test_progress_counts_every_epoch(dataset, settings):
+    calls = []
+    fit_proxy(dataset, "TOY", "", settings, on_epoch=lambda: calls.append(1))
+    assert len(calls) == settings.n_epochs == 12
+
+
+def test_the_report_says_how_the_test_went(proxy):
+    report = proxy.provenance["report"]
+    assert report["n_train"] + report["n_calibration"] + report["n_test"] == 42
+    assert set(report["ensemble"]) == {"rmse", "r2", "spearman"}
+    # The target is linear in heavy atoms, so three epochs of a tiny network cannot beat this.
+    assert report["heavy_atoms"]["rmse"] < 1e-6
+    assert isinstance(report["beats_random_forest"], bool)
+
+
+def test_an_ensemble_needs_two_members():
+    with pytest.raises(ValueError, match="at least 2 members"):
+        FitSettings(members=1)
+
+
+def test_similarity_to_the_training_set(proxy, dataset):
+    assert proxy.nearest_train_similarity(dataset.molecules[:3]).tolist() == [1.0, 1.0, 1.0]
+    far = proxy.nearest_train_similarity([read_molecule("N#CC(Br)(Br)I")])
+    assert 0.0 <= far[0] < 0.3
+
+
+def test_a_saved_proxy_comes_back_the_same(proxy, dataset, tmp_path):
+    save_proxy(proxy, dataset, tmp_path / "toy")
+    loaded = load_proxy(tmp_path / "toy")
+    assert loaded.value_column == "TOY_kcal_mol"
+    assert loaded.size == proxy.size
+    assert loaded.calibration == proxy.calibration
+    for ours, theirs in zip(
+        loaded.predict(dataset.molecules), proxy.predict(dataset.molecules), strict=True
+    ):
+        assert np.array_equal(ours, theirs)
+    assert np.array_equal(
+        loaded.nearest_train_similarity(dataset.molecules), np.ones(len(dataset.molecules))
+    )
+    lines = gzip.decompress((tmp_path / "toy" / "train.csv.gz").read_bytes()).decode().splitlines()
+    assert lines[:2] == ["SMILES,TOY_kcal_mol", "Cc1ccccc1,-2.1"]
+
+
+def test_saving_again_replaces_a_proxy_and_gives_the_same_bytes(proxy, dataset, tmp_path):
+    directory = tmp_path / "deep" / "toy"
+    save_proxy(proxy, dataset, directory)
+    first = {path.name: path.read_bytes() for path in directory.iterdir()}
+    save_proxy(proxy, dataset, directory)
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == first
+    assert [path.name for path in directory.parent.iterdir()] == ["toy"]
+
+
+def test_saving_refuses_a_directory_with_something_else(proxy, dataset, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(OutputError, match="holds no proxy"):
+        save_proxy(proxy, dataset, tmp_path)
+    with pytest.raises(OutputError, match="holds no proxy"):
+        save_proxy(proxy, dataset, tmp_path / "thesis.tex")
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.fixture
+def saved(proxy, dataset, tmp_path):
+    save_proxy(proxy, dataset, tmp_path / "toy")
+    return tmp_path / "toy"
+
+
+@pytest.mark.parametrize("name", ["proxy.json", "proxy.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"\x80\x04garbage\xff\x00", b"[1, 2]"])
+def test_a_garbled_file_is_named(saved, name, content):
+    (saved / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=name):
+        load_proxy(saved)
+
+
+@pytest.mark.parametrize("name", ["proxy.json", "proxy.safetensors"])
+def test_a_missing_file_is_named(saved, name):
+    (saved / name).unlink()
+    with pytest.raises(CheckpointError, match=name):
+        load_proxy(saved)
+
+
+def test_tensors_cut_short_are_refused(saved):
+    path = saved / "proxy.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="cannot be read as safetensors"):
+        load_proxy(saved)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("members", 3),
+        ("members", "many"),
+        ("architecture", {"hidden": 16}),
+        ("size", None),
+        ("calibration", {"mean": 0.0}),
+    ],
+)
+def test_files_that_do_not_fit_each_other_are_refused(saved, key, value):
+    about = json.loads((saved / "proxy.json").read_text())
+    (saved / "proxy.json").write_text(json.dumps(about | {key: value}))
+    with pytest.raises(CheckpointError, match="do not make a proxy"):
+        load_proxy(saved)
+
+
+def test_a_newer_format_is_refused(saved):
+    about = json.loads((saved / "proxy.json").read_text())
+    (saved / "proxy.json").write_text(json.dumps(about | {"format": 2}))
+    with pytest.raises(CheckpointError, match="expected format 1, came 2"):
+        load_proxy(saved)
+
+
+def test_a_proxy_is_found_by_name_or_path(saved):
+    assert find_proxy("parp1").name == "parp1"
+    assert find_proxy(str(saved)) == saved
+    with pytest.raises(ConfigError, match="neither a directory nor a shipped proxy .*parp1"):
+        find_proxy("parp2")
+
+
+def test_the_shipped_proxy_beats_the_forest_and_knows_an_inhibitor():
+    shipped = load_proxy(find_proxy("parp1"))
+    report = shipped.provenance["report"]
+    assert report["beats_random_forest"]
+    assert report["ensemble"]["spearman"] > 0.9
+    olaparib = read_molecule("O=C1NN=C(Cc2ccc(F)c(C(=O)N3CCN(C(=O)C4CC4)CC3)c2)c2ccccc12")
+    aspirin = read_molecule("CC(=O)Oc1ccccc1C(=O)O")
+    value, _ = shipped.predict([olaparib, aspirin])
+    assert value[0] < -11.0
+    assert value[1] > -8.0

@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+
+from molgfn.chem.molecule import read_molecule
+from molgfn.config.reward_schema import FactorConfig, RewardConfig
+from molgfn.errors import ConfigError, ScorerError
+from molgfn.reward.protocol import Scores
+from molgfn.reward.reward import build_reward
+
+MOLECULES = [read_molecule(smiles) for smiles in ("CC(=O)Oc1ccccc1C(=O)O", "CCO", "c1ccncc1")]
+
+
+def lengths(smiles):
+    """A user's scorer: the length of the SMILES, nothing for ethanol."""
+    return [None if s == "CCO" else len(s) / 100 for s in smiles]
+
+
+def broken(smiles):
+    raise RuntimeError("no licence")
+
+
+def short(smiles):
+    return [1.0]
+
+
+class Counting:
+    columns = ("count",)
+    calls = 0
+
+    def __call__(self, molecules):
+        Counting.calls += 1
+        return Scores({"count": np.full(len(molecules), 0.5)}, ("",) * len(molecules))
+
+
+class Ragged:
+    columns = ("ragged",)
+
+    def __call__(self, molecules):
+        return Scores({"ragged": np.zeros(1)}, ("",) * len(molecules))
+
+
+NOT_A_SCORER = 7
+
+
+def reward_of(*factors, **options):
+    return build_reward(RewardConfig(factors=factors, **options))
+
+
+def test_the_score_is_the_product_of_the_factors_to_their_weights():
+    reward = reward_of(
+        FactorConfig("QED", "identity", weight=2.0),
+        FactorConfig("heavy_atoms", "window", low=1.0, high=6.0, softness=1.0),
+    )
+    table = reward(MOLECULES[1:])
+    qed = table.columns["QED"]
+    assert table.score == pytest.approx(qed**2)
+    assert table.log_score == pytest.approx(2 * np.log(qed))
+    assert table.status == ("ok", "ok")
+    assert reward.columns == ("QED", "heavy_atoms")
+    assert reward.value_column is None
+
+
+def test_a_failed_factor_means_no_reward_and_a_reason_with_its_name():
+    own = f"{__name__}:lengths"
+    table = reward_of(FactorConfig("QED", "identity"), FactorConfig(own, "identity", name="mine"))(
+        MOLECULES
+    )
+    assert np.isnan(table.score).tolist() == [False, True, False]
+    assert np.isnan(table.log_score).tolist() == [False, True, False]
+    assert table.status == ("ok", "failed", "ok")
+    assert table.reasons == ("", "mine: mine gave no number", "")
+    assert np.isnan(table.columns["mine"][1])
+    assert np.isfinite(table.columns["QED"]).all()
+
+
+def test_a_bad_molecule_gets_the_floor_and_a_finite_logarithm():
+    factor = FactorConfig("heavy_atoms", "window", low=500.0, high=600.0, softness=1.0)
+    table = reward_of(factor, floor=0.01)(MOLECULES)
+    assert table.score == pytest.approx([0.01] * 3)
+    assert table.status == ("ok",) * 3
+
+
+def test_two_factors_of_one_scorer_call_it_once():
+    own = f"{__name__}:Counting"
+    reward = reward_of(
+        FactorConfig(own, "identity", name="a"),
+        FactorConfig(own, "window", low=0.0, high=1.0, softness=1.0, name="b"),
+    )
+    Counting.calls = 0
+    table = reward(MOLECULES)
+    assert Counting.calls == 1
+    assert table.score == pytest.approx([0.5] * 3)
+    assert set(table.factors) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("broken", "scorer 'mine' raised RuntimeError: no licence"),
+        ("short", "scorer 'mine' returned 1 numbers for 3 molecules"),
+        ("Ragged", "factor 'mine': the scorer returned .* values for 3 molecules"),
+    ],
+)
+def test_a_users_scorer_that_breaks_is_named(name, message):
+    reward = reward_of(FactorConfig(f"{__name__}:{name}", "identity", name="mine"))
+    with pytest.raises(ScorerError, match=message):
+        reward(MOLECULES)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "message"),
+    [
+        ("QEDD", "unknown scorer 'QEDD'.*did you mean QED"),
+        ("no_such_module:f", "cannot import the scorer 'no_such_module:f'"),
+        (f"{__name__}:no_such_function", "cannot import the scorer"),
+        (f"{__name__}:NOT_A_SCORER", "the scorer is a int"),
+    ],
+)
+def test_a_scorer_that_does_not_exist_is_named(scorer, message):
+    with pytest.raises(ConfigError, match=message):
+        reward_of(FactorConfig(scorer, "identity"))
+
+
+def test_no_molecules_give_an_empty_table():
+    table = build_reward(RewardConfig())([])
+    assert table.score.shape == (0,)
+    assert table.status == ()
+
+
+def test_the_default_reward_scores_with_the_shipped_proxy():
+    reward = build_reward(RewardConfig())
+    table = reward(MOLECULES)
+    assert reward.value_column == "PARP1_kcal_mol"
+    assert reward.columns[:3] == (
+        "PARP1_kcal_mol",
+        "PARP1_kcal_mol_std",
+        "nearest_train_similarity",
+    )
+    assert set(table.columns) == set(reward.columns)
+    assert ((table.score > 0) & (table.score <= 1)).all()
+    assert (table.columns["PARP1_kcal_mol"] < 0).all()
+
+
+def test_a_proxy_is_not_loaded_where_no_factor_needs_it():
+    reward = reward_of(FactorConfig("QED", "identity"), proxy="nowhere")
+    assert reward.proxy is None
+    with pytest.raises(ConfigError, match="neither a directory nor a shipped proxy"):
+        reward_of(FactorConfig("proxy", "sigmoid", low=0.0, high=1.0), proxy="nowhere")
