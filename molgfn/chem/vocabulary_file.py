@@ -20,17 +20,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from molgfn.chem.blocks import read_blocks
 from molgfn.chem.fragment import Fragment
 from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.resources import shipped_path
-from molgfn.config.yaml import parse_yaml
+from molgfn.config.yaml import format_yaml, parse_yaml
 from molgfn.errors import ConfigError, OutputError, VocabularyError
 
 FORMAT = 1
@@ -128,10 +126,9 @@ def dump_vocabulary(
     Returns:
         The text, one line per pair and per fragment.
     """
-    header = {"format": FORMAT, "name": vocabulary.name}
+    lines = [f"format: {FORMAT}", f"name: {format_yaml(vocabulary.name)}"]
     if vocabulary.provenance:
-        header["provenance"] = dict(vocabulary.provenance)
-    lines = [yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=96).rstrip("\n")]
+        lines += ["provenance:", *_block(vocabulary.provenance, "  ")]
     if vocabulary.pairs is not None:
         counts = {} if pair_counts is None else pair_counts
         lines.append("pairs:" if vocabulary.pairs else "pairs: []")
@@ -192,6 +189,20 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         raise OutputError(
             f"cannot write {path}: {error.strerror}; give a file in a writable directory"
         ) from error
+
+
+def _block(mapping: Mapping[str, object], indent: str) -> Iterator[str]:
+    """Write a mapping in indented lines, one per value."""
+    for key, value in mapping.items():
+        name = f"{indent}{format_yaml(key)}:"
+        if isinstance(value, Mapping) and value:
+            yield name
+            yield from _block(value, indent + "  ")
+        elif isinstance(value, list) and value:
+            yield name
+            yield from (f"{indent}- {format_yaml(item)}" for item in value)
+        else:
+            yield f"{name} {format_yaml(value)}"
 
 
 def _fragment_line(fragment: Fragment) -> str:
