@@ -3,6 +3,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from molgfn.report import scored
 from molgfn.report.scored import score_table
@@ -97,3 +99,11 @@ def test_the_header_is_there_without_a_single_molecule(smiles):
     frame = score({"SMILES": smiles, "x": smiles}, CountingReward())
     assert list(frame.columns) == [*CONTRACT, "x"]
     assert len(frame) == len(smiles)
+
+
+@given(st.lists(st.text("CNOSBrclno12()[]=#+-@/\\.%:*H& \téＣ", max_size=12), max_size=4))
+def test_any_text_gives_one_row_each(smiles):
+    frame = score({"SMILES": smiles}, CountingReward())
+    assert frame["SMILES"].tolist() == smiles
+    for row in frame.to_dict("records"):
+        assert (row["status"] == "ok") == (row["reason"] == "") == (not np.isnan(row["Score"]))
