@@ -199,7 +199,7 @@ def junction_type(atom: Chem.Atom) -> str:
     Returns:
         The type.
     """
-    symbol = atom.GetSymbol()
+    symbol: str = atom.GetSymbol()
     if atom.GetIsAromatic():
         symbol = symbol.lower()
     elif atom.IsInRing():

@@ -40,11 +40,13 @@ def sample(
 
     Exit code 5: fewer than asked for could be found; what there is has been written.
     """
-    from molgfn.errors import ShortfallError
+    from molgfn.errors import ShortfallError, UsageError
     from molgfn.report.candidates import draw_candidates
     from molgfn.runs.sampler import load_sampler
     from molgfn.tables.sink import csv_sink
 
+    if beta is not None and not 0 < beta < float("inf"):
+        raise UsageError(f"--beta must be a number above 0, came {beta}")
     with csv_sink(output) as sink:
         sampler = load_sampler(run, device)
         typer.echo(f"policy: {sampler.source}", err=True)

@@ -104,18 +104,18 @@ class TrainConfig:
     """
 
     steps: int = 2000
-    batch_size: int = 64
-    replay_batch_size: int = 16
+    batch_size: int = 32
+    replay_batch_size: int = 32
     replay_capacity: int = 5000
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     log_z_learning_rate: float = 1e-1
-    gradient_clip: float = 1.0
+    gradient_clip: float = 5.0
     epsilon_start: float = 0.1
     epsilon_end: float = 0.01
-    ema_decay: float = 0.99
-    beta_min: float = 1.0
+    ema_decay: float = 0.9
+    beta_min: float = 4.0
     beta_max: float = 32.0
-    log_reward_floor: float = -50.0
+    log_reward_floor: float = -300.0
     n_beta_groups: int = 4
     objective: Literal["vargrad", "trajectory_balance"] = "vargrad"
     checkpoint_every: int = 100

@@ -95,7 +95,7 @@ class FlowPolicy(nn.Module):
         self.port_type = nn.Embedding(n_types, hidden)
         self.site_type = nn.Embedding(n_types, hidden)
         self.port_orbit = nn.Embedding(tensors.n_orbits, hidden)
-        self.port_pair = nn.Embedding(tensors.n_pairs, hidden)
+        self.pair = nn.Embedding(tensors.n_pairs, hidden)
         self.convolutions = nn.ModuleList(
             GINEConv(_mlp(hidden, hidden, hidden)) for _ in range(config.layers)
         )
@@ -103,7 +103,6 @@ class FlowPolicy(nn.Module):
         self.pools = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(config.layers))
         self.final_norm = nn.LayerNorm(hidden)
         self.site_orbit = nn.Embedding(tensors.n_orbits, hidden)
-        self.site_pair = nn.Embedding(tensors.n_pairs, hidden)
         self.near = nn.Linear(hidden, hidden)
         self.row = _mlp(hidden, hidden, hidden)
         self.row_logit = nn.Linear(hidden, 1)
@@ -115,8 +114,7 @@ class FlowPolicy(nn.Module):
             self.fragment,
             self.port_orbit,
             self.site_orbit,
-            self.port_pair,
-            self.site_pair,
+            self.pair,
             self.entry,
         ):
             nn.init.normal_(embedding.weight, std=INITIAL_SPREAD)
@@ -182,7 +180,7 @@ class FlowPolicy(nn.Module):
         other = here != there
         here, there = here[other], there[other]
         pair = pairs[port_fragment[here], graph.port_site[here], graph.port_site[there]]
-        port = port.index_add(0, here, self.port_pair(pair))
+        port = port.index_add(0, here, self.pair(pair))
         edge = port + port.roll(len(port) // 2, 0)
         edge_index = torch.stack([graph.port_neighbour, graph.port_node])
         nodes = fragments[graph.fragment] + context[graph.state]
@@ -201,7 +199,7 @@ class FlowPolicy(nn.Module):
         fragment = graph.fragment[node]
         where, port = graph.ports_around(node)
         pair = tensors.site_pair[fragment[where], site[where], graph.port_site[port]]
-        near = self.near(nodes)[graph.port_neighbour[port]] + self.site_pair(pair)
+        near = self.near(nodes)[graph.port_neighbour[port]] + self.pair(pair)
         own: Tensor = nodes[node] + self.site_orbit(tensors.site_orbit[fragment, site])
         own = own + self.site_type(tensors.site_type[fragment, site])
         return own.index_add(0, where, near.relu())
