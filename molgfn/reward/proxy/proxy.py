@@ -17,7 +17,7 @@ from molgfn.reward.proxy.network import Architecture, ProxyNetwork
 from molgfn.reward.proxy.size import SizeBaseline
 
 #: Molecules per forward pass: large enough for speed, small enough to stay in the cache.
-_BATCH = 128
+_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
