@@ -96,9 +96,7 @@ class Fragment:
                 f"have the same capacity; use sites {_plain(wanted)}"
                 + ("" if entries is None else f", entries {sorted(order[a] for a in closed_doors)}")
             )
-        return cls(
-            Chem.MolToSmiles(canonical), dict(sorted(closed.items())), closed_doors, count
-        )
+        return cls(Chem.MolToSmiles(canonical), dict(sorted(closed.items())), closed_doors, count)
 
     @cached_property
     def mol(self) -> Chem.Mol:

@@ -83,9 +83,7 @@ def read_mol(smiles: str) -> Chem.Mol:
     if not text:
         raise MoleculeError("the SMILES is empty")
     if len(text) > MAX_SMILES_LENGTH:
-        raise MoleculeError(
-            f"the SMILES has {len(text)} characters, more than {MAX_SMILES_LENGTH}"
-        )
+        raise MoleculeError(f"the SMILES has {len(text)} characters, more than {MAX_SMILES_LENGTH}")
     if any(c.isspace() for c in text):
         raise MoleculeError(f"the SMILES {text!r} holds a blank; give the name in another column")
     with rdBase.CaptureErrorLog() as log:

@@ -325,24 +325,7 @@ class FragmentEnv:
             tensors.attach_entry[fragment.clamp(min=0), leaf_site.clamp(min=0)],
         )
         row = torch.where(alone, 0, neighbour * tensors.n_sites + site)
-        # Close the gap.
-        source = torch.arange(n_nodes, device=states.device)[None, :]
-        source = source + (source >= leaf).long()
-        beyond = source >= n_nodes
-
-        def shifted(column: Tensor) -> Tensor:
-            return column.gather(1, source.clamp(max=n_nodes - 1)).masked_fill(beyond, -1)
-
-        parent = shifted(states.parent)
-        orphan = (parent == leaf) & (parent >= 0)  # node 1 becomes the root
-        parent = (parent - (parent > leaf).long()).masked_fill(orphan, -1)
-        removed = FragmentStates(
-            shifted(states.fragment),
-            parent,
-            shifted(states.parent_site).masked_fill(orphan, -1),
-            shifted(states.entry_site).masked_fill(orphan, -1),
-            states.stopped,
-        )
+        removed = states.without(leaves)
         undone = states.stopped[:, None]
         parents = FragmentStates(
             torch.where(undone, states.fragment, removed.fragment),

@@ -118,6 +118,35 @@ class FragmentStates:
         """Number of fragments of every state, shape ``(B,)``."""
         return (self.fragment >= 0).sum(1)
 
+    def without(self, leaves: Tensor) -> FragmentStates:
+        """Remove one leaf of every state and close the gap in the numbering.
+
+        Where node 0 is the leaf, its only neighbour is node 1, which becomes the root.
+
+        Args:
+            leaves: A node of degree 0 or 1 of every state, shape ``(B,)``.
+
+        Returns:
+            The smaller states.
+        """
+        leaf, n_nodes = leaves[:, None], self.fragment.shape[1]
+        source = torch.arange(n_nodes, device=self.device)[None, :]
+        source = source + (source >= leaf).long()
+        beyond = source >= n_nodes
+
+        def shifted(column: Tensor) -> Tensor:
+            return column.gather(1, source.clamp(max=n_nodes - 1)).masked_fill(beyond, -1)
+
+        parent = shifted(self.parent)
+        orphan = (parent == leaf) & (parent >= 0)
+        return FragmentStates(
+            shifted(self.fragment),
+            (parent - (parent > leaf).long()).masked_fill(orphan, -1),
+            shifted(self.parent_site).masked_fill(orphan, -1),
+            shifted(self.entry_site).masked_fill(orphan, -1),
+            self.stopped,
+        )
+
     def trees(self) -> list[FragmentTree]:
         """Turn the states into fragment trees; an empty state has none.
 

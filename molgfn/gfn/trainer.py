@@ -178,12 +178,12 @@ class Trainer(Generic[S]):
         loss = nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=HUBER_NATS)
         if not loss.isfinite():
             raise NumericalError(
-                f"the loss is {float(loss)} at step {self.step + 1}; lower train.learning_rate"
+                f"the loss is {loss.item()} at step {self.step + 1}; lower train.learning_rate"
             )
         self._descend(loss)
         zeta = terms[2] + terms[1] - terms[0].detach()
         log_z = group_mean(zeta, group[scored]).mean()
-        return {"loss": float(loss.detach()), "log_z": float(log_z)}
+        return {"loss": loss.item(), "log_z": float(log_z)}
 
     def _descend(self, loss: Tensor) -> None:
         progress = min(self.step / self.config.steps, 1.0)

@@ -1,0 +1,100 @@
+"""A failed score takes no part in training; a scorer that always fails stops it."""
+
+import math
+
+import pytest
+import torch
+
+from molgfn.chem.fragment import Fragment
+from molgfn.chem.vocabulary import Vocabulary
+from molgfn.config.schema import Config, LimitsConfig, PolicyConfig, TrainConfig
+from molgfn.env.fragment_env import FragmentEnv
+from molgfn.errors import NumericalError, ScorerError
+from molgfn.gfn.trainer import MAX_FAILED_BATCHES, Trainer
+from molgfn.runs.components import build_networks, seeded
+
+VOCABULARY = Vocabulary(
+    "tiny", (Fragment.build("c1ccccc1", dict.fromkeys(range(6), 1)), Fragment.build("N", {0: 2}))
+)
+LIMITS = LimitsConfig(max_fragments=3)
+
+
+class StubScore:
+    """Fails on molecules with two rings or more where told so; counts what it saw."""
+
+    def __init__(self, env, fail):
+        self.env, self.fail, self.seen = env, fail, []
+
+    def __call__(self, states):
+        smiles = [m.smiles for m in self.env.molecules(states)]
+        self.seen += smiles
+        return torch.tensor([math.nan if self.fail(s) else -1.0 for s in smiles])
+
+    def statistics(self):
+        return {}
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+def make_trainer(fail, **settings):
+    train = TrainConfig(steps=50, batch_size=8, replay_batch_size=8, n_beta_groups=2, **settings)
+    config = Config(limits=LIMITS, policy=PolicyConfig(hidden=8, layers=1), train=train)
+    env = FragmentEnv(VOCABULARY, LIMITS)
+    score = StubScore(env, fail)
+    return Trainer(env, build_networks(config, env), score, train, generator=seeded(0)), score
+
+
+def has_two_rings(smiles):
+    return smiles.count("c1ccccc1") + smiles.count("c2ccccc2") > 1
+
+
+def test_failed_scores_are_never_remembered():
+    trainer, score = make_trainer(has_two_rings)
+    failed = 0
+    for _ in range(10):
+        failed += trainer.train_step()["failed"]
+    assert failed > 0
+    document = trainer.state().document
+    assert 0 < len(document["replay_keys"]) < len(set(score.seen))
+    states = trainer._replay.sample(50, generator=seeded(1), device=torch.device("cpu"))[0]
+    assert not any(has_two_rings(m.smiles) for m in trainer.env.molecules(states))
+
+
+def test_failed_scores_do_not_move_the_weights():
+    trainer, _ = make_trainer(lambda s: True)
+    before = [p.clone() for p in trainer.networks.policy.parameters()]
+    metrics = trainer.train_step()
+    assert math.isnan(metrics["loss"])
+    assert math.isnan(metrics["score_mean"])
+    assert all(
+        torch.equal(a, b) for a, b in zip(before, trainer.networks.policy.parameters(), strict=True)
+    )
+
+
+def test_a_scorer_that_always_fails_stops_the_training():
+    trainer, _ = make_trainer(lambda s: True)
+    for _ in range(MAX_FAILED_BATCHES - 1):
+        trainer.train_step()
+    with pytest.raises(ScorerError, match="no molecule of the last 10 batches"):
+        trainer.train_step()
+    assert trainer.step == MAX_FAILED_BATCHES - 1
+
+
+def test_a_loss_that_is_not_finite_names_the_cure():
+    trainer, _ = make_trainer(lambda s: False)
+    with torch.no_grad():
+        next(trainer.networks.policy.parameters()).fill_(math.inf)
+    with pytest.raises(NumericalError, match="lower train.learning_rate"):
+        trainer.train_step()
+
+
+def test_replayed_trajectories_are_trained_on():
+    trainer, score = make_trainer(lambda s: False)
+    trainer.train_step()
+    assert len(score.seen) == 8
+    assert trainer.train_step()["replay"] > 0
+    assert len(score.seen) == 16  # what is replayed is not scored again

@@ -1,0 +1,64 @@
+"""Every distinct state is scored once; a failed score stays missing, also after a resume."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from molgfn.chem.fragment import Fragment
+from molgfn.chem.tree import FragmentTree
+from molgfn.chem.vocabulary import Vocabulary
+from molgfn.config.schema import LimitsConfig
+from molgfn.env.fragment_env import FragmentEnv
+from molgfn.env.states import FragmentStates
+from molgfn.runs.molecule_score import MoleculeScore
+
+VOCABULARY = Vocabulary(
+    "tiny", (Fragment.build("c1ccccc1", dict.fromkeys(range(6), 1)), Fragment.build("N", {0: 2}))
+)
+ENV = FragmentEnv(VOCABULARY, LimitsConfig(max_fragments=3))
+
+
+class StubReward:
+    """0.8 for every molecule, no score for aniline."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, molecules):
+        self.calls.append([m.smiles for m in molecules])
+        values = [math.nan if m.smiles == "Nc1ccccc1" else 0.8 for m in molecules]
+        return type("Table", (), {"log_score": np.log(values)})
+
+
+def terminal(*trees):
+    return FragmentStates.from_trees(trees, 3, torch.device("cpu"))
+
+
+ANILINE = FragmentTree((0, 1), (-1, 0), (-1, 2), (-1, 0))
+ANILINE_AGAIN = FragmentTree((1, 0), (-1, 0), (-1, 0), (-1, 5))
+DIPHENYLAMINE = FragmentTree((1, 0, 0), (-1, 0, 0), (-1, 0, 0), (-1, 1, 3))
+
+
+def test_scores_once_and_keeps_failures_missing():
+    reward = StubReward()
+    score = MoleculeScore(ENV, reward)
+    found = score(terminal(ANILINE, DIPHENYLAMINE, ANILINE_AGAIN))
+    assert found.isnan().tolist() == [True, False, True]
+    assert float(found[1]) == pytest.approx(math.log(0.8))
+    assert score(terminal(ANILINE, DIPHENYLAMINE)).isnan().tolist() == [True, False]
+    assert reward.calls == [["Nc1ccccc1", "c1ccc(Nc2ccccc2)cc1"]] or reward.calls == [
+        ["c1ccc(Nc2ccccc2)cc1", "Nc1ccccc1"]
+    ]
+    assert score.statistics() == {"distinct": 2, "modes": 1}
+
+
+def test_state_survives_json():
+    first, second = MoleculeScore(ENV, StubReward()), MoleculeScore(ENV, StubReward())
+    first(terminal(ANILINE, DIPHENYLAMINE))
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert second.state_dict() == first.state_dict()
+    assert second(terminal(ANILINE)).isnan().all()
+    assert second._reward.calls == []
