@@ -33,7 +33,7 @@ def main() -> None:
     facts = {k: v for k, v in policy.document.items() if k not in ("format", "sha256")}
     save_parts(target, {"policy": Part(tensors, facts)})
     (target / "config.yaml").write_text(dump_config(load_config(RUN / "config.yaml")))
-    print(f"exported {newest} to {target}", file=sys.stderr)  # noqa: T201
+    print(f"exported {newest} to {target}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -50,10 +50,11 @@ def fit(
     from molgfn.cli.progress import progress_bar
     from molgfn.reward.proxy.dataset import read_dataset
     from molgfn.reward.proxy.fit import FitSettings, fit_proxy
-    from molgfn.reward.proxy.store import save_proxy
+    from molgfn.reward.proxy.store import check_writable, save_proxy
     from molgfn.reward.proxy.training import TrainingSettings
 
     dataset = read_dataset(data, smiles_column, target_column)
+    check_writable(output)
     for problem in dataset.problems:
         typer.echo(problem, err=True)
     typer.echo(f"{len(dataset.molecules)} distinct molecules with a value", err=True)

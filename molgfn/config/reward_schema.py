@@ -81,6 +81,8 @@ class FactorConfig:
             raise self._error(_unknown("transform", self.transform, tuple(TRANSFORM_PARAMETERS)))
         if self.direction not in DIRECTIONS:
             raise self._error(_unknown("direction", self.direction, DIRECTIONS))
+        if self.transform == "window" and self.direction != "maximise":
+            raise self._error("a window has no direction; remove it")
         self._check_parameters()
         for field, value in (("weight", self.weight), ("timeout_s", self.timeout_s)):
             if not (math.isfinite(value) and value > 0):

@@ -50,11 +50,8 @@ def save_proxy(proxy: Proxy, data: Dataset, directory: Path) -> None:
     Raises:
         OutputError: The directory holds something else, or cannot be written.
     """
-    if directory.exists() and not (directory / _JSON).is_file() and any(_entries(directory)):
-        raise OutputError(f"{directory} exists and holds no proxy; give a new directory")
+    scratch = _scratch_beside(directory)
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
         try:
             fresh = scratch / "new"
             fresh.mkdir()
@@ -66,6 +63,18 @@ def save_proxy(proxy: Proxy, data: Dataset, directory: Path) -> None:
             shutil.rmtree(scratch)
     except OSError as error:
         raise OutputError(f"cannot write the proxy to {directory}: {error.strerror}") from error
+
+
+def check_writable(directory: Path) -> None:
+    """Find out before the work whether :func:`save_proxy` will be able to write.
+
+    Args:
+        directory: Where the proxy is to go.
+
+    Raises:
+        OutputError: As :func:`save_proxy`.
+    """
+    _scratch_beside(directory).rmdir()
 
 
 def load_proxy(directory: Path) -> Proxy:
@@ -200,6 +209,17 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
             f"{path}: cannot be read as safetensors ({' '.join(str(error).split())[:200]}); "
             "fit the proxy again with molgfn proxy fit"
         ) from error
+
+
+def _scratch_beside(directory: Path) -> Path:
+    """A new empty directory on the disk where the proxy is to go."""
+    if directory.exists() and not (directory / _JSON).is_file() and any(_entries(directory)):
+        raise OutputError(f"{directory} exists and holds no proxy; give a new directory")
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    except OSError as error:
+        raise OutputError(f"cannot write the proxy to {directory}: {error.strerror}") from error
 
 
 def _entries(directory: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from molgfn.errors import ConfigError
     [
         ({"transform": "sigmod"}, "unknown transform 'sigmod'.*did you mean sigmoid"),
         ({"transform": "identity", "direction": "up"}, "unknown direction 'up'"),
+        ({"transform": "window", "direction": "minimise"}, "a window has no direction"),
         ({"transform": "sigmoid", "low": 1.0}, "needs low, high; high is missing"),
         ({"transform": "sigmoid", "low": 2.0, "high": 1.0}, "low must be below high"),
         ({"transform": "identity", "low": 2.0}, "takes no parameter; remove low"),

@@ -9,7 +9,7 @@ from molgfn.chem.molecule import read_molecule
 from molgfn.errors import CheckpointError, ConfigError, OutputError
 from molgfn.reward.proxy.features import N_ATOM_CODES, N_BOND_CODES, collate, featurise
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
-from molgfn.reward.proxy.store import find_proxy, load_proxy, save_proxy
+from molgfn.reward.proxy.store import check_writable, find_proxy, load_proxy, save_proxy
 
 ODD = ["C", "[Na+].[Cl-]", "[Fe]", "C[Si](C)(C)C", "[2H]C", "C#N", "C1CC1", "FS(F)(F)(F)(F)F"]
 
@@ -130,6 +130,14 @@ def test_saving_refuses_a_directory_with_something_else(proxy, dataset, tmp_path
     with pytest.raises(OutputError, match="holds no proxy"):
         save_proxy(proxy, dataset, tmp_path / "thesis.tex")
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_place_that_cannot_be_written_is_found_out_before_the_work(tmp_path):
+    check_writable(tmp_path / "deep" / "toy")
+    assert list((tmp_path / "deep").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write the proxy to"):
+        check_writable(tmp_path / "file" / "toy")
 
 
 @pytest.fixture
