@@ -1,3 +1,7 @@
+import importlib.metadata
+import shlex
+import sys
+
 import numpy as np
 import pytest
 
@@ -119,6 +123,23 @@ def test_a_users_scorer_that_breaks_is_named(name, message):
 def test_a_scorer_that_does_not_exist_is_named(scorer, message):
     with pytest.raises(ConfigError, match=message):
         reward_of(FactorConfig(scorer, "identity"))
+
+
+def test_a_package_offers_a_scorer_by_an_entry_point(monkeypatch):
+    entry = importlib.metadata.EntryPoint("fancy", f"{__name__}:lengths", "molgfn.scorers")
+    offered = importlib.metadata.EntryPoints([entry])
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: offered)
+    table = reward_of(FactorConfig("fancy", "identity"))(MOLECULES[2:])
+    assert table.score == pytest.approx([0.08])  # c1ccncc1
+
+
+def test_a_command_is_a_factor_like_any_other(tmp_path):
+    path = tmp_path / "score.py"
+    path.write_text("import sys\nprint('x')\nfor line in sys.stdin: print(0.25)\n")
+    command = f"command: {shlex.join([sys.executable, str(path)])}"
+    table = reward_of(FactorConfig(command, "identity", weight=0.5, name="mine"))(MOLECULES)
+    assert table.score == pytest.approx([0.5] * 3)
+    assert table.columns["mine"].tolist() == [0.25] * 3
 
 
 def test_no_molecules_give_an_empty_table():
