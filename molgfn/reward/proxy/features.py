@@ -123,7 +123,7 @@ def featurise(mol: Chem.Mol) -> Graph:
             )
         )
     atoms = np.array(rows, dtype=np.int64)
-    # One matrix from RDKit instead of one Python object per bond: ten times as fast.
+    # One matrix from RDKit instead of one Python object per bond: several times as fast.
     orders = np.asarray(Chem.GetAdjacencyMatrix(mol, useBO=True))
     sources, targets = np.nonzero(orders)
     in_ring = np.zeros(orders.shape, dtype=bool)

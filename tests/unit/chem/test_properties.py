@@ -1,11 +1,4 @@
-import csv
-from itertools import islice
-from pathlib import Path
-
 import pytest
-from rdkit import RDConfig
-from rdkit.Chem import QED
-
 from molgfn.chem.molecule import read_mol
 from molgfn.chem.properties import PROPERTIES
 
@@ -36,12 +29,3 @@ def test_properties_of_aspirin():
 
 def test_stereo_centres_count_unassigned_ones():
     assert PROPERTIES["stereo_centres"](read_mol("CC(F)Cl")) == 1
-
-
-def test_drug_likeness_is_that_of_rdkit():
-    path = Path(RDConfig.RDDataDir) / "Pains" / "test_data" / "wehi_mols.csv"
-    with path.open() as file:
-        smiles = [row[0] for row in islice(csv.reader(file), 0, None, 40)]
-    for text in [*smiles, "[H][H]", "[2H]OC", "C"]:
-        mol = read_mol(text)
-        assert PROPERTIES["QED"](mol) == pytest.approx(QED.qed(mol), abs=1e-12)
