@@ -1,4 +1,5 @@
 import pytest
+
 from molgfn.chem.molecule import read_mol
 from molgfn.chem.properties import PROPERTIES
 
