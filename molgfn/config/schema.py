@@ -110,7 +110,7 @@ class TrainConfig:
     learning_rate: float = 3e-3
     log_z_learning_rate: float = 1e-1
     gradient_clip: float = 5.0
-    epsilon_start: float = 0.1
+    epsilon_start: float = 0.05
     epsilon_end: float = 0.01
     ema_decay: float = 0.9
     beta_min: float = 4.0

@@ -114,8 +114,12 @@ class RunDirectory:
             raise CheckpointError(f"{self.path} holds no run: {self.config_file.name} is missing")
         config = load_config(self.config_file, overrides)
         vocabulary = load_vocabulary(self.vocabulary_file)
-        facts = json.loads((self.path / "run.json").read_text())
-        check_digest(vocabulary, facts["vocabulary_digest"], str(self.vocabulary_file))
+        facts_file = self.path / "run.json"
+        try:
+            digest = json.loads(facts_file.read_text())["vocabulary_digest"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{facts_file} cannot be read: {error!r}") from error
+        check_digest(vocabulary, digest, str(self.vocabulary_file))
         return config, vocabulary
 
     @contextmanager
@@ -142,8 +146,11 @@ class RunDirectory:
 
         Args:
             step: The checkpoint's step.
+
+        Raises:
+            OutputError: The disk is full or the file cannot be written.
         """
-        lines = self.metrics.read_text().splitlines() if self.metrics.exists() else []
+        lines = self.metrics.read_text().splitlines() if self.metrics.is_file() else []
         kept = []
         for line in lines:
             try:
@@ -151,7 +158,10 @@ class RunDirectory:
                     kept.append(line)
             except ValueError:  # the last line of a killed process may be cut
                 break
-        self.metrics.write_text("".join(f"{line}\n" for line in kept))
+        try:
+            self.metrics.write_text("".join(f"{line}\n" for line in kept))
+        except OSError as error:
+            raise OutputError(f"cannot write {self.metrics}: {error}") from error
 
     def append_metrics(self, metrics: dict[str, float]) -> None:
         """Add one line to the metrics file; NaN becomes null.

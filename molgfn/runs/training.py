@@ -131,6 +131,8 @@ def start_training(config: Config, directory: RunDirectory) -> Training:
     training = _build(config, vocabulary, directory)
     checked = _preflight(training)
     directory.create(config, vocabulary)
+    # Before the first step, so that a run killed early resumes with what the pre-flight scored.
+    training.save()
     return replace(training, preflight=checked)
 
 

@@ -60,6 +60,16 @@ def test_resume_after_sigkill_is_exact(undisturbed, start, cli, tmp_path):
     same_run(undisturbed, run)
 
 
+def test_resume_before_the_first_checkpoint_is_exact(undisturbed, start, cli, tmp_path):
+    run = tmp_path / "early"
+    process = start("train", "--run", run, "--set", f"train.steps={STEPS}", *QUICK)
+    wait_for(lambda: (run / "checkpoints" / "step_00000000").exists(), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert cli("train", "--run", run, "--resume").exit_code == 0
+    same_run(undisturbed, run)
+
+
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_save_and_exit(undisturbed, start, cli, tmp_path, sent, code):
     run = tmp_path / "stopped"
@@ -142,6 +152,39 @@ def test_a_directory_that_cannot_be_written(cli, tmp_path):
     result = cli("train", "--run", tmp_path / "file" / "run", *QUICK)
     assert result.exit_code == 1
     assert "cannot write" in result.stderr
+
+
+def test_a_full_disk_is_said_and_loses_nothing(undisturbed, cli, tmp_path):
+    import shutil
+
+    run = tmp_path / "copy"
+    shutil.copytree(undisturbed, run)
+    (run / "metrics.jsonl").unlink()
+    (run / "metrics.jsonl").symlink_to("/dev/full")
+    result = cli("train", "--run", run, "--resume", "--set", "train.steps=50")
+    assert result.exit_code == 1
+    assert "No space left on device" in result.stderr
+    assert result.stderr.count("error:") == 1
+    (run / "metrics.jsonl").unlink()
+    assert cli("train", "--run", run, "--resume", "--set", "train.steps=50").exit_code == 0
+
+
+def test_a_garbled_run_file_is_named(undisturbed, cli, tmp_path):
+    import shutil
+
+    run = tmp_path / "copy"
+    shutil.copytree(undisturbed, run)
+    (run / "run.json").write_text("{")
+    result = cli("train", "--run", run, "--resume")
+    assert result.exit_code == 3
+    assert "run.json cannot be read" in result.stderr
+
+
+def test_an_unknown_setting_suggests_the_nearest(cli, tmp_path):
+    result = cli("train", "--run", tmp_path / "run", "--set", "train.step=5")
+    assert result.exit_code == 3
+    assert "train.steps" in result.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_second_process_is_refused(undisturbed, cli):

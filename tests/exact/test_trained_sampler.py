@@ -61,18 +61,14 @@ def exact_probabilities(space: Space, policy: FlowPolicy, beta: float) -> dict[s
 
 def train_and_compare(objective: str, *, symmetry_correction: bool) -> float:
     """L1 distance of the trained sampler from R/Z at beta = 2."""
-    torch.manual_seed(0)
-    env = FragmentEnv(VOCABULARIES["linkers"], LIMITS, symmetry_correction=symmetry_correction)
+    env = FragmentEnv(VOCABULARIES["pairs"], LIMITS, symmetry_correction=symmetry_correction)
     space = enumerate_space(env)
     table = {key: -((i * 7919) % 11) / 5 for i, key in enumerate(space.terminal)}
     train = TrainConfig(
-        steps=400,
-        batch_size=64,
+        steps=500,
         replay_batch_size=0,
-        beta_min=1.0,
-        beta_max=3.0,
-        ema_decay=0.9,
-        learning_rate=3e-3,
+        beta_min=2.0,
+        beta_max=2.0,
         objective=objective,  # type: ignore[arg-type]
     )
     config = Config(limits=LIMITS, policy=PolicyConfig(hidden=64, layers=2), train=train)
@@ -85,10 +81,12 @@ def train_and_compare(objective: str, *, symmetry_correction: bool) -> float:
     return sum(abs(found[key] - math.exp(2 * table[key]) / z) for key in table)
 
 
-@pytest.mark.parametrize("objective", ["vargrad", "trajectory_balance"])
+@pytest.mark.parametrize(
+    "objective", ["vargrad", pytest.param("trajectory_balance", marks=pytest.mark.slow)]
+)
 def test_trained_sampler_is_close_to_the_target(objective: str) -> None:
-    assert train_and_compare(objective, symmetry_correction=True) < 0.05
+    assert train_and_compare(objective, symmetry_correction=True) < 0.1
 
 
 def test_negative_control_without_correction_is_not() -> None:
-    assert train_and_compare("vargrad", symmetry_correction=False) > 0.2
+    assert train_and_compare("vargrad", symmetry_correction=False) > 0.3
