@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from molgfn.errors import NumericalError
 
-#: How many nats a very good random molecule should gain over an ordinary one at the proposed beta.
-_WANTED_NATS = 10.0
+#: How many nats the best random molecule should gain over a merely good one at the proposed beta.
+_WANTED_NATS = 20.0
 _LOWEST_BETA, _HIGHEST_BETA = 1.0, 64.0
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -47,7 +47,7 @@ class Preflight:
             f"reward on {self.n_molecules} random molecules: {self.lowest:.3g} to "
             f"{self.highest:.3g}; 5, 25, 50, 75, 95 %: {quantiles}",
             f"failed {self.share_failed:.1%}, at the lowest value {self.share_at_floor:.1%}, "
-            f"saturated {self.share_saturated:.1%}; proposed beta {self.beta:g}",
+            f"saturated {self.share_saturated:.1%}; beta {self.beta:g} is a good first choice",
         ]
         if self.share_failed > 0.2:
             found.append("WARNING: more than a fifth of random molecules fail; see their reasons")
@@ -67,9 +67,11 @@ class Preflight:
 def preflight(scores: NDArray[np.float64]) -> Preflight:
     """Describe the reward's range on random molecules and propose beta.
 
-    With R = Score^beta, log R of a molecule in the best hundredth exceeds the median by beta times
-    their difference in log Score. The proposed beta makes that 10 nats: a policy then prefers such
-    a molecule 20,000 times over an ordinary one, enough to concentrate, little enough to learn.
+    With R = Score^beta, log R of two molecules differs by beta times their difference in log
+    Score. The proposed beta makes that 20 nats between the best random molecule and the 95th
+    percentile: good molecules outnumber excellent ones by many orders of magnitude, and a policy
+    that samples in proportion to R meets the excellent ones only if R outweighs the numbers. It
+    is a rule of thumb, to be corrected by what is sampled.
 
     Args:
         scores: Scores of random legal molecules before beta, shape ``(n,)``; NaN = failed.
@@ -95,8 +97,8 @@ def preflight(scores: NDArray[np.float64]) -> Preflight:
             f"all of {known.size} random molecules have the same score {known[0]:g}, so there is "
             "nothing to learn; change the ends (low, high) of the factors"
         )
-    middle, top = np.log(np.quantile(known, (0.5, 0.99)))
-    beta = _WANTED_NATS / max(float(top - middle), _WANTED_NATS / _HIGHEST_BETA)
+    good, best = np.log(np.quantile(known, (0.95, 1.0)))
+    beta = _WANTED_NATS / max(float(best - good), _WANTED_NATS / _HIGHEST_BETA)
     n_lowest = int(np.isclose(known, known.min(), rtol=1e-9, atol=0.0).sum())
     return Preflight(
         n_molecules=int(scores.size),

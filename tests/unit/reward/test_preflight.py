@@ -17,10 +17,10 @@ def test_range_and_shares_by_hand():
     assert any("saturated" in line for line in found.lines())
 
 
-def test_the_proposed_beta_puts_the_best_hundredth_ten_nats_above_the_median():
-    # log Score is uniform on -2 to 0: the 99th percentile lies 0.98 above the median.
-    scores = np.exp(np.linspace(-2.0, 0.0, 10001))
-    assert preflight(scores).beta == pytest.approx(10 / 0.98, rel=0.05)
+def test_the_proposed_beta_puts_the_best_20_nats_above_the_95th_percentile():
+    # log Score is uniform on -20 to 0: the best lies 1 above the 95th percentile.
+    scores = np.exp(np.linspace(-20.0, -1e-9, 10001))
+    assert preflight(scores).beta == pytest.approx(20.0, rel=0.01)
 
 
 @pytest.mark.parametrize(("width", "beta"), [(1e-3, 64.0), (1e3, 1.0)])
