@@ -9,6 +9,12 @@ from molgfn.chem.molecule import read_molecule
 from molgfn.chem.similarity import morgan_fingerprints, tanimoto_distance
 
 
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path, monkeypatch):
+    """A directory without runs, so that the shipped policy is the one that samples."""
+    monkeypatch.chdir(tmp_path)
+
+
 def rows(text):
     return list(csv.DictReader(io.StringIO(text)))
 
