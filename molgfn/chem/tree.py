@@ -14,6 +14,7 @@ from molgfn.chem.vocabulary import Vocabulary
 
 #: Rooted branches whose code is remembered; a few hundred bytes each.
 _BRANCH_CACHE = 200_000
+_TREE_CACHE = 10_000
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ class TreeSymmetry:
         self._groups = [f.site_group for f in vocabulary.fragments]
         self._kernels = [f.kernel_order for f in vocabulary.fragments]
         self._branch = lru_cache(maxsize=_BRANCH_CACHE)(self._code_branch)
+        # A state's key and its |Aut| are asked for one after the other.
+        self._coded = lru_cache(maxsize=_TREE_CACHE)(self._code_tree)
 
     def key_and_order(self, tree: FragmentTree) -> tuple[str, int]:
         """Code a tree.
@@ -103,6 +106,9 @@ class TreeSymmetry:
             |Aut|, the number of automorphisms of the assembled heavy-atom graph that map
             junctions to junctions and templates onto templates.
         """
+        return self._coded(tree)
+
+    def _code_tree(self, tree: FragmentTree) -> tuple[str, int]:
         neighbours: list[list[tuple[int, int, int]]] = [[] for _ in tree.fragments]
         for node, site, other, other_site in tree.bonds():
             neighbours[node].append((site, other, other_site))
