@@ -51,7 +51,7 @@ def save_parts(directory: Path, parts: Mapping[str, Part]) -> None:
             path = temporary / f"{name}.safetensors"
             save_file({k: v.detach().cpu().contiguous() for k, v in part.tensors.items()}, path)
             document = {"format": FORMAT, "sha256": _sha256(path), **part.document}
-            (temporary / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
+            (temporary / f"{name}.json").write_text(json.dumps(document) + "\n")
         for path in (*temporary.iterdir(), temporary):
             _flush(path)
         shutil.rmtree(directory, ignore_errors=True)

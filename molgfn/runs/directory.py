@@ -92,10 +92,26 @@ class RunDirectory:
             save_vocabulary(vocabulary, self.vocabulary_file)
             (self.path / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
             self.metrics.write_text("")
-            # Last, because its presence says that the run exists.
-            self.config_file.write_text(dump_config(config))
         except OSError as error:
             raise OutputError(f"cannot write the run directory {self.path}: {error}") from error
+        # Last, because its presence says that the run exists.
+        self.write_config(config)
+
+    def write_config(self, config: Config) -> None:
+        """Write the run's configuration, whole or not at all.
+
+        Args:
+            config: The configuration.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        temporary = self.config_file.with_suffix(".tmp")
+        try:
+            temporary.write_text(dump_config(config))
+            temporary.replace(self.config_file)
+        except OSError as error:
+            raise OutputError(f"cannot write {self.config_file}: {error}") from error
 
     def load(self, overrides: list[str]) -> tuple[Config, Vocabulary]:
         """Read the configuration and vocabulary of an existing run.

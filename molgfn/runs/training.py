@@ -17,6 +17,7 @@ from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.schema import Config
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
+from molgfn.errors import UsageError
 from molgfn.gfn.checkpoint import (
     Part,
     checkpoint_path,
@@ -34,6 +35,14 @@ from molgfn.runs.components import build_env, build_networks, pick_device, seede
 from molgfn.runs.directory import RunDirectory, check_digest
 from molgfn.runs.molecule_score import MoleculeScore
 
+#: Settings that a resumed run may change: how far it goes and what it writes, not what it is.
+RESUMABLE = (
+    "device",
+    "train.steps",
+    "train.checkpoint_every",
+    "train.keep_checkpoints",
+    "train.log_every",
+)
 #: Random molecules scored before the first step.
 PREFLIGHT_MOLECULES = 256
 
@@ -137,16 +146,28 @@ def start_training(config: Config, directory: RunDirectory) -> Training:
 
 
 def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
-    """Continue a run from its newest checkpoint, or from its start where it has none.
+    """Continue a run from its newest checkpoint.
 
     Args:
         directory: Directory of the run.
-        overrides: ``key=value`` settings, such as more steps.
+        overrides: ``key=value`` settings among ``RESUMABLE``; they become the run's own.
 
     Returns:
         The training at the checkpoint's step.
+
+    Raises:
+        UsageError: A setting would make it another run.
     """
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        if key not in RESUMABLE:
+            raise UsageError(
+                f"a resumed run keeps its {key}; only {', '.join(RESUMABLE)} may change, "
+                "begin another --run for the rest"
+            )
     config, vocabulary = directory.load(overrides)
+    if overrides:
+        directory.write_config(config)
     training = _build(config, vocabulary, directory)
     saved = checkpoints(directory.checkpoints)
     if saved:

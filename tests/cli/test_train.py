@@ -1,6 +1,7 @@
 """Training as a user runs it: resume after a real kill, signals, and what can go wrong."""
 
 import json
+import shutil
 import signal
 import time
 
@@ -108,9 +109,17 @@ def test_resume_of_nothing(cli, tmp_path):
     assert cli("train", "--resume").exit_code == 2
 
 
-def test_resume_with_another_vocabulary_is_refused(undisturbed, cli, tmp_path):
-    import shutil
+def test_resume_may_go_further_but_stays_the_run_it_is(undisturbed, cli, tmp_path):
+    run = tmp_path / "copy"
+    shutil.copytree(undisturbed, run)
+    result = cli("train", "--run", run, "--resume", "--set", "policy.hidden=32")
+    assert result.exit_code == 2
+    assert "keeps its policy.hidden" in result.stderr
+    assert cli("train", "--run", run, "--resume", "--set", "train.steps=45").exit_code == 0
+    assert "trained to step 45" in cli("train", "--run", run, "--resume").stderr
 
+
+def test_resume_with_another_vocabulary_is_refused(undisturbed, cli, tmp_path):
     run = tmp_path / "copy"
     shutil.copytree(undisturbed, run)
     file = run / "vocabulary.yaml"
@@ -123,8 +132,6 @@ def test_resume_with_another_vocabulary_is_refused(undisturbed, cli, tmp_path):
 
 
 def test_a_damaged_checkpoint_is_named(undisturbed, cli, tmp_path):
-    import shutil
-
     run = tmp_path / "copy"
     shutil.copytree(undisturbed, run)
     file = run / "checkpoints" / f"step_{STEPS:08d}" / "policy.safetensors"
@@ -155,8 +162,6 @@ def test_a_directory_that_cannot_be_written(cli, tmp_path):
 
 
 def test_a_full_disk_is_said_and_loses_nothing(undisturbed, cli, tmp_path):
-    import shutil
-
     run = tmp_path / "copy"
     shutil.copytree(undisturbed, run)
     (run / "metrics.jsonl").unlink()
@@ -170,8 +175,6 @@ def test_a_full_disk_is_said_and_loses_nothing(undisturbed, cli, tmp_path):
 
 
 def test_a_garbled_run_file_is_named(undisturbed, cli, tmp_path):
-    import shutil
-
     run = tmp_path / "copy"
     shutil.copytree(undisturbed, run)
     (run / "run.json").write_text("{")
