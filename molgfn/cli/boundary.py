@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import UnsupportedOperation
 from typing import Any
 
@@ -18,6 +21,22 @@ EXIT_INTERRUPTED = 130
 class BoundaryGroup(TyperGroup):
     """The command group around all others, which reports what they raise."""
 
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the options before the command, such as ``--help``.
+
+        Args:
+            *args: As typer passes them.
+            **extra: As typer passes them.
+
+        Returns:
+            The parsed command line.
+
+        Raises:
+            Exit: As :meth:`invoke`.
+        """
+        with _reported():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
 
@@ -31,17 +50,8 @@ class BoundaryGroup(TyperGroup):
             Exit: With the exit code of an error that a user can act on, 0 when the reader of
                 standard output has gone, 130 when interrupted.
         """
-        try:
+        with _reported():
             return super().invoke(ctx)
-        except MolgfnError as error:
-            if isinstance(error, OutputError) or error.exit_code == 0:
-                _abandon_stdout()
-            if error.exit_code != 0:
-                typer.echo(f"molgfn: error: {' '.join(str(error).split())}", err=True)
-            raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt as error:
-            typer.echo("molgfn: interrupted", err=True)
-            raise typer.Exit(EXIT_INTERRUPTED) from error
 
 
 def print_text(text: str) -> None:
@@ -52,8 +62,10 @@ def print_text(text: str) -> None:
 
     Raises:
         Exit: With 0 when the reader of standard output has gone.
-        OutputError: Standard output cannot be written.
+        OutputError: Standard output is closed or cannot be written.
     """
+    if sys.stdout is None:
+        raise OutputError("standard output is closed")
     try:
         typer.echo(text, nl=False)
         sys.stdout.flush()
@@ -62,6 +74,30 @@ def print_text(text: str) -> None:
         raise typer.Exit(0) from error
     except OSError as error:
         raise OutputError(f"standard output: cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
+    except MolgfnError as error:
+        if isinstance(error, OutputError) or error.exit_code == 0:
+            _abandon_stdout()
+        if error.exit_code != 0:
+            typer.echo(f"molgfn: error: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(error.exit_code) from error
+    except BrokenPipeError as error:  # from typer's own output, such as --help
+        _abandon_stdout()
+        raise typer.Exit(0) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _abandon_stdout()
+        typer.echo(f"molgfn: error: {error.strerror}; free some space", err=True)
+        raise typer.Exit(OutputError.exit_code) from error
+    except KeyboardInterrupt as error:
+        typer.echo("molgfn: interrupted", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from error
 
 
 def _abandon_stdout() -> None:

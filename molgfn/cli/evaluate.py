@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from molgfn.cli.options import MAX_SEED, check_beta
+
 
 def evaluate(
     run: Annotated[
@@ -15,9 +17,12 @@ def evaluate(
     ] = None,
     n: Annotated[int, typer.Option("--n", "-n", min=10, help="Trajectories of each.")] = 1000,
     beta: Annotated[
-        float | None, typer.Option(help="Exponent of the reward; default: the largest trained for.")
+        float | None,
+        typer.Option(
+            help="Exponent of the reward; default: the largest trained for.", callback=check_beta
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same table.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Same seed, same table.")] = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV; default: stdout.")
     ] = None,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from molgfn.cli.boundary import print_text
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -121,11 +123,10 @@ def check(
 
     report = lint(find_vocabulary(vocabulary))
     width = max(len(name) for name, _ in report.facts)
-    for name, value in report.facts:
-        typer.echo(f"{name:<{width}}  {value}")
-    for kind, lines in (("warning", report.warnings), ("fault", report.faults)):
-        for line in lines:
-            typer.echo(f"{kind}: {line}")
+    lines = [f"{name:<{width}}  {value}" for name, value in report.facts]
+    lines += [f"warning: {line}" for line in report.warnings]
+    lines += [f"fault: {line}" for line in report.faults]
+    print_text("".join(f"{line}\n" for line in lines))
     if report.faults:
         raise VocabularyError(
             f"{vocabulary}: {len(report.faults)} faults, the first: {report.faults[0]}"

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from molgfn.cli.options import MAX_SEED
+
 proxy_app = typer.Typer(
     help="Learn a fast stand-in for docking or for your own measurements.", no_args_is_help=True
 )
@@ -38,7 +40,9 @@ def fit(
         typer.Option(help="Unit in column names; default: kcal_mol where the column ends so."),
     ] = None,
     members: Annotated[int, typer.Option(min=2, help="Networks in the ensemble.")] = 5,
-    seed: Annotated[int, typer.Option(help="Same data and seed, same proxy.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="Same data and seed, same proxy.")
+    ] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="Most passes over the data.")] = 60,
 ) -> None:
     """Fit an ensemble of message-passing networks and test it on unseen scaffolds.

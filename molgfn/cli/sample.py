@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from molgfn.cli.options import MAX_SEED, check_beta, check_device_option
+
 
 def sample(
     run: Annotated[
@@ -16,9 +18,12 @@ def sample(
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="Distinct molecules to draw.")] = 1000,
     beta: Annotated[
         float | None,
-        typer.Option(help="Low is diverse, high is greedy; default: the largest trained for."),
+        typer.Option(
+            help="Low is diverse, high is greedy; default: the largest trained for.",
+            callback=check_beta,
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same CSV.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Same seed, same CSV.")] = 0,
     score: Annotated[
         bool, typer.Option("--score", help="Add the columns of `molgfn score`.")
     ] = False,
@@ -32,7 +37,9 @@ def sample(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV, .gz allowed; default: stdout.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda or cuda:N.", callback=check_device_option)
+    ] = "auto",
 ) -> None:
     """Sample diverse molecules in proportion to their reward.
 
@@ -45,8 +52,8 @@ def sample(
     from molgfn.runs.sampler import load_sampler
     from molgfn.tables.sink import csv_sink
 
-    if beta is not None and not 0 < beta < float("inf"):
-        raise UsageError(f"--beta must be a number above 0, came {beta}")
+    if top_k is not None and top_k > n:
+        raise UsageError(f"--top-k {top_k} cannot be taken from --n {n}; raise --n")
     with csv_sink(output) as sink:
         sampler = load_sampler(run, device)
         typer.echo(f"policy: {sampler.source}", err=True)

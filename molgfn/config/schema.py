@@ -7,6 +7,7 @@ a module of its own, :mod:`molgfn.config.reward_schema`. Nothing heavy is import
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -183,13 +184,24 @@ class Config:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed must lie in 0 to 2^63 - 1, came {self.seed}")
-        name, _, index = self.device.partition(":")
-        if not (self.device in ("auto", "cpu", "cuda") or (name == "cuda" and index.isdecimal())):
-            raise ConfigError(f"device must be auto, cpu, cuda or cuda:N, came {self.device!r}")
+        check_device(self.device)
         if not self.vocabulary:
             raise ConfigError(
                 "vocabulary must not be empty; give a shipped name such as default, or a path"
             )
+
+
+def check_device(device: str) -> None:
+    """Refuse the name of no device.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    if re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", device) is None:
+        raise ConfigError(f"device must be auto, cpu, cuda or cuda:N, came {device!r}")
 
 
 def _at_least(key: str, value: int, least: int) -> None:

@@ -61,7 +61,10 @@ class CommandScorer:
         if not molecules:
             return Scores({self.name: np.zeros(0)}, ())
         text = self._run("".join(f"{molecule.smiles}\n" for molecule in molecules))
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        try:
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        except csv.Error as error:
+            raise self._error(f"wrote what is no CSV: {error}") from error
         if len(rows) != len(molecules):
             raise self._error(
                 f"wrote {len(rows)} rows for {len(molecules)} molecules; it must write a header "
@@ -78,7 +81,7 @@ class CommandScorer:
                 values[index] = number
             else:
                 own = str(row.get("reason", "") or "").strip()
-                reasons[index] = f"{self.name}: {own if own else 'no value'}"
+                reasons[index] = own if own else "no value"
         return Scores({self.name: values}, tuple(reasons))
 
     def _run(self, text: str) -> str:

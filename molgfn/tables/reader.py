@@ -73,7 +73,7 @@ def read_molecule_table(path: str | Path, smiles_column: str | None = None) -> T
 
 def _read_bytes(path: str | Path, source: str) -> bytes:
     try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
+        data = _read_stdin() if str(path) == "-" else Path(path).read_bytes()
         return gzip.decompress(data) if data.startswith(_GZIP_MAGIC) else data
     except FileNotFoundError as error:
         raise TableError(f"{source}: no such file") from error
@@ -81,6 +81,12 @@ def _read_bytes(path: str | Path, source: str) -> bytes:
         raise TableError(f"{source}: the gzip data is damaged or cut short: {error}") from error
     except OSError as error:
         raise TableError(f"{source}: cannot be read: {error.strerror}") from error
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:
+        raise TableError("standard input is closed; give a file")
+    return sys.stdin.buffer.read()
 
 
 def _decode(data: bytes, source: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,48 @@ def test_runs_that_are_none(cli, tmp_path):
     assert list(tmp_path.iterdir()) == []
     result = cli("train", "--run", tmp_path / "none", "--resume")
     refused(result, 2, "--resume")
+
+
+def test_sampling_options_that_cannot_be(cli, tmp_path):
+    refused(cli("sample", "--device", "gpu"), 3, "device must be auto, cpu, cuda or cuda:N")
+    refused(cli("sample", "--n", "3", "--top-k", "4"), 2, "cannot be taken from --n 3")
+    for command in ("sample", "evaluate"):
+        for beta in ("nan", "0", "-1", "inf"):
+            refused(cli(command, "--beta", beta), 2, "--beta must be a number above 0")
+        for seed in ("-1", "99999999999999999999"):
+            result = cli(command, "--seed", seed)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert "--seed" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["score", "-h"]])
+def test_help_on_a_full_disk(start, args):
+    with Path("/dev/full").open("w") as full:
+        process = start(*args, stdout=full)
+        _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert stderr == "molgfn: error: No space left on device; free some space\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "stderr"),
+    [
+        ("config >&-", 1, "molgfn: error: standard output is closed\n"),
+        ("select <&-", 3, "molgfn: error: standard input is closed; give a file\n"),
+    ],
+)
+def test_closed_standard_streams(command, code, stderr):
+    shell = ["sh", "-c", f"{sys.executable} -m molgfn {command}"]
+    done = subprocess.run(shell, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", stderr)
+
+
+@pytest.mark.parametrize("args", [["--help"], ["fragments", "check"]])
+def test_a_reader_that_has_gone_is_no_fault(start, args):
+    read, write = os.pipe()
+    os.close(read)
+    process = start(*args, stdout=write)
+    os.close(write)
+    _, stderr = process.communicate(timeout=120)
+    assert (process.returncode, stderr) == (0, "")

@@ -44,7 +44,7 @@ def test_a_missing_number_is_a_failure_with_a_reason_and_not_zero(program):
     scores = program("print('x,reason\\n1.5,\\nnan,\\n,no pose')")(MOLECULES)
     assert scores.values["mine"][0] == 1.5
     assert np.isnan(scores.values["mine"][1:]).all()
-    assert scores.reasons == ("", "mine: no value", "mine: no pose")
+    assert scores.reasons == ("", "no value", "no pose")
 
 
 def test_a_crash_is_told_with_the_end_of_its_complaints(program):
@@ -90,3 +90,8 @@ def test_a_program_that_does_not_exist():
 def test_no_molecules_start_no_program():
     scores = CommandScorer("mine", "/no/such/program", None, 5.0)([])
     assert scores.values["mine"].shape == (0,)
+
+
+def test_a_field_too_long_for_csv_is_an_error(program):
+    with pytest.raises(ScorerError, match="wrote what is no CSV: field larger"):
+        program("print('x', '9' * 200_000, 1, 2, sep='\\n')")(MOLECULES)

@@ -1,0 +1,45 @@
+"""Checks and limits that several commands share for their options."""
+
+from __future__ import annotations
+
+import math
+
+from molgfn.errors import UsageError
+
+#: Largest seed that every library takes.
+MAX_SEED = 2**32 - 1
+
+
+def check_beta(beta: float | None) -> float | None:
+    """Refuse an exponent that is none; a callback of ``--beta``.
+
+    Args:
+        beta: What was given, None for the default.
+
+    Returns:
+        The same.
+
+    Raises:
+        UsageError: It is not a finite number above 0.
+    """
+    if beta is not None and not 0 < beta < math.inf:
+        raise UsageError(f"--beta must be a number above 0, came {beta}")
+    return beta
+
+
+def check_device_option(device: str) -> str:
+    """Refuse the name of no device; a callback of ``--device``.
+
+    Args:
+        device: What was given.
+
+    Returns:
+        The same.
+
+    Raises:
+        ConfigError: It is not ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+    from molgfn.config.schema import check_device
+
+    check_device(device)
+    return device
