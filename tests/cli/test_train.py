@@ -207,3 +207,21 @@ def test_samples_from_the_run(undisturbed, cli):
     assert lines[0] == "SMILES,InChIKey,n_fragments"
     assert len({line.split(",")[1] for line in lines[1:]}) == 20
     assert cli(*args).stdout == result.stdout
+
+
+def test_a_space_that_runs_dry_exits_with_5(cli, tmp_path):
+    """Benzene and ammonia in molecules of two fragments: biphenyl, aniline, hydrazine."""
+    vocabulary = tmp_path / "tiny.yaml"
+    vocabulary.write_text(
+        "format: 1\nname: tiny\nprovenance: {}\nfragments:\n"
+        "- {smiles: c1ccccc1, sites: {0: 1, 1: 1, 2: 1, 3: 1, 4: 1, 5: 1}, count: 1}\n"
+        "- {smiles: N, sites: {0: 1}, count: 1}\n"
+    )
+    run = tmp_path / "run"
+    limits = ["--set", "limits.max_fragments=2", "--set", f"vocabulary={vocabulary}"]
+    trained = cli("train", "--run", run, "--set", "train.steps=2", *QUICK, *limits)
+    assert trained.exit_code == 0, trained.stderr
+    result = cli("sample", run, "--n", "10")
+    assert result.exit_code == 5
+    assert "3 of 10 molecules" in result.stderr
+    assert len(result.stdout.splitlines()) == 1 + 3
