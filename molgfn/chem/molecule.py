@@ -108,14 +108,17 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
         The standardised molecule.
 
     Raises:
-        MoleculeError: See :func:`read_mol`; also when standardisation fails.
+        MoleculeError: See :func:`read_mol`; also when standardisation fails or the molecule has
+            no heavy atom.
     """
     mol = read_mol(smiles)
     try:
         with rdBase.BlockLogs():
+            # Clean-up takes metals off, so the components are counted after it.
+            mol = rdMolStandardize.Cleanup(mol)
             if len(Chem.GetMolFrags(mol)) > 1:
-                mol = rdMolStandardize.FragmentParent(mol)
-            mol = _UNCHARGER.uncharge(rdMolStandardize.Cleanup(mol))
+                mol = rdMolStandardize.FragmentParent(mol, skipStandardize=True)
+            mol = _UNCHARGER.uncharge(mol)
             if not keep_stereo:
                 Chem.RemoveStereochemistry(mol)
             # One more pass through SMILES gives the atoms their canonical order and
@@ -125,6 +128,8 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
         raise MoleculeError(f"cannot standardise {_short(smiles)!r}: {error}") from error
     if clean is None:
         raise MoleculeError(f"cannot standardise {_short(smiles)!r}")
+    if clean.GetNumHeavyAtoms() == 0:
+        raise MoleculeError(f"{_short(smiles)!r} has no atoms but hydrogen")
     return Molecule.from_mol(clean)
 
 

@@ -162,6 +162,8 @@ def check_writable(path: Path) -> None:
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file under a temporary name beside its target, then rename it.
 
+    A device or a pipe is written to as it stands, and a symbolic link stays one.
+
     Args:
         path: The file to write or replace.
         content: Text (written as UTF-8) or bytes.
@@ -172,6 +174,10 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """
     data = content.encode() if isinstance(content, str) else content
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        path = path.resolve()
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         temporary = Path(name)
         try:

@@ -52,23 +52,26 @@ def fit(
     Rows without a number or with an unreadable molecule are reported and left out.
     """
     from molgfn.cli.progress import progress_bar
+    from molgfn.reward.protocol import check_columns
     from molgfn.reward.proxy.dataset import read_dataset
     from molgfn.reward.proxy.fit import FitSettings, fit_proxy
     from molgfn.reward.proxy.store import check_writable, save_proxy
     from molgfn.reward.proxy.training import TrainingSettings
 
+    unit = ("kcal_mol" if target_column.endswith("_kcal_mol") else "") if unit is None else unit
+    target = target_column.removesuffix("_kcal_mol") if target_name is None else target_name
+    check_columns([f"{target}_{unit}" if unit else target], "the proxy", "give --target-name")
     dataset = read_dataset(data, smiles_column, target_column)
     check_writable(output)
     for problem in dataset.problems:
         typer.echo(problem, err=True)
     typer.echo(f"{len(dataset.molecules)} distinct molecules with a value", err=True)
     settings = FitSettings(members, seed, training=TrainingSettings(epochs=epochs))
-    default_unit = "kcal_mol" if target_column.endswith("_kcal_mol") else ""
     with progress_bar("fit", settings.n_epochs) as advance:
         fitted = fit_proxy(
             dataset,
-            target_column.removesuffix("_kcal_mol") if target_name is None else target_name,
-            default_unit if unit is None else unit,
+            target,
+            unit,
             settings,
             on_epoch=lambda: advance(1),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molgfn.chem.molecule import Molecule
+from molgfn.chem.properties import PROPERTIES
+from molgfn.errors import ConfigError
+
+#: Columns of the table of scored molecules that have a meaning of their own.
+RESERVED_COLUMNS = frozenset(
+    (
+        *("SMILES", "Score", "status", "reason", "InChIKey", "scaffold", "standard_SMILES"),
+        *("nearest_train_similarity", "n_fragments", *PROPERTIES),
+    )
+)
+
+
+def check_columns(columns: Iterable[str], owner: str, cure: str) -> None:
+    """Refuse columns that would stand in the place of others, such as ``Score``.
+
+    Args:
+        columns: Names of the columns of a proxy or of a user's scorer.
+        owner: What the message calls it.
+        cure: What to do.
+
+    Raises:
+        ConfigError: A name is empty or reserved.
+    """
+    for name in columns:
+        if not name or name in RESERVED_COLUMNS:
+            raise ConfigError(f"{owner}: its column cannot be called {name!r}; {cure}")
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from molgfn.chem.molecule import Molecule
 from molgfn.config.reward_schema import FactorConfig, RewardConfig
 from molgfn.errors import ScorerError
-from molgfn.reward.protocol import Scorer, Scores
+from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.proxy.store import find_proxy, load_proxy
-from molgfn.reward.scorers import ProxyScorer, find_scorer
+from molgfn.reward.scorers import PropertyScorer, ProxyScorer, find_scorer
 from molgfn.reward.transforms import transform
 
 
@@ -127,7 +127,14 @@ def build_reward(config: RewardConfig) -> Reward:
     for factor in config.factors:
         key = (factor.scorer, factor.column, factor.timeout_s)
         if key not in scorers:
-            scorers[key] = find_scorer(factor, loaded)
+            scorer = find_scorer(factor, loaded)
+            if isinstance(scorer, ProxyScorer):
+                cure = "fit the proxy again with another --target-name"
+                check_columns(scorer.columns[:2], f"reward.proxy {config.proxy}", cure)
+            elif not isinstance(scorer, PropertyScorer):
+                owner = f"reward.factors, factor {factor.label!r}"
+                check_columns(scorer.columns, owner, "give it another name: in the factor")
+            scorers[key] = scorer
         chosen.append(scorers[key])
     uses_proxy = any(isinstance(scorer, ProxyScorer) for scorer in chosen)
     return Reward(config, tuple(chosen), loaded() if uses_proxy else None)

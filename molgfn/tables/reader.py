@@ -111,6 +111,8 @@ def _is_smiles_file(path: Path, text: str, smiles_column: str | None) -> bool:
     if suffix == ".csv" or smiles_column is not None:
         return False
     first_line = text.lstrip().splitlines()[0]
+    if first_line.split()[0].lower() != "smiles" and _other_separator([first_line]):
+        return False
     return "," not in first_line and first_line.strip().strip('"').lower() != "smiles"
 
 
@@ -155,7 +157,22 @@ def _csv_rows(text: str, source: str) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
+def _other_separator(columns: list[str]) -> str:
+    """Name of the separator where a header with SMILES in it was not split at commas."""
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        cells = [cell.strip().strip('"').lower() for cell in columns[0].split(separator)]
+        if len(columns) == 1 and len(cells) > 1 and "smiles" in cells:
+            return name
+    return ""
+
+
 def _find_smiles_column(columns: list[str], wanted: str | None, source: str) -> str:
+    separator = _other_separator(columns)
+    if separator:
+        raise TableError(
+            f"{source} line 1: the columns are separated by {separator}; "
+            "save it with commas (CSV, comma-separated)"
+        )
     listed = ", ".join(c if c else '""' for c in columns)
     if wanted is not None:
         if wanted in columns:

@@ -177,3 +177,12 @@ def test_a_reader_that_has_gone_is_no_fault(start, args):
     os.close(write)
     _, stderr = process.communicate(timeout=120)
     assert (process.returncode, stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "separator"),
+    [("a.csv", "id;SMILES\n1;CC\n", "semicolons"), ("b.txt", "id\tSMILES\n1\tCC\n", "tabs")],
+)
+def test_columns_that_are_not_separated_by_commas(cli, tmp_path, name, text, separator):
+    (tmp_path / name).write_text(text)
+    refused(cli("score", tmp_path / name), 3, f"the columns are separated by {separator}")

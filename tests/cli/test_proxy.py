@@ -43,3 +43,17 @@ def test_a_bad_column_ends_with_3_and_writes_nothing(cli, data, tmp_path):
     assert result.exit_code == 3
     assert "no column 'ki'" in result.stderr
     assert not out.exists()
+
+
+def test_a_column_that_would_replace_another_is_refused(cli, data, tmp_path):
+    out = tmp_path / "mine"
+    for name in ("Score", "QED", ""):
+        result = cli(
+            "proxy", "fit", data, "--target-column", "pIC50", "--target-name", name, "-o", out
+        )
+        assert result.exit_code == 3
+        assert f"cannot be called {name!r}; give --target-name" in result.stderr
+    factor = "{scorer: 'command: cat', transform: identity, name: Score}"
+    result = cli("score", "--set", f"reward.factors=[{factor}]", input="CC\n")
+    assert result.exit_code == 3
+    assert "cannot be called 'Score'; give it another name" in result.stderr

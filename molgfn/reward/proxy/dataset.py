@@ -17,6 +17,9 @@ from molgfn.tables import read_molecule_table
 #: Fewer distinct molecules cannot be split into parts that say anything.
 MIN_MOLECULES = 30
 
+#: Squares of larger values overflow what the networks compute with.
+MAX_VALUE = 1e15
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -108,4 +111,6 @@ def _read_value(cell: str, column: str) -> float:
         raise TableError(f"{column} is {text!r}, not a number") from error
     if not math.isfinite(value):
         raise TableError(f"{column} is {text}, not a finite number")
+    if abs(value) > MAX_VALUE:
+        raise TableError(f"{column} is {text}, beyond {MAX_VALUE:g}; use a larger unit")
     return value

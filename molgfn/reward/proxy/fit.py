@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molgfn import __version__
+from molgfn.errors import TableError
 from molgfn.reward.proxy.dataset import Dataset
 from molgfn.reward.proxy.evaluation import baseline_errors, errors, fit_std, std_quality
 from molgfn.reward.proxy.features import Graph, featurise
@@ -77,6 +78,9 @@ def fit_proxy(
 
     Returns:
         The proxy; ``provenance["report"]`` holds the measurements.
+
+    Raises:
+        TableError: The molecules of one part all have the same value.
     """
     graphs = [featurise(molecule.mol) for molecule in data.molecules]
     folds = scaffold_folds(data.molecules, _SPLIT_FOLDS, settings.seed)
@@ -126,6 +130,11 @@ def _fit_members(
     """Fit an ensemble on the molecules ``indices``; only networks and scale are of use."""
     values = data.targets[indices]
     mean, sd = float(values.mean()), float(values.std())
+    if sd == 0.0:
+        raise TableError(
+            f"all but a few molecules have the value {mean:g}; a proxy needs values that differ "
+            f"among the {len(values)} molecules it learns from"
+        )
     targets = (data.targets - mean) / sd
     networks: list[ProxyNetwork] = []
     for member in range(settings.members):

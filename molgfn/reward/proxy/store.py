@@ -17,7 +17,8 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def load_proxy(directory: Path) -> Proxy:
     try:
         architecture = Architecture(**about["architecture"])
         size: dict[str, Any] = about["size"]
-        return Proxy(
+        proxy = Proxy(
             target=str(about["target"]),
             unit=str(about["unit"]),
             architecture=architecture,
@@ -109,6 +110,8 @@ def load_proxy(directory: Path) -> Proxy:
             ),
             provenance=about["provenance"],
         )
+        _check_numbers(proxy)
+        return proxy
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise CheckpointError(
@@ -179,6 +182,22 @@ def _restore(
     own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     network.load_state_dict(own)
     return network.eval()
+
+
+def _check_numbers(proxy: Proxy) -> None:
+    """Refuse what would only show as failed or wrong predictions later."""
+    if not proxy.networks:
+        raise ValueError("members is 0")
+    size = proxy.size
+    numbers = {
+        "calibration": astuple(proxy.calibration),
+        "size.mean": size.mean,
+        "size.sd": size.sd,
+        "size": (size.smallest_sd, size.n_min, size.n_max),
+    }
+    for key, values in numbers.items():
+        if not values or not all(isinstance(x, int | float) and isfinite(x) for x in values):
+            raise ValueError(f"{key} holds something that is no finite number")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from molgfn.errors import MoleculeError
         ("CN(=O)=O", "C[N+](=O)[O-]"),
         ("[H]C([H])([H])O", "CO"),
         ("C[C@H](N)O", "C[C@H](N)O"),
+        ("Br[Mg]n1cccc1", "c1cc[nH]c1"),
     ],
 )
 def test_standard_form(given, standard):
@@ -65,3 +66,9 @@ def test_derived_values():
     assert molecule.scaffold == "c1ccccc1"
     assert molecule.n_heavy_atoms == 7
     assert read_molecule("CCO").scaffold == ""
+
+
+@pytest.mark.parametrize("smiles", ["[H][H]", "[H+]"])
+def test_hydrogen_alone_is_no_molecule_to_score(smiles):
+    with pytest.raises(MoleculeError, match="no atoms but hydrogen"):
+        read_molecule(smiles)

@@ -1,6 +1,7 @@
 """Vocabulary files: round trip and strict reading."""
 
 import stat
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -156,3 +157,12 @@ def test_written_files_have_ordinary_permissions(tmp_path):
     (tmp_path / "b").write_text("text")
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"}
     assert len(modes) == 1
+
+
+def test_a_device_is_written_to_and_a_link_stays_one(tmp_path):
+    write_atomically(Path("/dev/null"), "text")
+    assert Path("/dev/null").is_char_device()
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_atomically(tmp_path / "link", "text")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "text"

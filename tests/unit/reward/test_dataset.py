@@ -20,7 +20,7 @@ def table(tmp_path):
 
 
 def test_bad_rows_are_left_out_and_named(table):
-    path = table(["CCN,", "C1CC,1.0", "CCCN,high", "CCCCN,inf", "CCCCCN,7"])
+    path = table(["CCN,", "C1CC,1.0", "CCCN,high", "CCCCN,1e300", "CCCCCN,7"])
     data = read_dataset(path, None, "value")
     assert len(data.molecules) == 31
     assert data.targets[-1] == 7.0
@@ -33,6 +33,7 @@ def test_bad_rows_are_left_out_and_named(table):
     assert "value is empty" in data.problems[0]
     assert "RDKit cannot read 'C1CC'" in data.problems[1]
     assert "value is 'high', not a number" in data.problems[2]
+    assert "value is 1e300, beyond 1e+15" in data.problems[3]
     assert all(problem.endswith("left out") for problem in data.problems)
 
 

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from molgfn.chem.molecule import read_molecule
-from molgfn.errors import CheckpointError, ConfigError, OutputError
+from molgfn.errors import CheckpointError, ConfigError, OutputError, TableError
+from molgfn.reward.proxy.dataset import Dataset
 from molgfn.reward.proxy.features import N_ATOM_CODES, N_BOND_CODES, collate, featurise
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
+from molgfn.reward.proxy.split import scaffold_folds
 from molgfn.reward.proxy.store import check_writable, find_proxy, load_proxy, save_proxy
 
 ODD = ["C", "[Na+].[Cl-]", "[Fe]", "C[Si](C)(C)C", "[2H]C", "C#N", "C1CC1", "FS(F)(F)(F)(F)F"]
@@ -176,6 +178,10 @@ def test_tensors_cut_short_are_refused(saved):
         ("architecture", {"hidden": 16}),
         ("size", None),
         ("calibration", {"mean": 0.0}),
+        ("calibration", {"mean": "x", "sd": 1.0, "spread_scale": 1.0, "noise": 0.1}),
+        ("size", {"mean": [], "sd": [1.0], "smallest_sd": 1.0, "n_min": 1, "n_max": 9}),
+        ("size", {"mean": "12", "sd": [1.0], "smallest_sd": 1.0, "n_min": 1, "n_max": 9}),
+        ("members", 0),
     ],
 )
 def test_files_that_do_not_fit_each_other_are_refused(saved, key, value):
@@ -209,3 +215,10 @@ def test_the_shipped_proxy_beats_the_forest_and_knows_an_inhibitor():
     value, _ = shipped.predict([olaparib, aspirin])
     assert value[0] < -11.0
     assert value[1] > -8.0
+
+
+def test_values_that_differ_in_one_molecule_alone_are_refused(dataset, settings):
+    folds = scaffold_folds(dataset.molecules, 8, settings.seed)
+    targets = np.where(np.arange(len(folds)) == np.flatnonzero(folds == 0)[0], 1.0, 0.0)
+    with pytest.raises(TableError, match="a proxy needs values that differ"):
+        fit_proxy(Dataset(dataset.molecules, targets), "TOY", "", settings)
