@@ -63,6 +63,16 @@ for _class in (_Loader, _Dumper):
         )
 
 
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # Double quotes spell line breaks as \n, the unusual ones too; the other styles would spread
+    # over lines and lose some of them.
+    style = None if text.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 def parse_yaml(text: str, where: str) -> Any:
     """Read one YAML document.
 
@@ -96,13 +106,10 @@ def format_yaml(value: Any) -> str:
     Returns:
         The value as YAML without a line break.
     """
-    # Double quotes spell line breaks as \n; the other styles would spread over lines.
-    style = '"' if isinstance(value, str) and not value.isprintable() else None
     text = yaml.dump(
         value,
         Dumper=_Dumper,
         default_flow_style=True,
-        default_style=style,
         allow_unicode=True,
         sort_keys=False,
         width=float("inf"),

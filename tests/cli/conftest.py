@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -27,6 +28,10 @@ def cli():
     return run
 
 
+def _heed_sigint():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start():
     """Start a command in a process of its own."""
@@ -35,7 +40,8 @@ def start():
     def run(*args, **options):
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
         command = [sys.executable, "-m", "molgfn", *map(str, args)]
-        processes.append(subprocess.Popen(command, **options))
+        # A shell that runs the tests in the background has SIGINT ignored, and children inherit it.
+        processes.append(subprocess.Popen(command, preexec_fn=_heed_sigint, **options))
         return processes[-1]
 
     yield run

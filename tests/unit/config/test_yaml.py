@@ -58,3 +58,11 @@ def test_what_is_written_reads_back_on_one_line(value):
     text = format_yaml(value)
     assert "\n" not in text
     assert parse_yaml(text, "x") == value
+
+
+@pytest.mark.parametrize("text", ["0\x85", "a\x85b", "a\u2028", "a\u2029b ", "two\nlines", "\t"])
+def test_unusual_line_breaks_survive_inside_a_mapping(text):
+    value = {"a": [text]}
+    line = format_yaml(value)
+    assert len(line.splitlines()) == 1
+    assert parse_yaml(line, "here") == value
