@@ -97,8 +97,11 @@ def _show_progress(training: Training) -> None:
 
 
 def _describe(metrics: dict[str, float], total: int) -> str:
+    from molgfn.runs.molecule_score import MAX_MODES
+
+    more = "+" if metrics["modes"] >= MAX_MODES else ""
     return (
         f"step {metrics['step']:.0f}/{total}  Score {metrics['score_mean']:.3f}  "
         f"loss {metrics['loss']:.2f}  distinct {metrics['distinct']:.0f}  "
-        f"modes {metrics['modes']:.0f}"
+        f"modes {metrics['modes']:.0f}{more}"
     )

@@ -146,10 +146,20 @@ class TrainConfig:
                 f"train.log_reward_floor must be below 0, came {self.log_reward_floor}"
             )
         _at_least("train.n_beta_groups", self.n_beta_groups, 1)
-        if self.batch_size % self.n_beta_groups:
+        for key, size in (
+            ("train.batch_size", self.batch_size),
+            ("train.replay_batch_size", self.replay_batch_size),
+        ):
+            if size % self.n_beta_groups:
+                raise ConfigError(
+                    f"{key} must be a multiple of train.n_beta_groups ({self.n_beta_groups}), "
+                    f"came {size}"
+                )
+        if self.objective == "vargrad" and self.batch_size < 2 * self.n_beta_groups:
             raise ConfigError(
-                f"train.n_beta_groups must divide train.batch_size ({self.batch_size}), "
-                f"came {self.n_beta_groups}"
+                f"train.batch_size must be at least twice train.n_beta_groups "
+                f"({self.n_beta_groups}) for vargrad, which compares within groups; "
+                f"came {self.batch_size}"
             )
         _at_least("train.checkpoint_every", self.checkpoint_every, 1)
         _at_least("train.keep_checkpoints", self.keep_checkpoints, 1)

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -93,7 +94,9 @@ class RunDirectory:
             (self.path / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
             self.metrics.write_text("")
         except OSError as error:
-            raise OutputError(f"cannot write the run directory {self.path}: {error}") from error
+            raise OutputError(
+                f"cannot write the run directory {self.path}: {error.strerror}"
+            ) from error
         # Last, because its presence says that the run exists.
         self.write_config(config)
 
@@ -111,7 +114,7 @@ class RunDirectory:
             temporary.write_text(dump_config(config))
             temporary.replace(self.config_file)
         except OSError as error:
-            raise OutputError(f"cannot write {self.config_file}: {error}") from error
+            raise OutputError(f"cannot write {self.config_file}: {error.strerror}") from error
 
     def load(self, overrides: list[str]) -> tuple[Config, Vocabulary]:
         """Read the configuration and vocabulary of an existing run.
@@ -123,7 +126,7 @@ class RunDirectory:
             Configuration and vocabulary.
 
         Raises:
-            CheckpointError: There is no run in the directory.
+            CheckpointError: There is no run in the directory, or it is damaged.
             VocabularyError: The vocabulary file is no longer the one the run began with.
         """
         if not self.config_file.exists():
@@ -149,13 +152,23 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("w")
         except OSError as error:
-            raise OutputError(f"cannot write the run directory {self.path}: {error}") from error
+            raise OutputError(
+                f"cannot write the run directory {self.path}: {error.strerror}"
+            ) from error
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise OutputError(f"another process is training in {self.path}") from error
-            yield
+            try:
+                yield
+            finally:
+                self._remove_if_empty()
+
+    def _remove_if_empty(self) -> None:
+        """Leave no directory behind that holds nothing but the lock: the run never began."""
+        if [path.name for path in self.path.iterdir()] == [".lock"]:
+            shutil.rmtree(self.path)
 
     def truncate_metrics(self, step: int) -> None:
         """Drop the metrics of steps after a checkpoint, which will be done again.
@@ -177,7 +190,7 @@ class RunDirectory:
         try:
             self.metrics.write_text("".join(f"{line}\n" for line in kept))
         except OSError as error:
-            raise OutputError(f"cannot write {self.metrics}: {error}") from error
+            raise OutputError(f"cannot write {self.metrics}: {error.strerror}") from error
 
     def append_metrics(self, metrics: dict[str, float]) -> None:
         """Add one line to the metrics file; NaN becomes null.
@@ -193,7 +206,7 @@ class RunDirectory:
             with self.metrics.open("a") as file:
                 file.write(json.dumps(plain) + "\n")
         except OSError as error:
-            raise OutputError(f"cannot write {self.metrics}: {error}") from error
+            raise OutputError(f"cannot write {self.metrics}: {error.strerror}") from error
 
 
 def check_digest(vocabulary: Vocabulary, digest: object, where: str) -> None:

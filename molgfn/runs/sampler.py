@@ -20,7 +20,7 @@ from molgfn.errors import CheckpointError
 from molgfn.gfn.checkpoint import checkpoints, load_part
 from molgfn.gfn.protocols import Policy
 from molgfn.gfn.rollout import rollout
-from molgfn.runs.components import build_env, build_policy, pick_device
+from molgfn.runs.components import build_env, build_policy, set_up_device
 from molgfn.runs.directory import check_digest, newest_run
 
 #: Largest batch of trajectories sampled at once.
@@ -129,11 +129,14 @@ def load_sampler(run: Path | None, device: str = "auto") -> Sampler:
             f"{directory} holds no trained policy; train one with `molgfn train --run {directory}`"
         )
     part = load_part(saved[-1] if saved else directory, "policy")
-    config = load_config(directory / "config.yaml", [])
+    config_file = directory / "config.yaml"
+    if not config_file.exists():
+        raise CheckpointError(f"the run in {directory} is damaged: it has no {config_file.name}")
+    config = load_config(config_file)
     own = directory / "vocabulary.yaml"
     vocabulary = load_vocabulary(own) if own.exists() else find_vocabulary(config.vocabulary)
     check_digest(vocabulary, part.document.get("vocabulary_digest"), vocabulary.name)
-    env = build_env(config, vocabulary, pick_device(device))
+    env = build_env(config, vocabulary, set_up_device(device))
     policy = build_policy(config, env).to(env.device)
     try:
         policy.load_state_dict(part.tensors)

@@ -31,7 +31,7 @@ from molgfn.gfn.rollout import rollout
 from molgfn.gfn.trainer import Trainer
 from molgfn.reward.preflight import Preflight, preflight
 from molgfn.reward.reward import build_reward
-from molgfn.runs.components import build_env, build_networks, pick_device, seeded
+from molgfn.runs.components import build_env, build_networks, seeded, set_up_device
 from molgfn.runs.directory import RunDirectory, check_digest
 from molgfn.runs.molecule_score import MoleculeScore
 
@@ -178,7 +178,7 @@ def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
 
 
 def _build(config: Config, vocabulary: Vocabulary, directory: RunDirectory) -> Training:
-    device = pick_device(config.device)
+    device = set_up_device(config.device)
     env = build_env(config, vocabulary, device)
     score = MoleculeScore(env, build_reward(config.reward))
     trainer = Trainer(

@@ -151,7 +151,7 @@ def test_rewards_that_are_all_missing_stop_before_the_first_step(cli, tmp_path):
     assert result.exit_code == 1
     assert result.stderr.count("error:") == 1
     assert "Traceback" not in result.stderr
-    assert not (tmp_path / "run" / "config.yaml").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_directory_that_cannot_be_written(cli, tmp_path):
@@ -181,6 +181,22 @@ def test_a_garbled_run_file_is_named(undisturbed, cli, tmp_path):
     result = cli("train", "--run", run, "--resume")
     assert result.exit_code == 3
     assert "run.json cannot be read" in result.stderr
+
+
+def test_a_run_without_its_config_is_damaged(undisturbed, cli, tmp_path):
+    run = tmp_path / "copy"
+    shutil.copytree(undisturbed, run)
+    (run / "config.yaml").unlink()
+    result = cli("sample", run, "--n", "1")
+    assert result.exit_code == 3
+    assert "is damaged: it has no config.yaml" in result.stderr
+
+
+def test_a_group_of_one_has_nothing_to_compare_with(cli, tmp_path):
+    sizes = ("--set", "train.batch_size=4", "--set", "train.n_beta_groups=4")
+    result = cli("train", "--run", tmp_path / "run", *sizes)
+    assert result.exit_code == 3
+    assert "at least twice train.n_beta_groups" in result.stderr
 
 
 def test_an_unknown_setting_suggests_the_nearest(cli, tmp_path):

@@ -57,9 +57,15 @@ def save_proxy(proxy: Proxy, data: Dataset, directory: Path) -> None:
             fresh = scratch / "new"
             fresh.mkdir()
             _write(proxy, data, fresh)
+            old = scratch / "old"
             if directory.exists():
-                directory.rename(scratch / "old")
-            fresh.rename(directory)
+                directory.rename(old)
+            try:
+                fresh.rename(directory)
+            except OSError:
+                if old.exists():
+                    old.rename(directory)
+                raise
         finally:
             shutil.rmtree(scratch)
     except OSError as error:

@@ -70,7 +70,10 @@ def test_a_list_in_the_file_replaces_the_default_list(tmp_path):
         ("- seed", "expected keys and values, came a list"),
         ("limits: {min_fragments: 4, max_fragments: 3}", "limits.max_fragments must be at least"),
         ("device: gpu", "device must be auto, cpu, cuda or cuda:N, came 'gpu'"),
-        ("train: {n_beta_groups: 7}", "train.n_beta_groups must divide train.batch_size"),
+        (
+            "train: {n_beta_groups: 7}",
+            "train.batch_size must be a multiple of train.n_beta_groups (7)",
+        ),
         (f"train: {{learning_rate: 1{'0' * 400}}}", "train.learning_rate is too large"),
     ],
 )
