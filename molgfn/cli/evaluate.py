@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from molgfn.cli.options import MAX_SEED, check_beta
+from molgfn.cli.options import MAX_SEED, check_beta, settle_beta
 
 
 def evaluate(
@@ -37,7 +37,6 @@ def evaluate(
 
     with csv_sink(output) as sink:
         sampler = load_sampler(run)
-        chosen = sampler.config.train.beta_max if beta is None else beta
-        typer.echo(f"policy: {sampler.source}, beta {chosen:g}", err=True)
+        chosen = settle_beta(sampler, beta)
         table = compare_with_random(sampler, n, beta=chosen, seed=seed)
         sink.write(table.rename_axis("measure").reset_index())

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from molgfn.errors import UsageError
+
+if TYPE_CHECKING:
+    from molgfn.runs.sampler import Sampler
 
 #: Largest seed that every library takes.
 MAX_SEED = 2**32 - 1
@@ -43,3 +47,27 @@ def check_device_option(device: str) -> str:
 
     check_device(device)
     return device
+
+
+def settle_beta(sampler: Sampler, beta: float | None) -> float:
+    """Settle the exponent to sample with, and say on standard error which policy it is asked of.
+
+    Args:
+        sampler: The policy.
+        beta: What was given, None for the largest of the policy's training.
+
+    Returns:
+        The exponent.
+    """
+    import typer
+
+    train = sampler.config.train
+    chosen = train.beta_max if beta is None else beta
+    typer.echo(f"policy: {sampler.source}, beta {chosen:g}", err=True)
+    if not train.beta_min <= chosen <= train.beta_max:
+        typer.echo(
+            f"note: the policy was trained for beta {train.beta_min:g} to {train.beta_max:g}; "
+            "beyond it follows the reward only roughly",
+            err=True,
+        )
+    return chosen

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from molgfn.cli.options import MAX_SEED, check_beta, check_device_option
+from molgfn.cli.options import MAX_SEED, check_beta, check_device_option, settle_beta
 
 
 def sample(
@@ -47,6 +47,7 @@ def sample(
 
     Exit code 5: fewer than asked for could be found; what there is has been written.
     """
+    from molgfn.cli.progress import progress_bar
     from molgfn.errors import ShortfallError, UsageError
     from molgfn.report.candidates import draw_candidates
     from molgfn.runs.sampler import load_sampler
@@ -56,17 +57,19 @@ def sample(
         raise UsageError(f"--top-k {top_k} cannot be taken from --n {n}; raise --n")
     with csv_sink(output) as sink:
         sampler = load_sampler(run, device)
-        typer.echo(f"policy: {sampler.source}", err=True)
-        for frame in draw_candidates(
-            sampler,
-            n,
-            beta=beta,
-            seed=seed,
-            score=score,
-            top_k=top_k,
-            min_distance=min_distance,
-        ):
-            sink.write(frame)
+        chosen_beta = settle_beta(sampler, beta)
+        with progress_bar("sample", n) as advance:
+            for frame in draw_candidates(
+                sampler,
+                n,
+                beta=chosen_beta,
+                seed=seed,
+                score=score,
+                top_k=top_k,
+                min_distance=min_distance,
+                on_drawn=advance,
+            ):
+                sink.write(frame)
         written = sink.n_rows
     wanted = n if top_k is None else top_k
     if written < wanted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -18,32 +18,35 @@ def draw_candidates(
     sampler: Sampler,
     n: int,
     *,
-    beta: float | None = None,
+    beta: float,
     seed: int = 0,
     score: bool = False,
     top_k: int | None = None,
     min_distance: float = 0.3,
+    on_drawn: Callable[[int], None] = lambda _: None,
 ) -> Iterator[pd.DataFrame]:
     """Draw n distinct molecules and yield them as blocks of a table.
 
     Args:
         sampler: The policy.
         n: Molecules to draw.
-        beta: Exponent of the reward; ``None`` takes the largest of the policy's training.
+        beta: Exponent of the reward.
         seed: The same seed gives the same table.
         score: Whether to add the columns of ``molgfn score``; ``top_k`` always does.
         top_k: Write only the best ``top_k`` of the n, one block, best first.
         min_distance: Least Tanimoto distance between two of the ``top_k``.
+        on_drawn: Called with the number of molecules of every batch, for progress.
 
     Yields:
         Blocks with the columns SMILES, InChIKey and n_fragments, or those of
         :func:`molgfn.report.scored.scored_frame` and n_fragments.
     """
-    chosen_beta = sampler.config.train.beta_max if beta is None else beta
     generator = seeded(seed, sampler.env.device)
-    batches = sampler.sample(n, chosen_beta, generator=generator)
+    batches = sampler.sample(n, beta, generator=generator)
     if top_k is None and not score:
-        yield from map(_plain_frame, batches)
+        for batch in batches:
+            on_drawn(len(batch))
+            yield _plain_frame(batch)
         return
     reward = build_reward(sampler.config.reward)
     kept: list[Sampled] = []
@@ -52,6 +55,7 @@ def draw_candidates(
         molecules = [s.molecule for s in batch]
         frame = scored_frame(molecules, reward(molecules))
         frame["n_fragments"] = [s.n_fragments for s in batch]
+        on_drawn(len(batch))
         if top_k is None:
             yield frame
         else:

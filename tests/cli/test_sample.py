@@ -81,6 +81,11 @@ def test_beta_must_be_positive(cli):
     assert cli("sample", "--n", "1", "--beta", "0").exit_code == 2
 
 
+def test_a_beta_beyond_the_training_is_noted(cli):
+    assert "trained for beta 4 to 32" in cli("sample", "--n", "1", "--beta", "64").stderr
+    assert "note" not in cli("sample", "--n", "1", "--beta", "8").stderr
+
+
 def test_evaluate_prints_both_columns(cli):
     result = cli("evaluate", "--n", "20")
     table = {row["measure"]: row for row in rows(result.stdout)}
