@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molgfn.chem.molecule import Molecule
-from molgfn.config.reward_schema import FactorConfig, RewardConfig
-from molgfn.errors import ScorerError
+from molgfn.config.reward_schema import DEFAULT_FACTORS, FactorConfig, RewardConfig
+from molgfn.errors import ConfigError, ScorerError
 from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.proxy.store import find_proxy, load_proxy
@@ -118,7 +118,8 @@ def build_reward(config: RewardConfig) -> Reward:
         The reward.
 
     Raises:
-        ConfigError: A scorer or the proxy does not exist.
+        ConfigError: A scorer or the proxy does not exist, or the default factors, which are made
+            for docking energies, would read a proxy of another unit.
         CheckpointError: The proxy cannot be read.
     """
     loaded = cache(lambda: load_proxy(find_proxy(config.proxy)))
@@ -131,6 +132,7 @@ def build_reward(config: RewardConfig) -> Reward:
             if isinstance(scorer, ProxyScorer):
                 cure = "fit the proxy again with another --target-name"
                 check_columns(scorer.columns[:2], f"reward.proxy {config.proxy}", cure)
+                _check_unit(config, scorer.proxy)
             elif not isinstance(scorer, PropertyScorer):
                 owner = f"reward.factors, factor {factor.label!r}"
                 check_columns(scorer.columns, owner, "give it another name: in the factor")
@@ -138,6 +140,16 @@ def build_reward(config: RewardConfig) -> Reward:
         chosen.append(scorers[key])
     uses_proxy = any(isinstance(scorer, ProxyScorer) for scorer in chosen)
     return Reward(config, tuple(chosen), loaded() if uses_proxy else None)
+
+
+def _check_unit(config: RewardConfig, proxy: Proxy) -> None:
+    """Refuse to minimise, by default, what may have to be maximised."""
+    if config.factors == DEFAULT_FACTORS and proxy.unit != "kcal_mol":
+        raise ConfigError(
+            f"reward.proxy {config.proxy} predicts {proxy.value_column}, but the default factors "
+            "are made for docking energies in kcal/mol; set reward.factors with the direction and "
+            "the range of yours (`molgfn config` shows how)"
+        )
 
 
 def _checked(factor: FactorConfig, scores: Scores, n_molecules: int) -> Scores:

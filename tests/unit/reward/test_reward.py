@@ -1,6 +1,7 @@
 import importlib.metadata
 import shlex
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from molgfn.chem.molecule import read_molecule
 from molgfn.config.reward_schema import FactorConfig, RewardConfig
 from molgfn.errors import ConfigError, ScorerError
 from molgfn.reward.protocol import Scores
+from molgfn.reward.proxy.store import save_proxy
 from molgfn.reward.reward import build_reward
 
 MOLECULES = [read_molecule(smiles) for smiles in ("CC(=O)Oc1ccccc1C(=O)O", "CCO", "c1ccncc1")]
@@ -167,3 +169,15 @@ def test_a_proxy_is_not_loaded_where_no_factor_needs_it():
     assert reward.proxy is None
     with pytest.raises(ConfigError, match="neither a directory nor a shipped proxy"):
         reward_of(FactorConfig("proxy", "sigmoid", low=0.0, high=1.0), proxy="nowhere")
+
+
+def test_default_factors_refuse_a_proxy_of_another_unit(proxy, dataset, tmp_path):
+    """The defaults minimise kcal/mol; a pIC50 read by them would be minimised in silence."""
+    for unit, directory in (("kcal_mol", tmp_path / "energy"), ("", tmp_path / "assay")):
+        save_proxy(replace(proxy, target="pIC50", unit=unit), dataset, directory)
+    assert build_reward(RewardConfig(proxy=str(tmp_path / "energy"))).proxy is not None
+    assay = str(tmp_path / "assay")
+    with pytest.raises(ConfigError, match="predicts pIC50, but the default factors"):
+        build_reward(RewardConfig(proxy=assay))
+    own = FactorConfig("proxy", "sigmoid", low=6.0, high=9.0)
+    assert build_reward(RewardConfig(proxy=assay, factors=(own,))).value_column == "pIC50"
