@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
 
 import numpy as np
@@ -30,6 +31,7 @@ from molgfn.gfn.checkpoint import (
 from molgfn.gfn.rollout import rollout
 from molgfn.gfn.trainer import Trainer
 from molgfn.reward.preflight import Preflight, preflight
+from molgfn.reward.proxy.store import find_proxy
 from molgfn.reward.reward import build_reward
 from molgfn.runs.components import build_env, build_networks, seeded, set_up_device
 from molgfn.runs.directory import RunDirectory, check_digest
@@ -137,6 +139,7 @@ def start_training(config: Config, directory: RunDirectory) -> Training:
         The training at step 0, after the pre-flight of the reward.
     """
     vocabulary = find_vocabulary(config.vocabulary)
+    config = _anchored(config)
     training = _build(config, vocabulary, directory)
     checked = _preflight(training)
     directory.create(config, vocabulary)
@@ -175,6 +178,14 @@ def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
         check_digest(vocabulary, digest, str(directory.vocabulary_file))
         training.trainer.load(load_part(saved[-1], "trainer"))
     return training
+
+
+def _anchored(config: Config) -> Config:
+    """Make the path of a user's proxy absolute, so that the run works from any directory."""
+    given = Path(config.reward.proxy)
+    if not given.is_dir() or find_proxy(config.reward.proxy) != given:
+        return config
+    return replace(config, reward=replace(config.reward, proxy=str(given.resolve())))
 
 
 def _build(config: Config, vocabulary: Vocabulary, directory: RunDirectory) -> Training:

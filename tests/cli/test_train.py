@@ -241,3 +241,15 @@ def test_a_space_that_runs_dry_exits_with_5(cli, tmp_path):
     assert result.exit_code == 5
     assert "3 of 10 molecules" in result.stderr
     assert len(result.stdout.splitlines()) == 1 + 3
+
+
+def test_a_run_finds_its_proxy_from_any_directory(cli, tmp_path, monkeypatch):
+    from molgfn.config.resources import shipped_path
+
+    shutil.copytree(shipped_path("proxy", "parp1"), tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    own = ["--set", "reward.proxy=mine", "--set", "train.steps=2"]
+    narrow = ["--set", "policy={hidden: 8, layers: 1}"]
+    assert cli("train", "--run", "run", *own, *narrow).exit_code == 0
+    monkeypatch.chdir("/")
+    assert cli("sample", tmp_path / "run", "--n", "2", "--score").exit_code == 0
