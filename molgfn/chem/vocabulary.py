@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -81,24 +81,3 @@ class Vocabulary:
             "pairs": None if self.pairs is None else sorted(self.pairs),
         }
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def restrict(vocabulary: Vocabulary, smiles: Sequence[str], name: str) -> Vocabulary:
-    """Keep only some fragments of a vocabulary.
-
-    Args:
-        vocabulary: The full vocabulary.
-        smiles: Canonical SMILES of the fragments to keep, in the order wanted.
-        name: Name of the smaller vocabulary.
-
-    Returns:
-        The restricted vocabulary, same pairs and provenance.
-
-    Raises:
-        VocabularyError: A fragment is not in the vocabulary.
-    """
-    missing = [s for s in smiles if s not in vocabulary.index]
-    if missing:
-        raise VocabularyError(f"{missing[0]} is not a fragment of {vocabulary.name!r}")
-    kept = tuple(vocabulary.fragments[vocabulary.index[s]] for s in smiles)
-    return Vocabulary(name, kept, vocabulary.pairs, vocabulary.provenance)

@@ -63,10 +63,8 @@ class Training:
 
     config: Config
     directory: RunDirectory
-    vocabulary: Vocabulary
     env: FragmentEnv
     trainer: Trainer[FragmentStates]
-    score: MoleculeScore
     preflight: Preflight | None = None
 
     def steps(self) -> Iterator[dict[str, float]]:
@@ -102,8 +100,8 @@ class Training:
             subset(part.tensors, "sampler"),
             {
                 "step": self.trainer.step,
-                "vocabulary_digest": self.vocabulary.digest,
-                "vocabulary": self.vocabulary.name,
+                "vocabulary_digest": self.env.vocabulary.digest,
+                "vocabulary": self.env.vocabulary.name,
             },
         )
         path = checkpoint_path(self.directory.checkpoints, self.trainer.step)
@@ -199,7 +197,7 @@ def _build(config: Config, vocabulary: Vocabulary, directory: RunDirectory) -> T
         config.train,
         generator=seeded(config.seed, device),
     )
-    return Training(config, directory, vocabulary, env, trainer, score)
+    return Training(config, directory, env, trainer)
 
 
 def _preflight(training: Training) -> Preflight:
@@ -208,7 +206,7 @@ def _preflight(training: Training) -> Preflight:
     generator = seeded(training.config.seed, env.device)
     condition = torch.zeros(PREFLIGHT_MOLECULES, device=env.device)
     random = rollout(env, UniformPolicy(env), condition, generator=generator)
-    log_score = training.score(random.terminal).double().numpy()
+    log_score = training.trainer.score(random.terminal).double().numpy()
     return preflight(np.exp(log_score))
 
 

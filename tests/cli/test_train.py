@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
@@ -36,6 +37,12 @@ def undisturbed(tmp_path_factory):
     args = ["train", "--run", str(run), "--set", f"train.steps={STEPS}", *QUICK]
     assert CliRunner().invoke(app, args).exit_code == 0
     return run
+
+
+@pytest.fixture
+def copied(undisturbed, tmp_path):
+    """A copy of the undisturbed run, to be damaged."""
+    return Path(shutil.copytree(undisturbed, tmp_path / "copy"))
 
 
 def same_run(one, other):
@@ -109,34 +116,28 @@ def test_resume_of_nothing(cli, tmp_path):
     assert cli("train", "--resume").exit_code == 2
 
 
-def test_resume_may_go_further_but_stays_the_run_it_is(undisturbed, cli, tmp_path):
-    run = tmp_path / "copy"
-    shutil.copytree(undisturbed, run)
-    result = cli("train", "--run", run, "--resume", "--set", "policy.hidden=32")
+def test_resume_may_go_further_but_stays_the_run_it_is(copied, cli):
+    result = cli("train", "--run", copied, "--resume", "--set", "policy.hidden=32")
     assert result.exit_code == 2
     assert "keeps its policy.hidden" in result.stderr
-    assert cli("train", "--run", run, "--resume", "--set", "train.steps=45").exit_code == 0
-    assert "trained to step 45" in cli("train", "--run", run, "--resume").stderr
+    assert cli("train", "--run", copied, "--resume", "--set", "train.steps=45").exit_code == 0
+    assert "trained to step 45" in cli("train", "--run", copied, "--resume").stderr
 
 
-def test_resume_with_another_vocabulary_is_refused(undisturbed, cli, tmp_path):
-    run = tmp_path / "copy"
-    shutil.copytree(undisturbed, run)
-    file = run / "vocabulary.yaml"
+def test_resume_with_another_vocabulary_is_refused(copied, cli):
+    file = copied / "vocabulary.yaml"
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(lines[:-1]))
-    for args in (["train", "--run", run, "--resume"], ["sample", run, "--n", "1"]):
+    for args in (["train", "--run", copied, "--resume"], ["sample", copied, "--n", "1"]):
         result = cli(*args)
         assert result.exit_code == 3
         assert "not the one this policy was trained with" in result.stderr
 
 
-def test_a_damaged_checkpoint_is_named(undisturbed, cli, tmp_path):
-    run = tmp_path / "copy"
-    shutil.copytree(undisturbed, run)
-    file = run / "checkpoints" / f"step_{STEPS:08d}" / "policy.safetensors"
+def test_a_damaged_checkpoint_is_named(copied, cli):
+    file = copied / "checkpoints" / f"step_{STEPS:08d}" / "policy.safetensors"
     file.write_bytes(b"garbage")
-    result = cli("sample", run, "--n", "1")
+    result = cli("sample", copied, "--n", "1")
     assert result.exit_code == 3
     assert f"{file} is damaged" in result.stderr
     assert result.stdout == ""
@@ -161,33 +162,27 @@ def test_a_directory_that_cannot_be_written(cli, tmp_path):
     assert "cannot write" in result.stderr
 
 
-def test_a_full_disk_is_said_and_loses_nothing(undisturbed, cli, tmp_path):
-    run = tmp_path / "copy"
-    shutil.copytree(undisturbed, run)
-    (run / "metrics.jsonl").unlink()
-    (run / "metrics.jsonl").symlink_to("/dev/full")
-    result = cli("train", "--run", run, "--resume", "--set", "train.steps=50")
+def test_a_full_disk_is_said_and_loses_nothing(copied, cli):
+    (copied / "metrics.jsonl").unlink()
+    (copied / "metrics.jsonl").symlink_to("/dev/full")
+    result = cli("train", "--run", copied, "--resume", "--set", "train.steps=50")
     assert result.exit_code == 1
     assert "No space left on device" in result.stderr
     assert result.stderr.count("error:") == 1
-    (run / "metrics.jsonl").unlink()
-    assert cli("train", "--run", run, "--resume", "--set", "train.steps=50").exit_code == 0
+    (copied / "metrics.jsonl").unlink()
+    assert cli("train", "--run", copied, "--resume", "--set", "train.steps=50").exit_code == 0
 
 
-def test_a_garbled_run_file_is_named(undisturbed, cli, tmp_path):
-    run = tmp_path / "copy"
-    shutil.copytree(undisturbed, run)
-    (run / "run.json").write_text("{")
-    result = cli("train", "--run", run, "--resume")
+def test_a_garbled_run_file_is_named(copied, cli):
+    (copied / "run.json").write_text("{")
+    result = cli("train", "--run", copied, "--resume")
     assert result.exit_code == 3
     assert "run.json cannot be read" in result.stderr
 
 
-def test_a_run_without_its_config_is_damaged(undisturbed, cli, tmp_path):
-    run = tmp_path / "copy"
-    shutil.copytree(undisturbed, run)
-    (run / "config.yaml").unlink()
-    result = cli("sample", run, "--n", "1")
+def test_a_run_without_its_config_is_damaged(copied, cli):
+    (copied / "config.yaml").unlink()
+    result = cli("sample", copied, "--n", "1")
     assert result.exit_code == 3
     assert "is damaged: it has no config.yaml" in result.stderr
 

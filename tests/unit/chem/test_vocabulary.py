@@ -1,11 +1,11 @@
-"""Vocabularies: identity, allowed pairs, restriction."""
+"""Vocabularies: identity, allowed pairsion."""
 
 from dataclasses import replace
 
 import pytest
 
 from molgfn.chem.fragment import Fragment
-from molgfn.chem.vocabulary import Vocabulary, restrict
+from molgfn.chem.vocabulary import Vocabulary
 from molgfn.errors import VocabularyError
 
 BENZENE = Fragment.build("c1ccccc1", dict.fromkeys(range(6), 1))
@@ -46,11 +46,3 @@ def test_empty_and_repeated_fragments_are_refused():
         Vocabulary("empty", ())
     with pytest.raises(VocabularyError, match="fragments 0 and 1 are both C"):
         Vocabulary("twice", (METHANE, Fragment.build("C", {0: 1})))
-
-
-def test_restriction_keeps_order_and_pairs(vocabulary):
-    smaller = restrict(vocabulary, ["F", "c1ccccc1"], "small")
-    assert smaller.fragments == (FLUORINE, BENZENE)
-    assert smaller.pairs == vocabulary.pairs
-    with pytest.raises(VocabularyError, match="not a fragment"):
-        restrict(vocabulary, ["CC"], "none")
