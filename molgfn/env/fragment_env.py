@@ -11,20 +11,16 @@ from molgfn.chem.molecule import Molecule
 from molgfn.chem.tree import TreeSymmetry, assemble
 from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.schema import LimitsConfig
+from molgfn.env.legal_actions import LegalActions
 from molgfn.env.states import FragmentStates
-from molgfn.env.vocabulary_tensors import (
-    WEIGHT_LOST_PER_BOND_G_PER_MOL,
-    vocabulary_tensors,
-)
+from molgfn.env.vocabulary_tensors import vocabulary_tensors
 from molgfn.errors import ConfigError
 
 #: Row of the stop action; other rows are ``node * n_sites + site``.
 STOP = -1
-#: Rounding of a sum of weights; a molecule exactly at the limit is legal.
-_WEIGHT_TOLERANCE_G_PER_MOL = 1e-6
 
 
-class FragmentEnv:
+class FragmentEnv(LegalActions):
     """States are trees of fragments; one action adds one fragment.
 
     An action is a pair (row, entry). The row names the open site, ``node * n_sites + site``, or
@@ -55,12 +51,10 @@ class FragmentEnv:
         Raises:
             ConfigError: No fragment can start a molecule within the limits.
         """
+        super().__init__(vocabulary_tensors(vocabulary), limits)
         self.vocabulary = vocabulary
-        self.limits = limits
         self.symmetry_correction = symmetry_correction
-        self.tensors = vocabulary_tensors(vocabulary)
         self._symmetry = TreeSymmetry(vocabulary)
-        self._first = self._first_mask()
         start = self.initial_states(1)
         if not self.legal_entry_mask(start, torch.zeros(1, dtype=torch.long)).any():
             raise ConfigError(
@@ -68,11 +62,6 @@ class FragmentEnv:
                 f"{limits.min_fragments} fragments, {limits.max_heavy_atoms} heavy atoms and "
                 f"{limits.max_weight_g_per_mol} g/mol; widen limits"
             )
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the environment's tensors."""
-        return self.tensors.capacity.device
 
     def to(self, device: torch.device | str) -> FragmentEnv:
         """Move the environment's tensors to a device, in place.
@@ -108,129 +97,6 @@ class FragmentEnv:
             Mask, shape ``(B,)``.
         """
         return states.fragment[:, 0] < 0
-
-    # ------------------------------------------------------------------ what is legal
-
-    def used_capacity(self, states: FragmentStates) -> Tensor:
-        """Count the junctions at every site.
-
-        Args:
-            states: B states.
-
-        Returns:
-            Shape ``(B, N, M)``.
-        """
-        n_states, n_nodes = states.fragment.shape
-        used = torch.zeros(
-            n_states, n_nodes * self.tensors.n_sites, dtype=torch.long, device=states.device
-        )
-        joined = states.parent >= 0  # (B, N)
-        one = joined.long()
-        node = torch.arange(n_nodes, device=states.device).expand_as(joined)
-        own = node * self.tensors.n_sites + states.entry_site
-        far = states.parent * self.tensors.n_sites + states.parent_site
-        used.scatter_add_(1, own.clamp(min=0), one)
-        used.scatter_add_(1, far.clamp(min=0), one)
-        return used.view(n_states, n_nodes, -1)
-
-    def heavy_atoms(self, states: FragmentStates) -> Tensor:
-        """Count heavy atoms.
-
-        Args:
-            states: B states.
-
-        Returns:
-            Shape ``(B,)``.
-        """
-        filled = states.fragment >= 0
-        return (self.tensors.heavy_atoms[states.fragment.clamp(min=0)] * filled).sum(1)
-
-    def weight_g_per_mol(self, states: FragmentStates) -> Tensor:
-        """Compute the average molecular weight.
-
-        Args:
-            states: B states.
-
-        Returns:
-            Shape ``(B,)``, g/mol, float64.
-        """
-        filled = states.fragment >= 0
-        total = (self.tensors.weight[states.fragment.clamp(min=0)] * filled).sum(1)
-        n_bonds = (filled.sum(1) - 1).clamp(min=0)
-        return total - WEIGHT_LOST_PER_BOND_G_PER_MOL * n_bonds
-
-    def _fitting_entries(self, states: FragmentStates) -> Tensor:
-        """Entries whose fragment keeps the state within its size limits, shape (B, E)."""
-        heavy = self.heavy_atoms(states)[:, None] + self.tensors.heavy_atoms  # (B, F)
-        lost = WEIGHT_LOST_PER_BOND_G_PER_MOL * (states.n_fragments > 0)
-        weight = (self.weight_g_per_mol(states) - lost)[:, None] + self.tensors.weight
-        fits = (heavy <= self.limits.max_heavy_atoms) & (
-            weight <= self.limits.max_weight_g_per_mol + _WEIGHT_TOLERANCE_G_PER_MOL
-        )
-        return fits[:, self.tensors.entry_fragment]
-
-    def _attachable_types(self, fitting: Tensor) -> Tensor:
-        """Junction types that some fitting attachment may bond to, shape (B, T)."""
-        n = self.tensors.n_attachments
-        return (fitting[:, :n].float() @ self.tensors.entry_allowed[:, :n].float().T) > 0
-
-    def legal_row_mask(self, states: FragmentStates) -> Tensor:
-        """Mask the rows; True = allowed.
-
-        Stop is allowed from ``min_fragments`` on, and where nothing else is: a state never lacks
-        an action.
-
-        Args:
-            states: B states, none of them stopped.
-
-        Returns:
-            Shape ``(B, N M + 1)``; the last column is stop.
-        """
-        tensors, n_fragments = self.tensors, states.n_fragments
-        fragment = states.fragment.clamp(min=0)
-        free = (tensors.capacity[fragment] - self.used_capacity(states)) > 0  # (B, N, M)
-        free &= (states.fragment >= 0)[:, :, None]
-        free &= (n_fragments < self.limits.max_fragments)[:, None, None]
-        attachable = self._attachable_types(self._fitting_entries(states))  # (B, T)
-        type_ok = attachable.gather(1, tensors.site_type[fragment].flatten(1))
-        rows = free.flatten(1) & type_ok
-        is_empty = n_fragments == 0
-        rows[:, 0] |= is_empty
-        stop = ~is_empty & ((n_fragments >= self.limits.min_fragments) | ~rows.any(1))
-        return torch.cat([rows, stop[:, None]], 1)
-
-    def legal_entry_mask(self, states: FragmentStates, rows: Tensor) -> Tensor:
-        """Mask the entries for a chosen row; True = allowed.
-
-        Args:
-            states: B states.
-            rows: A legal row of each, not ``STOP``, shape ``(B,)``.
-
-        Returns:
-            Shape ``(B, E)``.
-        """
-        tensors = self.tensors
-        fitting = self._fitting_entries(states)
-        node, site = rows // tensors.n_sites, rows % tensors.n_sites
-        is_empty = states.n_fragments == 0
-        fragment = states.fragment.gather(1, node[:, None]).squeeze(1).clamp(min=0)
-        attach = tensors.entry_allowed[tensors.site_type[fragment, site]]  # (B, E)
-        # entry_allowed is False for first fragments, which only the empty tree takes.
-        return fitting & torch.where(is_empty[:, None], self._first, attach)
-
-    def _first_mask(self) -> Tensor:
-        """Entries that may begin a molecule: with a partner that fits, where one is needed."""
-        tensors, limits = self.tensors, self.limits
-        mask = torch.zeros(tensors.n_entries, dtype=torch.bool, device=self.device)
-        mask[tensors.n_attachments :] = True
-        if limits.min_fragments < 2:
-            return mask
-        alone = FragmentStates.empty(tensors.n_fragments, limits.max_fragments, self.device)
-        alone.fragment[:, 0] = torch.arange(tensors.n_fragments, device=self.device)
-        attachable = self._attachable_types(self._fitting_entries(alone))  # (F, T)
-        types = attachable.gather(1, tensors.site_type)
-        mask[tensors.n_attachments :] = (types & (tensors.capacity > 0)).any(1)
-        return mask
 
     # ------------------------------------------------------------------ moves
 
@@ -356,6 +222,23 @@ class FragmentEnv:
         weights = self.removable_leaves(states).float()
         leaves = torch.multinomial(weights, 1, generator=generator).squeeze(1)
         return self.backward_step(states, leaves)
+
+    def parents(self, states: FragmentStates) -> tuple[Tensor, FragmentStates, Tensor, Tensor]:
+        """Take every backward step: undo the stop, or remove every removable leaf in turn.
+
+        Args:
+            states: B states, none of them empty.
+
+        Returns:
+            For each of the E backward steps the number of its state, ascending, ``(E,)``; the
+            parents; the forward actions and the local part of log P_B as in
+            :meth:`backward_step`.
+        """
+        leaves = self.removable_leaves(states)
+        leaves[states.stopped] = False
+        leaves[states.stopped, 0] = True  # any one: the stop is undone once
+        index, leaf = leaves.nonzero(as_tuple=True)
+        return index, *self.backward_step(states[index], leaf)
 
     # ------------------------------------------------------------------ identity
 

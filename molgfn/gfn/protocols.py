@@ -57,6 +57,12 @@ class Environment(Protocol[S]):
     def sample_backward(self, states: S, *, generator: torch.Generator) -> tuple[S, Tensor, Tensor]:
         """Go to a parent; returns parents, the forward actions, and local log P_B, ``(B,)``."""
 
+    def parents(self, states: S) -> tuple[Tensor, S, Tensor, Tensor]:
+        """Take every backward step; returns the state of each, ascending, ``(E,)``, then as above.
+
+        The backward policy is uniform over these steps.
+        """
+
     def log_symmetry(self, states: S) -> Tensor:
         """Potential whose difference completes the local log P_B of a step, ``(B,)``, nats."""
 
@@ -70,8 +76,8 @@ class Distribution(Protocol):
     def sample(self, *, generator: torch.Generator, epsilon: float = 0.0) -> Tensor:
         """Draw one action per state, shape ``(B, A)``."""
 
-    def log_prob(self, actions: Tensor) -> Tensor:
-        """Log-probability of one action per state, shape ``(B,)``, nats."""
+    def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:
+        """Log-probability of each action in its state, by default one per state, nats."""
 
 
 S_contra = TypeVar("S_contra", bound=States, contravariant=True)

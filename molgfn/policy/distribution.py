@@ -56,25 +56,28 @@ class ActionDistribution:
             actions[moving] = torch.stack([rows, entries], 1)
         return actions
 
-    def log_prob(self, actions: Tensor) -> Tensor:
-        """Compute the log-probability of one action per state.
+    def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:
+        """Compute the log-probability of actions.
 
         Args:
-            actions: Legal actions, shape ``(B, 2)``.
+            actions: Legal actions, shape ``(A, 2)``.
+            index: State of each action, shape ``(A,)``; default: one action per state, in order.
 
         Returns:
-            Shape ``(B,)``, nats.
+            Shape ``(A,)``, nats.
         """
         rows, entries = actions.unbind(1)
+        if index is None:
+            index = torch.arange(len(actions), device=actions.device)
         stop_column = self.row_mask.shape[1] - 1
         columns = torch.where(rows == STOP, stop_column, rows)
-        log_prob = _masked_log_softmax(self.row_logits, self.row_mask)
-        log_prob = log_prob.gather(1, columns[:, None]).squeeze(1)
+        log_prob = _masked_log_softmax(self.row_logits, self.row_mask)[index, columns]
         moving = (rows != STOP).nonzero().squeeze(1)
         if not len(moving):
             return log_prob
-        mask = self.env.legal_entry_mask(self.states[moving], rows[moving])
-        entry = _masked_log_softmax(self.entry_logits(moving, rows[moving]), mask)
+        index, rows = index[moving], rows[moving]
+        mask = self.env.legal_entry_mask(self.states[index], rows)
+        entry = _masked_log_softmax(self.entry_logits(index, rows), mask)
         entry = entry.gather(1, entries[moving][:, None]).squeeze(1)
         return log_prob.index_add(0, moving, entry)
 

@@ -1,0 +1,159 @@
+"""What is legal in a state of the fragment environment: sizes, capacities, masks of actions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from molgfn.config.schema import LimitsConfig
+from molgfn.env.states import FragmentStates
+from molgfn.env.vocabulary_tensors import WEIGHT_LOST_PER_BOND_G_PER_MOL, VocabularyTensors
+
+#: Rounding of a sum of weights; a molecule exactly at the limit is legal.
+_WEIGHT_TOLERANCE_G_PER_MOL = 1e-6
+
+
+class LegalActions:
+    """Masks of the legal actions, True = allowed.
+
+    An action is a pair (row, entry): the row names an open site, ``node * n_sites + site``, or
+    stop; the entry names the new fragment and the site by which it comes in. The first fragment
+    is row 0 of the empty tree.
+    """
+
+    def __init__(self, tensors: VocabularyTensors, limits: LimitsConfig) -> None:
+        """Prepare the masks on the device of the tensors.
+
+        Args:
+            tensors: The vocabulary.
+            limits: Limits of the states.
+        """
+        self.tensors = tensors
+        self.limits = limits
+        self._first = self._first_mask()
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the tensors."""
+        return self.tensors.capacity.device
+
+    def used_capacity(self, states: FragmentStates) -> Tensor:
+        """Count the junctions at every site.
+
+        Args:
+            states: B states.
+
+        Returns:
+            Shape ``(B, N, M)``.
+        """
+        n_states, n_nodes = states.fragment.shape
+        used = torch.zeros(
+            n_states, n_nodes * self.tensors.n_sites, dtype=torch.long, device=states.device
+        )
+        joined = states.parent >= 0  # (B, N)
+        one = joined.long()
+        node = torch.arange(n_nodes, device=states.device).expand_as(joined)
+        own = node * self.tensors.n_sites + states.entry_site
+        far = states.parent * self.tensors.n_sites + states.parent_site
+        used.scatter_add_(1, own.clamp(min=0), one)
+        used.scatter_add_(1, far.clamp(min=0), one)
+        return used.view(n_states, n_nodes, -1)
+
+    def heavy_atoms(self, states: FragmentStates) -> Tensor:
+        """Count heavy atoms.
+
+        Args:
+            states: B states.
+
+        Returns:
+            Shape ``(B,)``.
+        """
+        filled = states.fragment >= 0
+        return (self.tensors.heavy_atoms[states.fragment.clamp(min=0)] * filled).sum(1)
+
+    def weight_g_per_mol(self, states: FragmentStates) -> Tensor:
+        """Compute the average molecular weight.
+
+        Args:
+            states: B states.
+
+        Returns:
+            Shape ``(B,)``, g/mol, float64.
+        """
+        filled = states.fragment >= 0
+        total = (self.tensors.weight[states.fragment.clamp(min=0)] * filled).sum(1)
+        n_bonds = (filled.sum(1) - 1).clamp(min=0)
+        return total - WEIGHT_LOST_PER_BOND_G_PER_MOL * n_bonds
+
+    def _fitting_entries(self, states: FragmentStates) -> Tensor:
+        """Entries whose fragment keeps the state within its size limits, shape (B, E)."""
+        heavy = self.heavy_atoms(states)[:, None] + self.tensors.heavy_atoms  # (B, F)
+        lost = WEIGHT_LOST_PER_BOND_G_PER_MOL * (states.n_fragments > 0)
+        weight = (self.weight_g_per_mol(states) - lost)[:, None] + self.tensors.weight
+        fits = (heavy <= self.limits.max_heavy_atoms) & (
+            weight <= self.limits.max_weight_g_per_mol + _WEIGHT_TOLERANCE_G_PER_MOL
+        )
+        return fits[:, self.tensors.entry_fragment]
+
+    def _attachable_types(self, fitting: Tensor) -> Tensor:
+        """Junction types that some fitting attachment may bond to, shape (B, T)."""
+        n = self.tensors.n_attachments
+        return (fitting[:, :n].float() @ self.tensors.entry_allowed[:, :n].float().T) > 0
+
+    def legal_row_mask(self, states: FragmentStates) -> Tensor:
+        """Mask the rows; True = allowed.
+
+        Stop is allowed from ``min_fragments`` on, and where nothing else is: a state never lacks
+        an action.
+
+        Args:
+            states: B states, none of them stopped.
+
+        Returns:
+            Shape ``(B, N M + 1)``; the last column is stop.
+        """
+        tensors, n_fragments = self.tensors, states.n_fragments
+        fragment = states.fragment.clamp(min=0)
+        free = (tensors.capacity[fragment] - self.used_capacity(states)) > 0  # (B, N, M)
+        free &= (states.fragment >= 0)[:, :, None]
+        free &= (n_fragments < self.limits.max_fragments)[:, None, None]
+        attachable = self._attachable_types(self._fitting_entries(states))  # (B, T)
+        type_ok = attachable.gather(1, tensors.site_type[fragment].flatten(1))
+        rows = free.flatten(1) & type_ok
+        is_empty = n_fragments == 0
+        rows[:, 0] |= is_empty
+        stop = ~is_empty & ((n_fragments >= self.limits.min_fragments) | ~rows.any(1))
+        return torch.cat([rows, stop[:, None]], 1)
+
+    def legal_entry_mask(self, states: FragmentStates, rows: Tensor) -> Tensor:
+        """Mask the entries for a chosen row; True = allowed.
+
+        Args:
+            states: B states.
+            rows: A legal row of each, not ``STOP``, shape ``(B,)``.
+
+        Returns:
+            Shape ``(B, E)``.
+        """
+        tensors = self.tensors
+        fitting = self._fitting_entries(states)
+        node, site = rows // tensors.n_sites, rows % tensors.n_sites
+        is_empty = states.n_fragments == 0
+        fragment = states.fragment.gather(1, node[:, None]).squeeze(1).clamp(min=0)
+        attach = tensors.entry_allowed[tensors.site_type[fragment, site]]  # (B, E)
+        # entry_allowed is False for first fragments, which only the empty tree takes.
+        return fitting & torch.where(is_empty[:, None], self._first, attach)
+
+    def _first_mask(self) -> Tensor:
+        """Entries that may begin a molecule: with a partner that fits, where one is needed."""
+        tensors, limits = self.tensors, self.limits
+        mask = torch.zeros(tensors.n_entries, dtype=torch.bool, device=self.device)
+        mask[tensors.n_attachments :] = True
+        if limits.min_fragments < 2:
+            return mask
+        alone = FragmentStates.empty(tensors.n_fragments, limits.max_fragments, self.device)
+        alone.fragment[:, 0] = torch.arange(tensors.n_fragments, device=self.device)
+        attachable = self._attachable_types(self._fitting_entries(alone))  # (F, T)
+        types = attachable.gather(1, tensors.site_type)
+        mask[tensors.n_attachments :] = (types & (tensors.capacity > 0)).any(1)
+        return mask

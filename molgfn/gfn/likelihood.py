@@ -1,0 +1,134 @@
+"""Exact log-likelihood of terminal states, by dynamic programming over all that leads to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic
+
+import torch
+from torch import Tensor
+
+from molgfn.gfn.protocols import Environment, Policy, S
+
+#: Terminal states treated together; more would share more states but take more memory.
+TERMINAL_CHUNK = 256
+#: States that go through the policy at once.
+STATE_CHUNK = 4096
+
+
+@torch.no_grad()
+def log_likelihood(env: Environment[S], policy: Policy[S], terminal: S, condition: float) -> Tensor:
+    r"""Compute log p(x), the probability that a trajectory of the policy ends in x.
+
+    The probability to pass through a state is a sum over its parents. Each edge has the
+    probability of one action, times the number m of equivalent actions, over the number k of
+    equivalent backward steps (MATHS.md, section 4):
+
+    .. math:: p(s') = \sum_l \frac{m_l}{k_l} P_F(a_l \mid s_l)\, p(s_l), \quad
+              \log \frac{m_l}{k_l} = -\log L(s') - \log P_B(s_l \mid s')
+
+    The symmetry potential of intermediate states telescopes, so only that of x is needed. Orders
+    of construction that pass through one state are merged: the policy sees each state once.
+
+    Args:
+        env: The environment, with its symmetry correction on.
+        policy: The policy, giving equivalent actions the same probability.
+        terminal: B terminal states.
+        condition: Condition of the policy, such as log beta.
+
+    Returns:
+        log p(x), shape ``(B,)``, float64, nats.
+    """
+    parts = [
+        _log_likelihood(env, policy, terminal[rows], condition)
+        for rows in torch.arange(len(terminal), device=terminal.device).split(TERMINAL_CHUNK)
+    ]
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+
+
+def _log_likelihood(
+    env: Environment[S], policy: Policy[S], terminal: S, condition: float
+) -> Tensor:
+    layers = list(_layers_to_the_start(env, terminal))
+    through = torch.zeros(0, dtype=torch.float64, device=terminal.device)
+    for layer in reversed(layers):
+        reached = torch.zeros(len(layer.parents), dtype=torch.float64, device=terminal.device)
+        reached[~layer.initial] = through
+        edges = reached[layer.parent] + layer.log_factor + _log_pf(policy, layer, condition)
+        through = log_sum_by_group(edges, layer.child, layer.n_children)
+    return through - env.log_symmetry(terminal).double()
+
+
+@dataclass(frozen=True)
+class _Layer(Generic[S]):
+    """All backward steps from C distinct states to their P distinct parents.
+
+    Attributes:
+        n_children: C.
+        child: Child of every step, shape ``(E,)``.
+        parent: Parent of every step, ascending, shape ``(E,)``.
+        actions: Forward actions, shape ``(E, A)``.
+        log_factor: log(m/k) without the potential that telescopes, ``(E,)``, float64, nats.
+        parents: The distinct parents.
+        initial: Which parents are the initial state, shape ``(P,)``.
+    """
+
+    n_children: int
+    child: Tensor
+    parent: Tensor
+    actions: Tensor
+    log_factor: Tensor
+    parents: S
+    initial: Tensor
+
+
+def _layers_to_the_start(env: Environment[S], states: S) -> Iterator[_Layer[S]]:
+    while len(states):
+        child, parents, actions, log_pb = env.parents(states)
+        n_steps = torch.bincount(child, minlength=len(states))
+        log_factor = -(log_pb.double() + n_steps[child].double().log())
+        rows, parent = parents.to_tensor().unique(dim=0, return_inverse=True)
+        distinct = type(states).from_tensor(rows)
+        initial = env.is_initial(distinct)
+        order = parent.argsort(stable=True)
+        yield _Layer(
+            len(states),
+            child[order],
+            parent[order],
+            actions[order],
+            log_factor[order],
+            distinct,
+            initial,
+        )
+        states = distinct[~initial]
+
+
+def _log_pf(policy: Policy[S], layer: _Layer[S], condition: float) -> Tensor:
+    n_parents, device = len(layer.parents), layer.parent.device
+    found = []
+    for rows in torch.arange(n_parents, device=device).split(STATE_CHUNK):
+        conditions = torch.full((len(rows),), condition, device=device)
+        distribution = policy(layer.parents[rows], conditions)
+        inside = (layer.parent >= rows[0]) & (layer.parent <= rows[-1])
+        index = layer.parent[inside] - rows[0]
+        found.append(distribution.log_prob(layer.actions[inside], index).double())
+    return torch.cat(found)
+
+
+def log_sum_by_group(values: Tensor, group: Tensor, n_groups: int) -> Tensor:
+    """Compute log sum exp of the values of every group.
+
+    Args:
+        values: Shape ``(N,)``, nats.
+        group: Group of every value, shape ``(N,)``.
+        n_groups: G.
+
+    Returns:
+        Shape ``(G,)``, -inf for a group without members, nats.
+    """
+    largest = torch.full((n_groups,), -torch.inf, dtype=values.dtype, device=values.device)
+    largest = largest.scatter_reduce(0, group, values.detach(), "amax")
+    shift = torch.where(largest.isfinite(), largest, torch.zeros_like(largest))
+    total = torch.zeros_like(shift).index_add(0, group, (values - shift[group]).exp())
+    return total.log() + shift
