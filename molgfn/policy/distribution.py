@@ -45,14 +45,14 @@ class ActionDistribution:
         Returns:
             Actions, shape ``(B, 2)``.
         """
-        columns = _draw(self.row_logits, self.row_mask, generator, epsilon)
+        columns = draw(self.row_logits, self.row_mask, generator, epsilon)
         stop_column = self.row_mask.shape[1] - 1
         actions = torch.full((len(self.states), 2), STOP, device=columns.device)
         moving = (columns != stop_column).nonzero().squeeze(1)
         if len(moving):
             rows = columns[moving]
             mask = self.env.legal_entry_mask(self.states[moving], rows)
-            entries = _draw(self.entry_logits(moving, rows), mask, generator, epsilon)
+            entries = draw(self.entry_logits(moving, rows), mask, generator, epsilon)
             actions[moving] = torch.stack([rows, entries], 1)
         return actions
 
@@ -71,23 +71,53 @@ class ActionDistribution:
             index = torch.arange(len(actions), device=actions.device)
         stop_column = self.row_mask.shape[1] - 1
         columns = torch.where(rows == STOP, stop_column, rows)
-        log_prob = _masked_log_softmax(self.row_logits, self.row_mask)[index, columns]
+        log_prob = masked_log_softmax(self.row_logits, self.row_mask)[index, columns]
         moving = (rows != STOP).nonzero().squeeze(1)
         if not len(moving):
             return log_prob
         index, rows = index[moving], rows[moving]
         mask = self.env.legal_entry_mask(self.states[index], rows)
-        entry = _masked_log_softmax(self.entry_logits(index, rows), mask)
+        entry = masked_log_softmax(self.entry_logits(index, rows), mask)
         entry = entry.gather(1, entries[moving][:, None]).squeeze(1)
         return log_prob.index_add(0, moving, entry)
 
 
-def _masked_log_softmax(logits: Tensor, mask: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class FlowActionDistribution(ActionDistribution):
+    """An action distribution that comes with the flow through its states.
+
+    Attributes:
+        log_flow: log of F(s)/Z, shape ``(B,)``, nats.
+    """
+
+    log_flow: Tensor
+
+
+def masked_log_softmax(logits: Tensor, mask: Tensor) -> Tensor:
+    """Normalise every row over its legal columns.
+
+    Args:
+        logits: Shape ``(B, C)``; what stands at illegal columns does not matter.
+        mask: Legal columns, at least one per row, shape ``(B, C)``.
+
+    Returns:
+        Log-probabilities, -inf where illegal, shape ``(B, C)``, nats.
+    """
     return logits.masked_fill(~mask, -torch.inf).log_softmax(1)
 
 
-def _draw(logits: Tensor, mask: Tensor, generator: torch.Generator, epsilon: float) -> Tensor:
-    """Draw a legal column per row by the Gumbel trick."""
+def draw(logits: Tensor, mask: Tensor, generator: torch.Generator, epsilon: float) -> Tensor:
+    """Draw a legal column per row by the Gumbel trick.
+
+    Args:
+        logits: Shape ``(B, C)``; what stands at illegal columns does not matter.
+        mask: Legal columns, at least one per row, shape ``(B, C)``.
+        generator: Source of randomness.
+        epsilon: Probability to draw uniformly among the legal columns instead.
+
+    Returns:
+        Columns, shape ``(B,)``.
+    """
     if epsilon > 0:
         uniform = torch.rand(len(logits), 1, generator=generator, device=logits.device) < epsilon
         logits = torch.where(uniform, torch.zeros_like(logits), logits)
