@@ -85,7 +85,7 @@ class TrainConfig:
             high reward seen before; 0 turns replay off.
         replay_capacity: Molecules the replay buffer holds.
         learning_rate: Learning rate of the policy.
-        log_z_learning_rate: Learning rate of log Z; used by ``trajectory_balance`` alone.
+        log_z_learning_rate: Learning rate of log Z; ``vargrad`` does not use it.
         gradient_clip: Largest norm of the gradient of one update.
         epsilon_start: Share of random actions at the first step, 0 to 1.
         epsilon_end: Share of random actions from the middle of the training on, 0 to 1.
@@ -95,7 +95,11 @@ class TrainConfig:
         log_reward_floor: A log reward (natural logarithm, after the exponent) below this counts as
             this: what is hopeless need not be told apart from what is worse.
         n_beta_groups: Values of beta in each batch; trajectories of one group share theirs.
-        objective: ``vargrad`` estimates log Z from each group, ``trajectory_balance`` learns it.
+        objective: ``vargrad`` estimates log Z from each group, ``trajectory_balance`` learns it;
+            ``sub_trajectory_balance``, ``detailed_balance`` and ``flow_matching`` learn the flow
+            through every state too. All have the same optimum.
+        sub_trajectory_decay: Weight of a stretch of a trajectory against one that is a step
+            shorter; used by ``sub_trajectory_balance`` alone.
         checkpoint_every: Steps between two checkpoints.
         keep_checkpoints: Checkpoints kept; older ones are deleted.
         log_every: Steps between two lines of the metrics file.
@@ -118,7 +122,14 @@ class TrainConfig:
     beta_max: float = 32.0
     log_reward_floor: float = -300.0
     n_beta_groups: int = 4
-    objective: Literal["vargrad", "trajectory_balance"] = "vargrad"
+    objective: Literal[
+        "vargrad",
+        "trajectory_balance",
+        "sub_trajectory_balance",
+        "detailed_balance",
+        "flow_matching",
+    ] = "vargrad"
+    sub_trajectory_decay: float = 0.9
     checkpoint_every: int = 100
     keep_checkpoints: int = 2
     log_every: int = 10
@@ -145,6 +156,7 @@ class TrainConfig:
             raise ConfigError(
                 f"train.log_reward_floor must be below 0, came {self.log_reward_floor}"
             )
+        _positive("train.sub_trajectory_decay", self.sub_trajectory_decay)
         _at_least("train.n_beta_groups", self.n_beta_groups, 1)
         for key, size in (
             ("train.batch_size", self.batch_size),

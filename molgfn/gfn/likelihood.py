@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from molgfn.gfn.protocols import Environment, Policy, S
+from molgfn.gfn.segments import log_sum_by_group
 
 #: Terminal states treated together; more would share more states but take more memory.
 TERMINAL_CHUNK = 256
@@ -114,21 +115,3 @@ def _log_pf(policy: Policy[S], layer: _Layer[S], condition: float) -> Tensor:
         index = layer.parent[inside] - rows[0]
         found.append(distribution.log_prob(layer.actions[inside], index).double())
     return torch.cat(found)
-
-
-def log_sum_by_group(values: Tensor, group: Tensor, n_groups: int) -> Tensor:
-    """Compute log sum exp of the values of every group.
-
-    Args:
-        values: Shape ``(N,)``, nats.
-        group: Group of every value, shape ``(N,)``.
-        n_groups: G.
-
-    Returns:
-        Shape ``(G,)``, -inf for a group without members, nats.
-    """
-    largest = torch.full((n_groups,), -torch.inf, dtype=values.dtype, device=values.device)
-    largest = largest.scatter_reduce(0, group, values.detach(), "amax")
-    shift = torch.where(largest.isfinite(), largest, torch.zeros_like(largest))
-    total = torch.zeros_like(shift).index_add(0, group, (values - shift[group]).exp())
-    return total.log() + shift

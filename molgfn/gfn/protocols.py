@@ -80,6 +80,14 @@ class Distribution(Protocol):
         """Log-probability of each action in its state, by default one per state, nats."""
 
 
+class FlowDistribution(Distribution, Protocol):
+    """A distribution over actions that comes with the flow through its states."""
+
+    @property
+    def log_flow(self) -> Tensor:
+        """Log of F(s)/Z, shape ``(B,)``, nats; learned by the objectives that need it."""
+
+
 S_contra = TypeVar("S_contra", bound=States, contravariant=True)
 
 
@@ -90,11 +98,24 @@ class Policy(Protocol[S_contra]):
         """Compute the distribution; the condition has shape ``(B,)``."""
 
 
+class FlowPolicy(Protocol[S_contra]):
+    """A policy that can be trained: it knows the flow through states too."""
+
+    def __call__(self, states: S_contra, condition: Tensor, /) -> FlowDistribution:
+        """Compute the distribution; the condition has shape ``(B,)``."""
+
+
 class Score(Protocol[S_contra]):
-    """Scores terminal states; keeps what it has scored."""
+    """Scores terminal states; keeps what it has scored.
+
+    The target is p(x) proportional to score(x)**beta / multiplicity(x).
+    """
 
     def __call__(self, states: S_contra, /) -> Tensor:
         """Return log scores, at most 0, NaN where the score failed, shape ``(B,)``, nats."""
+
+    def log_multiplicity(self, states: S_contra, /) -> Tensor:
+        """Return log of how many states share the reward of each, ``(B,)``, nats; mostly 0."""
 
     def statistics(self) -> dict[str, float]:
         """Return counts worth showing, such as the distinct objects scored so far."""

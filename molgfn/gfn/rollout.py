@@ -19,32 +19,73 @@ class Trajectories(Generic[S]):
         states: Every state from which an action was taken, T in all.
         actions: The actions, shape ``(T, A)``.
         trajectory: Number of the trajectory of every transition, shape ``(T,)``.
-        log_pb: Sum of the log P_B of every trajectory, symmetry corrected, ``(B,)``, nats.
+        position: Number of every transition in its trajectory, from 0, shape ``(T,)``.
+        log_pb: log P_B of every transition, up to a potential of the intermediate states that
+            telescopes: the sum along a trajectory is exact, ``(T,)``, nats.
         terminal: The terminal states, B in all.
     """
 
     states: S
     actions: Tensor
     trajectory: Tensor
+    position: Tensor
     log_pb: Tensor
     terminal: S
 
     def __len__(self) -> int:
         return len(self.terminal)
 
-    def log_pf(self, policy: Policy[S], condition: Tensor) -> Tensor:
-        """Sum log P_F along every trajectory.
+    def total(self, values: Tensor) -> Tensor:
+        """Sum the values of the transitions of every trajectory.
 
         Args:
-            policy: The policy, evaluated once on all states.
-            condition: Condition of every trajectory, shape ``(B,)``.
+            values: Shape ``(T,)``.
 
         Returns:
-            Shape ``(B,)``, nats.
+            Shape ``(B,)``.
         """
-        steps = policy(self.states, condition[self.trajectory]).log_prob(self.actions)
-        total = torch.zeros(len(self), dtype=steps.dtype, device=steps.device)
-        return total.index_add(0, self.trajectory, steps)
+        total = torch.zeros(len(self), dtype=values.dtype, device=values.device)
+        return total.index_add(0, self.trajectory, values)
+
+    def padded(self, values: Tensor) -> Tensor:
+        """Lay the values of the transitions out in a row for every trajectory.
+
+        Args:
+            values: Shape ``(T,)``.
+
+        Returns:
+            Shape ``(B, L)``, L being the longest trajectory; 0 where one has ended.
+        """
+        n_steps = int(self.position.max()) + 1
+        rows = torch.zeros(len(self), n_steps, dtype=values.dtype, device=values.device)
+        return rows.index_put((self.trajectory, self.position), values)
+
+    def select(self, mask: Tensor) -> Trajectories[S]:
+        """Keep some of the trajectories.
+
+        Args:
+            mask: True = kept, shape ``(B,)``.
+
+        Returns:
+            The trajectories, in their order.
+        """
+        if mask.all():
+            return self
+        kept = mask[self.trajectory]
+        number = mask.long().cumsum(0) - 1
+        return Trajectories(
+            self.states[kept],
+            self.actions[kept],
+            number[self.trajectory[kept]],
+            self.position[kept],
+            self.log_pb[kept],
+            self.terminal[mask],
+        )
+
+    @property
+    def length(self) -> Tensor:
+        """Number of transitions of every trajectory, shape ``(B,)``."""
+        return torch.bincount(self.trajectory, minlength=len(self))
 
 
 @torch.no_grad()
@@ -71,26 +112,29 @@ def rollout(
     n = len(condition)
     states = env.initial_states(n)
     alive = torch.arange(n, device=condition.device)
-    visited, actions, owners, finished, finishers = [], [], [], [], []
-    log_pb = torch.zeros(n, device=condition.device)
+    visited, actions, owners, log_pb, finished, finishers = [], [], [], [], [], []
     while len(alive):
         action = policy(states, condition[alive]).sample(generator=generator, epsilon=epsilon)
         visited.append(states)
         actions.append(action)
         owners.append(alive)
         states, step_log_pb = env.step(states, action)
-        log_pb = log_pb.index_add(0, alive, step_log_pb)
+        log_pb.append(step_log_pb)
         stopped = states.stopped
         finished.append(states[stopped])
         finishers.append(alive[stopped])
         states, alive = states[~stopped], alive[~stopped]
     cat = type(states).cat
     terminal = cat(finished)[torch.cat(finishers).argsort()]
+    position = torch.cat([torch.full_like(rows, i) for i, rows in enumerate(owners)])
+    owner = torch.cat(owners)
+    is_last = position == torch.bincount(owner)[owner] - 1
     return Trajectories(
         cat(visited),
         torch.cat(actions),
-        torch.cat(owners),
-        log_pb + env.log_symmetry(terminal),
+        owner,
+        position,
+        torch.cat(log_pb) + is_last * env.log_symmetry(terminal)[owner],
         terminal,
     )
 
@@ -111,18 +155,25 @@ def rollout_backward(
     """
     states = terminal
     alive = torch.arange(len(terminal), device=terminal.device)
-    visited, actions, owners = [], [], []
-    log_pb = env.log_symmetry(terminal)
+    visited, actions, owners, log_pb = [], [], [], []
     while len(alive):
         states, action, step_log_pb = env.sample_backward(states, generator=generator)
         visited.append(states)
         actions.append(action)
         owners.append(alive)
-        log_pb = log_pb.index_add(0, alive, step_log_pb)
+        log_pb.append(step_log_pb)
         unfinished = ~env.is_initial(states)
         states, alive = states[unfinished], alive[unfinished]
+    owner = torch.cat(owners)
+    undone = torch.cat([torch.full_like(rows, i) for i, rows in enumerate(owners)])
+    log_pb[0] = log_pb[0] + env.log_symmetry(terminal)
     return Trajectories(
-        type(terminal).cat(visited), torch.cat(actions), torch.cat(owners), log_pb, terminal
+        type(terminal).cat(visited),
+        torch.cat(actions),
+        owner,
+        torch.bincount(owner)[owner] - 1 - undone,
+        torch.cat(log_pb),
+        terminal,
     )
 
 
@@ -141,6 +192,7 @@ def join(first: Trajectories[S], second: Trajectories[S]) -> Trajectories[S]:
         cat([first.states, second.states]),
         torch.cat([first.actions, second.actions]),
         torch.cat([first.trajectory, second.trajectory + len(first)]),
+        torch.cat([first.position, second.position]),
         torch.cat([first.log_pb, second.log_pb]),
         cat([first.terminal, second.terminal]),
     )

@@ -13,6 +13,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from molgfn.config.schema import TrainConfig
 from molgfn.errors import CheckpointError, NumericalError, ScorerError
+from molgfn.gfn.balance import evaluate, residuals
 from molgfn.gfn.checkpoint import (
     Part,
     flatten_optimizer,
@@ -20,10 +21,10 @@ from molgfn.gfn.checkpoint import (
     subset,
     with_prefix,
 )
-from molgfn.gfn.objectives import group_mean, trajectory_balance, vargrad
 from molgfn.gfn.protocols import Environment, S, Score
 from molgfn.gfn.replay import ReplayBuffer
 from molgfn.gfn.rollout import Trajectories, join, rollout, rollout_backward
+from molgfn.gfn.segments import group_mean
 
 #: Residuals beyond this many nats weigh linearly: early in training a few trajectories of a
 #: large beta would otherwise drown all others.
@@ -41,7 +42,7 @@ class Networks:
     Attributes:
         policy: The policy that learns.
         sampler: Its running average, which samples.
-        log_z: log Z as a function of log beta; used by trajectory balance alone.
+        log_z: log Z as a function of log beta; every objective but VarGrad learns it.
     """
 
     policy: nn.Module
@@ -166,24 +167,24 @@ class Trainer(Generic[S]):
             )
         if not scored.any():
             return {"loss": math.nan, "log_z": math.nan}
+        # A failed score takes no part, neither as a zero nor in its group's mean.
+        batch, log_score, group = batch.select(scored), log_score[scored], group[scored]
         log_beta = group_beta[group]
         log_reward = (log_beta.exp() * log_score).clamp(min=self.config.log_reward_floor)
-        log_pf = batch.log_pf(self.networks.policy, log_beta)
-        # A failed score takes no part, neither as a zero nor in its group's mean.
-        terms = (log_pf[scored], batch.log_pb[scored], log_reward[scored])
-        if self.config.objective == "trajectory_balance":
-            residual = trajectory_balance(*terms, self.networks.log_z(log_beta[scored]))
-        else:
-            residual = vargrad(*terms, group[scored])
-        loss = nn.functional.huber_loss(residual, torch.zeros_like(residual), delta=HUBER_NATS)
+        log_reward = log_reward - self.score.log_multiplicity(batch.terminal).to(log_reward)
+        log_z = self.networks.log_z(log_beta)
+        evaluated = evaluate(
+            self.env, self.networks.policy, batch, log_beta, group, log_reward, log_z
+        )
+        residual = residuals(evaluated, self.config)
+        loss = _weighted_huber(residual.value, residual.weight)
         if not loss.isfinite():
             raise NumericalError(
                 f"the loss is {loss.item()} at step {self.step + 1}; lower train.learning_rate"
             )
         self._descend(loss)
-        zeta = terms[2] + terms[1] - terms[0].detach()
-        log_z = group_mean(zeta, group[scored]).mean()
-        return {"loss": loss.item(), "log_z": float(log_z)}
+        zeta = log_reward + batch.total(batch.log_pb) - batch.total(evaluated.log_pf.detach())
+        return {"loss": loss.item(), "log_z": float(group_mean(zeta, group).mean())}
 
     def _descend(self, loss: Tensor) -> None:
         progress = min(self.step / self.config.steps, 1.0)
@@ -270,3 +271,9 @@ class Trainer(Generic[S]):
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointError(f"the checkpoint does not fit this run: {reason}") from error
+
+
+def _weighted_huber(residual: Tensor, weight: Tensor) -> Tensor:
+    zero = torch.zeros_like(residual)
+    each = nn.functional.huber_loss(residual, zero, delta=HUBER_NATS, reduction="none")
+    return (weight * each).sum() / weight.sum()

@@ -12,7 +12,7 @@ from molgfn.config.schema import PolicyConfig
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
 from molgfn.policy.descriptors import fragment_descriptors
-from molgfn.policy.distribution import ActionDistribution
+from molgfn.policy.distribution import FlowActionDistribution
 from molgfn.policy.graph import StateGraph, pack
 
 #: Steps of the thermometer that encodes log beta.
@@ -61,7 +61,7 @@ class BetaEncoding(nn.Module):
 
 
 class FlowPolicy(nn.Module):
-    """P_F(action | state, beta).
+    """P_F(action | state, beta) and the flow F(state | beta).
 
     Sites enter by the orbits of sites and of pairs of sites under the template's symmetry, never
     by their index: two actions that lead to the same state have the same probability. Fragments
@@ -110,6 +110,7 @@ class FlowPolicy(nn.Module):
         self.entry = nn.Embedding(tensors.n_entries, hidden)
         self.entry_chemistry = nn.Linear(hidden, hidden)
         self.entry_bias = nn.Parameter(torch.zeros(tensors.n_entries))
+        self.log_flow = _mlp(hidden, hidden, 1)
         for embedding in (
             self.fragment,
             self.port_orbit,
@@ -119,7 +120,7 @@ class FlowPolicy(nn.Module):
         ):
             nn.init.normal_(embedding.weight, std=INITIAL_SPREAD)
 
-    def forward(self, states: FragmentStates, log_beta: Tensor) -> ActionDistribution:
+    def forward(self, states: FragmentStates, log_beta: Tensor) -> FlowActionDistribution:
         """Compute the distribution over the actions of every state.
 
         Args:
@@ -127,7 +128,7 @@ class FlowPolicy(nn.Module):
             log_beta: Natural logarithm of beta, shape ``(B,)``.
 
         Returns:
-            The distribution, differentiable in the weights.
+            The distribution with the flow, differentiable in the weights.
         """
         graph = pack(self.env, states)
         context = self.context(self._context_features(states, log_beta))  # (B, H)
@@ -157,7 +158,8 @@ class FlowPolicy(nn.Module):
             logits: Tensor = query @ entries.T + self.entry_bias
             return logits
 
-        return ActionDistribution(self.env, states, logits, row_mask, entry_logits)
+        log_flow = self.log_flow(pooled).squeeze(1)
+        return FlowActionDistribution(self.env, states, logits, row_mask, entry_logits, log_flow)
 
     def _context_features(self, states: FragmentStates, log_beta: Tensor) -> Tensor:
         limits = self.env.limits

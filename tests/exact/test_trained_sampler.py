@@ -29,6 +29,9 @@ class TableScore:
     def __call__(self, states: FragmentStates) -> torch.Tensor:
         return torch.tensor([self.table[key] for key in self.env.keys(states)])
 
+    def log_multiplicity(self, states: FragmentStates) -> torch.Tensor:
+        return torch.zeros(len(states))
+
     def statistics(self) -> dict[str, float]:
         return {}
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from molgfn.gfn.objectives import group_mean, trajectory_balance, vargrad
+from molgfn.gfn.objectives import trajectory_balance, vargrad
+from molgfn.gfn.segments import group_mean
 
 
 def test_trajectory_balance_by_hand():

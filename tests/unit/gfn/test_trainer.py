@@ -30,6 +30,9 @@ class StubScore:
         self.seen += smiles
         return torch.tensor([math.nan if self.fail(s) else -1.0 for s in smiles])
 
+    def log_multiplicity(self, states):
+        return torch.zeros(len(states))
+
     def statistics(self):
         return {}
 

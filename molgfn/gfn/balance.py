@@ -1,0 +1,190 @@
+"""What an objective asks of a batch of trajectories: the residuals that shall vanish.
+
+Flows of states are learned up to the environment's symmetry potential, as F(s) |Aut(s)|. Every
+objective then takes the local part of log P_B alone: the potential of intermediate states cancels
+in each balance equation and only that of terminal states, part of the last transition, remains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic
+
+import torch
+from torch import Tensor
+
+from molgfn.config.schema import TrainConfig
+from molgfn.gfn.objectives import (
+    detailed_balance,
+    flow_matching,
+    sub_trajectory_balance,
+    trajectory_balance,
+    vargrad,
+)
+from molgfn.gfn.protocols import Environment, FlowPolicy, S
+from molgfn.gfn.rollout import Trajectories
+from molgfn.gfn.segments import log_sum_by_group
+
+#: Flow matching: weight of a terminal state, whose reward is known, against another state.
+TERMINAL_WEIGHT = 10.0
+
+
+@dataclass(frozen=True)
+class Evaluated(Generic[S]):
+    """A batch of trajectories as a policy sees it.
+
+    Attributes:
+        env: The environment.
+        policy: The policy.
+        batch: B trajectories with T transitions in all.
+        condition: Condition of every trajectory, shape ``(B,)``.
+        group: Number of the group of every trajectory, those of one condition, shape ``(B,)``.
+        log_reward: log R of every trajectory's end, shape ``(B,)``, nats.
+        log_z: Learned log Z of the condition of every trajectory, shape ``(B,)``, nats.
+        log_pf: log P_F of every transition, shape ``(T,)``, nats.
+        log_flow: log F of the state that every transition leaves, shape ``(T,)``, nats.
+    """
+
+    env: Environment[S]
+    policy: FlowPolicy[S]
+    batch: Trajectories[S]
+    condition: Tensor
+    group: Tensor
+    log_reward: Tensor
+    log_z: Tensor
+    log_pf: Tensor
+    log_flow: Tensor
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """What shall vanish.
+
+    Attributes:
+        value: Residuals, nats.
+        weight: Their weights, same shape, not all 0.
+    """
+
+    value: Tensor
+    weight: Tensor
+
+
+def evaluate(
+    env: Environment[S],
+    policy: FlowPolicy[S],
+    batch: Trajectories[S],
+    condition: Tensor,
+    group: Tensor,
+    log_reward: Tensor,
+    log_z: Tensor,
+) -> Evaluated[S]:
+    """Send all states of a batch through the policy, once.
+
+    Args:
+        env: The environment.
+        policy: The policy.
+        batch: B trajectories.
+        condition: Condition of every trajectory, shape ``(B,)``.
+        group: Number of the group of every trajectory, shape ``(B,)``.
+        log_reward: log R of every trajectory's end, shape ``(B,)``, nats.
+        log_z: Learned log Z of the condition of every trajectory, shape ``(B,)``, nats.
+
+    Returns:
+        The batch with log P_F and log F, differentiable in the weights.
+    """
+    distribution = policy(batch.states, condition[batch.trajectory])
+    log_pf = distribution.log_prob(batch.actions)
+    log_flow = _log_flow(env, batch.states, distribution.log_flow, log_z[batch.trajectory])
+    return Evaluated(env, policy, batch, condition, group, log_reward, log_z, log_pf, log_flow)
+
+
+def residuals(of: Evaluated[S], config: TrainConfig) -> Residuals:
+    """Compute the residuals of the configured objective.
+
+    Args:
+        of: The evaluated batch.
+        config: Names the objective and its settings.
+
+    Returns:
+        Residuals and weights, differentiable in the weights of the networks.
+    """
+    return OBJECTIVES[config.objective](of, config)
+
+
+def _trajectory_balance(of: Evaluated[S], _config: TrainConfig) -> Residuals:
+    total = of.batch.total
+    value = trajectory_balance(total(of.log_pf), total(of.batch.log_pb), of.log_reward, of.log_z)
+    return Residuals(value, torch.ones_like(value))
+
+
+def _vargrad(of: Evaluated[S], _config: TrainConfig) -> Residuals:
+    total = of.batch.total
+    value = vargrad(total(of.log_pf), total(of.batch.log_pb), of.log_reward, of.group)
+    return Residuals(value, torch.ones_like(value))
+
+
+def _detailed_balance(of: Evaluated[S], _config: TrainConfig) -> Residuals:
+    padded, length = of.batch.padded, of.batch.length
+    value = detailed_balance(_flows_with_end(of), padded(of.log_pf), padded(of.batch.log_pb))
+    place = torch.arange(value.shape[1], device=value.device)
+    return Residuals(value, (place < length[:, None]).to(value.dtype))
+
+
+def _sub_trajectory_balance(of: Evaluated[S], config: TrainConfig) -> Residuals:
+    padded, length = of.batch.padded, of.batch.length
+    value, weight = sub_trajectory_balance(
+        _flows_with_end(of),
+        padded(of.log_pf),
+        padded(of.batch.log_pb),
+        length,
+        config.sub_trajectory_decay,
+    )
+    return Residuals(value, weight)
+
+
+def _flow_matching(of: Evaluated[S], config: TrainConfig) -> Residuals:
+    """In-flow over all parents against out-flow, at every state of the trajectories."""
+    env, batch = of.env, of.batch
+    entered = ~env.is_initial(batch.states)
+    states, trajectory = batch.states[entered], batch.trajectory[entered]
+    child, parents, actions, log_pb = env.parents(states)
+    n_steps = torch.bincount(child, minlength=len(states))
+    log_factor = -(log_pb + n_steps[child].log())  # log(m/k)
+    owner = trajectory[child]
+    distribution = of.policy(parents, of.condition[owner])
+    log_flow = _log_flow(env, parents, distribution.log_flow, of.log_z[owner])
+    edges = log_flow + distribution.log_prob(actions) + log_factor
+    inflow = log_sum_by_group(edges, child, len(states))
+    # The end of a trajectory has one parent, and what it gives on is its reward.
+    ends = batch.position == batch.length[batch.trajectory] - 1
+    end_inflow = (of.log_flow + of.log_pf - batch.log_pb)[ends]
+    value = flow_matching(
+        torch.cat([inflow, end_inflow]),
+        torch.cat([of.log_flow[entered], of.log_reward[batch.trajectory[ends]]]),
+        config.log_reward_floor,
+    )
+    weight = torch.ones_like(value)
+    weight[len(states) :] = TERMINAL_WEIGHT
+    return Residuals(value, weight)
+
+
+OBJECTIVES: dict[str, Callable[[Evaluated[S], TrainConfig], Residuals]] = {
+    "vargrad": _vargrad,
+    "trajectory_balance": _trajectory_balance,
+    "sub_trajectory_balance": _sub_trajectory_balance,
+    "detailed_balance": _detailed_balance,
+    "flow_matching": _flow_matching,
+}
+
+
+def _log_flow(env: Environment[S], states: S, relative: Tensor, log_z: Tensor) -> Tensor:
+    """Log F of states from what the policy says relative to log Z; F of the start is Z."""
+    return log_z + torch.where(env.is_initial(states), torch.zeros_like(relative), relative)
+
+
+def _flows_with_end(of: Evaluated[S]) -> Tensor:
+    """Log F along every trajectory, log R at its end, 0 after it, shape (B, L + 1)."""
+    flows = of.batch.padded(of.log_flow)
+    flows = torch.cat([flows, torch.zeros_like(flows[:, :1])], 1)
+    return flows.scatter(1, of.batch.length[:, None], of.log_reward[:, None])
