@@ -1,0 +1,113 @@
+"""Vocabularies small enough to list, and what the exact tests ask of their spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from molgfn.chem.enumeration import Enumeration, enumerate_states
+from molgfn.chem.fragment import Fragment
+from molgfn.chem.vocabulary import Vocabulary
+from molgfn.chem.vocabulary_file import find_vocabulary, load_vocabulary
+from molgfn.config.schema import LimitsConfig
+from molgfn.env.enumeration import fragment_space
+from molgfn.env.fragment_env import FragmentEnv
+from molgfn.env.space import Space
+from molgfn.env.states import FragmentStates
+
+BENZENE = Fragment.build("c1ccccc1", dict.fromkeys(range(6), 1))
+METHANE = Fragment.build("C", {0: 2})
+WATER = Fragment.build("O", {0: 1})
+TRIFLUORIDE = Fragment.build("FC(F)F", {1: 1})
+PIPERIDINE = Fragment.build("C1CCNCC1", {1: 1, 0: 1, 3: 1}, close=True)
+PYRAZOLE = Fragment.build("c1cn[nH]c1", {0: 1, 1: 1, 3: 1, 4: 1})
+FORMAMIDE = Fragment.build("NC=O", {0: 2, 1: 1})
+UREA = Fragment.build("NC(N)=O", {0: 1, 2: 1})
+
+VOCABULARIES = {
+    "rings": Vocabulary("rings", (BENZENE, METHANE, TRIFLUORIDE, PIPERIDINE)),
+    "linkers": Vocabulary("linkers", (BENZENE, FORMAMIDE, UREA, WATER)),
+    # A sixfold ring, a symmetric and an asymmetric linker, and atoms that take several bonds.
+    "together": Vocabulary(
+        "together", (BENZENE, UREA, FORMAMIDE, Fragment.build("C", {0: 4}), PYRAZOLE)
+    ),
+    # Piperidine may only come in by its nitrogen: not every leaf of a tree is removable.
+    "entries": Vocabulary(
+        "entries", (METHANE, Fragment.build("C1CCNCC1", {0: 1, 3: 1}, entries=frozenset({3})))
+    ),
+    "pairs": Vocabulary(
+        "pairs",
+        (BENZENE, METHANE, WATER, UREA),
+        frozenset({("C", "c"), ("N", "c"), ("O", "c"), ("c", "c")}),
+    ),
+}
+LIMITS = LimitsConfig(min_fragments=2, max_fragments=3, max_heavy_atoms=19)
+#: Up to four fragments where they are small; ``together`` must stop late.
+LIMITS_OF = {
+    "together": LimitsConfig(min_fragments=3, max_fragments=4, max_heavy_atoms=13),
+    "entries": LimitsConfig(min_fragments=1, max_fragments=5, max_heavy_atoms=19),
+    "blocks": LimitsConfig(min_fragments=1, max_fragments=2),
+    "shipped": LimitsConfig(max_fragments=3, max_heavy_atoms=11, max_weight_g_per_mol=152.0),
+}
+SMALL = sorted(VOCABULARIES)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An environment, its independent enumeration and both in one."""
+
+    env: FragmentEnv
+    found: Enumeration
+    space: Space[FragmentStates]
+
+    @property
+    def stopped(self) -> FragmentStates:
+        """The terminal states, in the order of ``space.terminal``."""
+        states = self.space.states[self.space.terminal]
+        stop = self.space.stop_action.expand(len(states), -1)
+        return self.env.step(states, stop)[0]
+
+    def numbers(self, states: FragmentStates) -> list[int]:
+        """Class of every state, by the environment's key."""
+        number = {key: i for i, key in enumerate(self.space.keys)}
+        empty = self.env.is_initial(states)
+        keys: Iterator[str] = iter(self.env.keys(states[~empty]))
+        return [0 if e else number[next(keys)] for e in empty.tolist()]
+
+
+def shipped_subset(n_common: int = 15, n_symmetric: int = 10) -> Vocabulary:
+    """The most common and the most symmetric fragments of the shipped vocabulary."""
+    default = find_vocabulary("default")
+    common = sorted(default.fragments, key=lambda f: -f.count)[:n_common]
+    rest = [f for f in default.fragments if f not in common]
+    symmetric = sorted(rest, key=lambda f: -f.order)[:n_symmetric]
+    return Vocabulary("shipped", (*common, *symmetric), default.pairs)
+
+
+def vocabulary_of(name: str, shared_data: Path | None = None) -> Vocabulary:
+    if name in VOCABULARIES:
+        return VOCABULARIES[name]
+    if name == "shipped":
+        return shipped_subset()
+    assert shared_data is not None
+    return load_vocabulary(shared_data / "seh" / "blocks_PDB_105.json")
+
+
+_cases: dict[str, Case] = {}
+
+
+def case_of(name: str, shared_data: Path | None = None) -> Case:
+    """List a vocabulary, once for all tests of a process."""
+    if name not in _cases:
+        env = FragmentEnv(vocabulary_of(name, shared_data), LIMITS_OF.get(name, LIMITS))
+        found = enumerate_states(env.vocabulary, env.limits)
+        _cases[name] = Case(env, found, fragment_space(env, found))
+    return _cases[name]
+
+
+def random_log_reward(space: Space[FragmentStates], spread: float = 2.0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return spread * torch.randn(len(space.terminal), generator=generator, dtype=torch.float64)
