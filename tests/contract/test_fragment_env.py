@@ -1,4 +1,4 @@
-"""Laws of the fragment environment over random trajectories."""
+"""Laws of the fragment environment alone; those of every one: test_environments.py."""
 
 from __future__ import annotations
 
@@ -72,39 +72,6 @@ def test_every_prefix_of_a_trajectory_sanitises(env: FragmentEnv) -> None:
     partial = trajectories.states[~env.is_initial(trajectories.states)]
     assert len(partial) > 400
     assert all(Chem.MolFromSmiles(m.smiles) is not None for m in env.molecules(partial))
-
-
-@few
-@given(seed=seeds)
-def test_backward_step_undoes_a_step(env: FragmentEnv, seed: int) -> None:
-    trajectories = random_trajectories(env, 20, seed)
-    states, actions = trajectories.states, trajectories.actions
-    following, log_pb = env.step(states, actions)
-    newest = (following.n_fragments - 1).clamp(min=0)
-    back, forward_again, log_pb_back = env.backward_step(following, newest)
-    assert torch.equal(back.to_tensor(), states.to_tensor())
-    is_stop = actions[:, 0] == STOP
-    assert torch.equal(forward_again[:, 0], actions[:, 0])
-    assert torch.equal(forward_again[~is_stop], actions[~is_stop])
-    assert torch.equal(log_pb, log_pb_back)
-
-
-@few
-@given(seed=seeds)
-def test_step_undoes_a_backward_step_up_to_numbering(env: FragmentEnv, seed: int) -> None:
-    """Another order of construction gives the same key, the same |Aut| and the same P_B."""
-    generator = torch.Generator().manual_seed(seed)
-    states = random_trajectories(env, 10, seed).terminal
-    n_renumbered = 0
-    while len(states):
-        parents, actions, log_pb = env.sample_backward(states, generator=generator)
-        again, log_pb_again = env.step(parents, actions)
-        assert env.keys(again) == env.keys(states)
-        assert torch.equal(env.log_symmetry(again), env.log_symmetry(states))
-        assert torch.equal(log_pb_again, log_pb)
-        n_renumbered += int((again.to_tensor() != states.to_tensor()).any(1).sum())
-        states = parents[~env.is_initial(parents)]
-    assert n_renumbered > 0
 
 
 @few

@@ -1,0 +1,98 @@
+"""The flow policy of the hypergrid: a perceptron on one-hot coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from molgfn.env.hypergrid import Hypergrid
+from molgfn.env.hypergrid_states import HypergridStates
+from molgfn.errors import ConfigError
+from molgfn.policy.distribution import draw, masked_log_softmax
+
+
+@dataclass(frozen=True)
+class MaskedCategorical:
+    """A distribution over single-integer actions, legal ones only.
+
+    Attributes:
+        logits: What stands at illegal actions does not matter, shape ``(B, C)``.
+        mask: The legal actions, shape ``(B, C)``.
+        log_flow: log F(s) - log Z, shape ``(B,)``, nats.
+    """
+
+    logits: Tensor
+    mask: Tensor
+    log_flow: Tensor
+
+    def sample(self, *, generator: torch.Generator, epsilon: float = 0.0) -> Tensor:
+        """Draw one action per state.
+
+        Args:
+            generator: Source of randomness.
+            epsilon: Probability to draw uniformly among the legal actions instead.
+
+        Returns:
+            Actions, shape ``(B, 1)``.
+        """
+        return draw(self.logits, self.mask, generator, epsilon)[:, None]
+
+    def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:
+        """Compute the log-probability of actions.
+
+        Args:
+            actions: Legal actions, shape ``(A, 1)``.
+            index: State of each action, shape ``(A,)``; default: one action per state, in order.
+
+        Returns:
+            Shape ``(A,)``, nats.
+        """
+        log_prob = masked_log_softmax(self.logits, self.mask)
+        if index is not None:
+            log_prob = log_prob[index]
+        return log_prob.gather(1, actions).squeeze(1)
+
+
+class HypergridPolicy(nn.Module):
+    """P_F(action | state, beta) and the flow through the state."""
+
+    def __init__(self, env: Hypergrid, hidden: int = 256, layers: int = 2) -> None:
+        """Build the network for the grid's size.
+
+        Args:
+            env: The environment.
+            hidden: Width of every hidden layer.
+            layers: Number of hidden layers.
+
+        Raises:
+            ConfigError: A size is below 1.
+        """
+        super().__init__()
+        if hidden < 1 or layers < 1:
+            raise ConfigError(f"hidden and layers must be at least 1, came {hidden} and {layers}")
+        self.env = env
+        widths = [env.n_dimensions * env.side + 1] + [hidden] * layers
+        body: list[nn.Module] = []
+        for n_in, n_out in pairwise(widths):
+            body += [nn.Linear(n_in, n_out), nn.ReLU()]
+        self.body = nn.Sequential(*body)
+        self.action_logits = nn.Linear(hidden, env.n_dimensions + 1)
+        self.log_flow = nn.Linear(hidden, 1)
+
+    def forward(self, states: HypergridStates, log_beta: Tensor) -> MaskedCategorical:
+        """Compute the distribution over the actions of every state.
+
+        Args:
+            states: B states, none of them stopped.
+            log_beta: Natural logarithm of beta, shape ``(B,)``.
+
+        Returns:
+            The distribution, differentiable in the weights.
+        """
+        one_hot = nn.functional.one_hot(states.coordinates, self.env.side).flatten(1)
+        hidden = self.body(torch.cat([one_hot.to(log_beta.dtype), log_beta[:, None]], 1))
+        log_flow: Tensor = self.log_flow(hidden).squeeze(1)
+        return MaskedCategorical(self.action_logits(hidden), self.env.legal_mask(states), log_flow)
