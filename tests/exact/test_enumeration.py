@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from molgfn.chem import enumeration
 from molgfn.chem.enumeration import enumerate_states
+from molgfn.chem.marked_graph import self_matches
 from molgfn.env.enumeration import enumerate_fragments
 
-from .spaces import SMALL, Case, case_of, vocabulary_of
+from .spaces import LIMITS, LIMITS_OF, SMALL, VOCABULARIES, Case, case_of, vocabulary_of
 
 
 @pytest.fixture(scope="module", params=[*SMALL, "blocks", "shipped"])
@@ -107,6 +109,23 @@ def test_vocabularies_are_as_hard_as_meant() -> None:
     n_nodes = np.array([0 if tree is None else len(tree) for tree in entries.trees])
     assert (entries.n_leaves[n_nodes == 2] < 2).any()
     assert case_of("rings").found.order.max() >= 144
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_expanding_every_site_gives_the_same_counts(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """m does not hang on the orbits that self matches find: here canonical SMILES alone decide."""
+    grouped = case_of(name).found
+    monkeypatch.setattr(
+        enumeration,
+        "self_matches",
+        lambda graph: (self_matches(graph)[0], np.arange(graph.GetNumAtoms())),
+    )
+    single = enumerate_states(VOCABULARIES[name], LIMITS_OF.get(name, LIMITS))
+    assert single.marked_smiles == grouped.marked_smiles
+    for column in ("edge_parent", "edge_child", "edge_fragment", "edge_site", "edge_m", "edge_k"):
+        assert np.array_equal(getattr(single, column), getattr(grouped, column))
 
 
 def test_enumeration_of_an_environment_is_reproducible() -> None:
