@@ -80,9 +80,11 @@ class TrainConfig:
 
     Attributes:
         steps: Updates of the policy.
-        batch_size: Trajectories sampled with the current policy in each step.
-        replay_batch_size: Trajectories in each step that are rebuilt backwards from molecules of
-            high reward seen before; 0 turns replay off.
+        batch_size: Trajectories sampled and scored in each step.
+        random_share: Share of them sampled at random and not with the current policy, 0 to below
+            1: from these the policy learns how improbable poor molecules shall be.
+        replay_batch_size: Trajectories in each step that are rebuilt backwards from molecules seen
+            before, half of them from the best tenth; 0 turns replay off.
         replay_capacity: Molecules the replay buffer holds.
         learning_rate: Learning rate of the policy.
         log_z_learning_rate: Learning rate of log Z; ``vargrad`` does not use it.
@@ -110,8 +112,9 @@ class TrainConfig:
 
     steps: int = 2000
     batch_size: int = 32
-    replay_batch_size: int = 32
-    replay_capacity: int = 5000
+    random_share: float = 0.125
+    replay_batch_size: int = 96
+    replay_capacity: int = 50_000
     learning_rate: float = 3e-3
     log_z_learning_rate: float = 1e-1
     gradient_clip: float = 5.0
@@ -121,7 +124,7 @@ class TrainConfig:
     beta_min: float = 4.0
     beta_max: float = 32.0
     log_reward_floor: float = -300.0
-    n_beta_groups: int = 4
+    n_beta_groups: int = 8
     objective: Literal[
         "vargrad",
         "trajectory_balance",
@@ -137,6 +140,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _at_least("train.steps", self.steps, 1)
         _at_least("train.batch_size", self.batch_size, 1)
+        if not 0.0 <= self.random_share < 1.0:
+            raise ConfigError(
+                f"train.random_share must lie in 0 to below 1, came {self.random_share}"
+            )
         _at_least("train.replay_batch_size", self.replay_batch_size, 0)
         _at_least("train.replay_capacity", self.replay_capacity, 1)
         _positive("train.learning_rate", self.learning_rate)

@@ -1,4 +1,4 @@
-"""Terminal states of high reward, remembered once each."""
+"""Terminal states seen so far, remembered once each."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ TOP_SHARE = 0.1
 
 
 class ReplayBuffer(Generic[S]):
-    """The best distinct terminal states seen so far, with their log scores.
+    """Distinct terminal states seen so far, good and bad, with their log scores.
 
-    States, not trajectories, are kept: a fresh backward trajectory is drawn at each use, which
-    is valid under any backward policy.
+    The bad ones are worth as much as the good: only from them can a policy learn how improbable
+    they shall be. States, not trajectories, are kept: a fresh backward trajectory is drawn at
+    each use, which is valid under any backward policy.
 
     References:
         Shen et al. 2023, Towards understanding and improving GFlowNet training (prioritised
@@ -28,12 +29,14 @@ class ReplayBuffer(Generic[S]):
         """Make an empty buffer.
 
         Args:
-            capacity: Most states kept; the lowest scores leave first.
+            capacity: Most states kept; beyond it those below the best tenth are thinned out
+                evenly over the range of their scores.
             states_type: Class of the states, to unpack them.
         """
         self.capacity = capacity
         self._states_type = states_type
         self._keys: list[str] = []
+        self._known: set[str] = set()
         self._packed = torch.zeros(0, 0, dtype=torch.long)
         self._log_score = torch.zeros(0)
 
@@ -41,17 +44,16 @@ class ReplayBuffer(Generic[S]):
         return len(self._keys)
 
     def add(self, states: S, keys: list[str], log_score: Tensor) -> None:
-        """Remember states that are new and, when the buffer is full, good enough.
+        """Remember states that are new.
 
         Args:
             states: B terminal states.
             keys: Their canonical keys.
             log_score: Their log scores, no NaN, shape ``(B,)``, nats.
         """
-        known = set(self._keys)
         fresh: dict[str, int] = {}
         for i, key in enumerate(keys):
-            if key not in known:
+            if key not in self._known:
                 fresh.setdefault(key, i)
         if not fresh:
             return
@@ -60,10 +62,12 @@ class ReplayBuffer(Generic[S]):
         self._packed = torch.cat([self._packed.reshape(-1, packed.shape[1]), packed])
         self._log_score = torch.cat([self._log_score, log_score[index].cpu()])
         self._keys += list(fresh)
-        # Kept best first, so that the top share is a prefix and eviction cuts the tail.
-        order = self._log_score.argsort(descending=True, stable=True)[: self.capacity]
+        # Kept best first, so that the top share is a prefix.
+        order = self._log_score.argsort(descending=True, stable=True)
+        order = order[_kept(len(order), self.capacity)]
         self._packed, self._log_score = self._packed[order], self._log_score[order]
         self._keys = [self._keys[i] for i in order.tolist()]
+        self._known = set(self._keys)
 
     def sample(
         self, n: int, *, generator: torch.Generator, device: torch.device
@@ -109,3 +113,13 @@ class ReplayBuffer(Generic[S]):
         """
         self._packed, self._log_score = tensors["states"], tensors["log_score"]
         self._keys = list(keys)
+        self._known = set(keys)
+
+
+def _kept(n: int, capacity: int) -> Tensor:
+    """Places to keep of a list that is sorted best first: the best, and the rest thinned evenly."""
+    if n <= capacity:
+        return torch.arange(n)
+    n_top = max(1, round(TOP_SHARE * capacity))
+    rest = torch.linspace(n_top, n - 1, capacity - n_top).round().long()
+    return torch.cat([torch.arange(n_top), rest])

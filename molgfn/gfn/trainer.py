@@ -113,7 +113,7 @@ class Trainer(Generic[S]):
         """Do one update.
 
         Returns:
-            What happened: step, loss, log Z, scores of the sampled states, counts.
+            What happened: step, loss, log Z, scores of the states that the policy sampled, counts.
 
         Raises:
             NumericalError: The loss is not finite.
@@ -122,13 +122,7 @@ class Trainer(Generic[S]):
         config, device = self.config, self.generator.device
         group_beta = self._draw_log_beta()
         group = self._groups(config.batch_size)
-        sampled = rollout(
-            self.env,
-            self.networks.sampler,
-            group_beta[group],
-            generator=self.generator,
-            epsilon=self._epsilon(),
-        )
+        sampled = self._rollout(group_beta[group])
         sampled_score = self.score(sampled.terminal).to(device)
         batch, log_score = sampled, sampled_score
         n_replayed = config.replay_batch_size if len(self._replay) else 0
@@ -143,7 +137,8 @@ class Trainer(Generic[S]):
         self._remember(sampled, sampled_score)
         metrics = self._update(batch, log_score, group, group_beta)
         self.step += 1
-        scores = sampled_score[~sampled_score.isnan()].exp()
+        own = sampled_score[: len(sampled_score) - self._n_random]
+        scores = own[~own.isnan()].exp()
         return {
             "step": self.step,
             **metrics,
@@ -202,6 +197,33 @@ class Trainer(Generic[S]):
                 self.networks.sampler.parameters(), self.networks.policy.parameters(), strict=True
             ):
                 average.lerp_(current, 1 - self.config.ema_decay)
+
+    def _rollout(self, log_beta: Tensor) -> Trajectories[S]:
+        """Sample with the policy and, for the configured share, at random.
+
+        Without random trajectories the policy would hardly see what it makes improbable, and
+        could not learn how improbable it shall be.
+        """
+        n_own = len(log_beta) - self._n_random
+        parts = [
+            rollout(
+                self.env,
+                self.networks.sampler,
+                conditions,
+                generator=self.generator,
+                epsilon=epsilon,
+            )
+            for conditions, epsilon in (
+                (log_beta[:n_own], self._epsilon()),
+                (log_beta[n_own:], 1.0),
+            )
+            if len(conditions)
+        ]
+        return parts[0] if len(parts) == 1 else join(*parts)
+
+    @property
+    def _n_random(self) -> int:
+        return round(self.config.random_share * self.config.batch_size)
 
     def _draw_log_beta(self) -> Tensor:
         n, config = self.config.n_beta_groups, self.config

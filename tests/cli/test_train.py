@@ -15,6 +15,7 @@ QUICK = [
     "--set", "policy={hidden: 16, layers: 1}",
     "--set", "train.batch_size=8",
     "--set", "train.replay_batch_size=8",
+    "--set", "train.n_beta_groups=4",
     "--set", "train.checkpoint_every=10",
     "--set", "limits.max_fragments=4",
 ]  # fmt: skip

@@ -19,8 +19,20 @@ def filled(capacity=3):
     return buffer
 
 
-def test_keeps_the_best_distinct_states():
-    assert filled().keys == ["b", "c", "a"]
+def test_keeps_distinct_states_best_first():
+    assert filled(capacity=4).keys == ["b", "c", "a", "d"]
+
+
+def test_a_full_buffer_keeps_the_best_and_thins_out_the_rest():
+    buffer = ReplayBuffer(10, FragmentStates)
+    keys = [str(i) for i in range(30)]
+    buffer.add(states(*range(30)), keys, -torch.arange(30.0))
+    assert len(buffer) == 10
+    assert buffer.keys[0] == "0"
+    assert buffer.keys[-1] == "29"  # the worst stays: it is worth learning from
+    buffer.add(states(0, 31), ["0", "new"], torch.tensor([0.0, 1.0]))
+    assert buffer.keys[:2] == ["new", "0"]
+    assert len(buffer) == 10
 
 
 def test_draws_half_from_the_best():
@@ -28,7 +40,7 @@ def test_draws_half_from_the_best():
     assert drawn.stopped.all()
     assert drawn.fragment[:4, 0].tolist() == [1] * 4
     assert log_score[:4].tolist() == [-1.0] * 4
-    by_fragment = {1: -1.0, 2: -2.0, 0: -3.0}
+    by_fragment = {1: -1.0, 2: -2.0, 3: -4.0}
     expected = [by_fragment[int(f)] for f in drawn.fragment[:, 0]]
     assert log_score.tolist() == expected
 
