@@ -49,6 +49,21 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.fragments)
 
+    def most_common(self, n: int) -> Vocabulary:
+        """Keep the fragments seen most often.
+
+        Args:
+            n: How many to keep, at least 1.
+
+        Returns:
+            A vocabulary with the same pairs; the vocabulary itself when it has no more than n.
+        """
+        if n >= len(self):
+            return self
+        by_count = sorted(self.fragments, key=lambda fragment: -fragment.count)
+        name = f"{self.name}, {n} most common"
+        return Vocabulary(name, tuple(by_count[:n]), self.pairs, self.provenance)
+
     @cached_property
     def index(self) -> dict[str, int]:
         """Fragment number by canonical SMILES of the template."""

@@ -21,6 +21,7 @@ from molgfn.cli.sample import sample
 from molgfn.cli.score import score
 from molgfn.cli.select import select
 from molgfn.cli.train import train
+from molgfn.cli.verify import verify
 
 EXIT_TERMINATED = 143
 
@@ -58,7 +59,7 @@ def molgfn(
     """
 
 
-for _command in (train, sample, score, select, evaluate):
+for _command in (train, sample, score, select, evaluate, verify):
     app.command()(_command)
 app.add_typer(proxy_app, name="proxy")
 app.add_typer(fragments_app, name="fragments")

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show how far a piece of work has come.
 
     Args:
         label: What is being done.
-        total: Number of items to do.
+        total: Number of items to do, ``None`` where nobody knows.
 
     Yields:
         Function to call with the number of items done since the last call.

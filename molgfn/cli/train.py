@@ -39,7 +39,7 @@ def train(
     from molgfn.config.loader import load_config
     from molgfn.errors import UsageError
     from molgfn.runs.directory import RunDirectory, default_run_directory
-    from molgfn.runs.training import StopTraining, resume_training, start_training
+    from molgfn.runs.training import resume_training, start_training
 
     overrides = list(settings or [])
     overrides += [] if seed is None else [f"seed={seed}"]
@@ -57,20 +57,34 @@ def train(
             training = resume_training(directory, overrides)
         else:
             training = start_training(checked, directory)
-        try:
-            _show_progress(training)
-        except StopTraining as stopped:
-            typer.echo(
-                f"{stopped}; saved at step {training.trainer.step}; continue with "
-                f"`molgfn train --run {directory.path} --resume`",
-                err=True,
-            )
-            raise typer.Exit(128 + stopped.signal_number) from stopped
+        run_training(training)
     typer.echo(
         f"trained to step {training.trainer.step}; "
         f"`molgfn sample {directory.path} --n 1000 > candidates.csv` draws molecules",
         err=True,
     )
+
+
+def run_training(training: Training) -> None:
+    """Train to the end and show how it goes.
+
+    Args:
+        training: A training ready to go.
+
+    Raises:
+        Exit: A signal stopped it, after saving.
+    """
+    from molgfn.runs.training import StopTraining
+
+    try:
+        _show_progress(training)
+    except StopTraining as stopped:
+        typer.echo(
+            f"{stopped}; saved at step {training.trainer.step}; continue with "
+            f"`molgfn train --run {training.directory.path} --resume`",
+            err=True,
+        )
+        raise typer.Exit(128 + stopped.signal_number) from stopped
 
 
 def _show_progress(training: Training) -> None:

@@ -102,6 +102,8 @@ class TrainConfig:
             through every state too. All have the same optimum.
         sub_trajectory_decay: Weight of a stretch of a trajectory against one that is a step
             shorter; used by ``sub_trajectory_balance`` alone.
+        symmetry_correction: Correct for actions that lead to the same state; false gives a wrong
+            sampler and serves as the negative control of ``molgfn verify``.
         checkpoint_every: Steps between two checkpoints.
         keep_checkpoints: Checkpoints kept; older ones are deleted.
         log_every: Steps between two lines of the metrics file.
@@ -133,6 +135,7 @@ class TrainConfig:
         "flow_matching",
     ] = "vargrad"
     sub_trajectory_decay: float = 0.9
+    symmetry_correction: bool = True
     checkpoint_every: int = 100
     keep_checkpoints: int = 2
     log_every: int = 10

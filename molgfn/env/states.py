@@ -118,6 +118,17 @@ class FragmentStates:
         """Number of fragments of every state, shape ``(B,)``."""
         return (self.fragment >= 0).sum(1)
 
+    def stopped_copy(self) -> FragmentStates:
+        """Make the terminal states that stopping here gives.
+
+        Returns:
+            The same trees, all stopped.
+        """
+        stopped = torch.ones_like(self.stopped)
+        return FragmentStates(
+            self.fragment, self.parent, self.parent_site, self.entry_site, stopped
+        )
+
     def without(self, leaves: Tensor) -> FragmentStates:
         """Remove one leaf of every state and close the gap in the numbering.
 

@@ -38,18 +38,27 @@ def set_up_device(name: str) -> torch.device:
     return device
 
 
-def build_env(config: Config, vocabulary: Vocabulary, device: torch.device) -> FragmentEnv:
+def build_env(
+    config: Config,
+    vocabulary: Vocabulary,
+    device: torch.device,
+    *,
+    symmetry_correction: bool = True,
+) -> FragmentEnv:
     """Build the environment of a run.
 
     Args:
         config: The configuration.
         vocabulary: Its vocabulary.
         device: Where states shall live.
+        symmetry_correction: Off for the training of a negative control alone; what a policy does
+            is always measured with the correction.
 
     Returns:
         The environment.
     """
-    return FragmentEnv(vocabulary, config.limits).to(device)
+    env = FragmentEnv(vocabulary, config.limits, symmetry_correction=symmetry_correction)
+    return env.to(device)
 
 
 def build_policy(config: Config, env: FragmentEnv) -> FlowPolicy:

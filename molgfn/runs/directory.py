@@ -25,17 +25,20 @@ from molgfn.gfn.checkpoint import checkpoints
 RUNS = Path("runs")
 
 
-def default_run_directory() -> Path:
+def default_run_directory(under: Path = RUNS) -> Path:
     """Name a new run directory by date and time.
 
+    Args:
+        under: Folder of the new directory.
+
     Returns:
-        A path under ``runs/`` that does not exist yet.
+        A path in the folder that does not exist yet.
     """
     stamp = datetime.now(UTC).astimezone().strftime("%Y-%m-%d_%H-%M-%S")
-    path, n = RUNS / stamp, 1
+    path, n = under / stamp, 1
     while path.exists():
         n += 1
-        path = RUNS / f"{stamp}_{n}"
+        path = under / f"{stamp}_{n}"
     return path
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import torch
 from torch import Tensor
 
 from molgfn.env.hypergrid import Hypergrid
 from molgfn.env.hypergrid_states import HypergridStates
+
+#: The empirical distribution is that of so many states visited last (Bengio et al. 2021).
+WINDOW = 200_000
 
 
 class HypergridScore:
@@ -26,6 +31,7 @@ class HypergridScore:
         self._n_visited = 0
         self._distinct: set[int] = set()
         self._found_after: dict[int, int] = {}
+        self._recent: deque[int] = deque(maxlen=WINDOW)
 
     def __call__(self, states: HypergridStates) -> Tensor:
         """Score terminal states.
@@ -36,7 +42,9 @@ class HypergridScore:
         Returns:
             log(R(x) / (R0 + 2.5)), at most 0, shape ``(B,)``, nats, on the CPU.
         """
-        self._distinct.update(self._env.cell_numbers(states).tolist())
+        cells = self._env.cell_numbers(states).tolist()
+        self._distinct.update(cells)
+        self._recent.extend(cells)
         for place, mode in enumerate(self._env.modes(states).tolist(), self._n_visited + 1):
             if mode >= 0:
                 self._found_after.setdefault(mode, place)
@@ -53,6 +61,10 @@ class HypergridScore:
             Shape ``(B,)``, nats, on the CPU.
         """
         return torch.zeros(len(states))
+
+    def recent(self) -> Tensor:
+        """Return the numbers of the cells visited last, at most ``WINDOW``, oldest first."""
+        return torch.tensor(list(self._recent), dtype=torch.long)
 
     @property
     def n_visited(self) -> int:
@@ -80,6 +92,7 @@ class HypergridScore:
         return {
             "n_visited": self._n_visited,
             "distinct": sorted(self._distinct),
+            "recent": list(self._recent),
             "found_after": [list(pair) for pair in self._found_after.items()],
         }
 
@@ -90,7 +103,9 @@ class HypergridScore:
             state: What it returned.
         """
         distinct: list[int] = state["distinct"]  # type: ignore[assignment]
+        recent: list[int] = state["recent"]  # type: ignore[assignment]
         found: list[tuple[int, int]] = state["found_after"]  # type: ignore[assignment]
         self._n_visited = int(state["n_visited"])  # type: ignore[call-overload]
         self._distinct = set(distinct)
         self._found_after = dict(found)
+        self._recent = deque(recent, maxlen=WINDOW)

@@ -126,17 +126,20 @@ class StopTraining(Exception):
         self.signal_number = signal_number
 
 
-def start_training(config: Config, directory: RunDirectory) -> Training:
+def start_training(
+    config: Config, directory: RunDirectory, vocabulary: Vocabulary | None = None
+) -> Training:
     """Begin a run.
 
     Args:
         config: The configuration.
         directory: A directory without a run.
+        vocabulary: In place of the one that the configuration names.
 
     Returns:
         The training at step 0, after the pre-flight of the reward.
     """
-    vocabulary = find_vocabulary(config.vocabulary)
+    vocabulary = find_vocabulary(config.vocabulary) if vocabulary is None else vocabulary
     config = _anchored(config)
     training = _build(config, vocabulary, directory)
     checked = _preflight(training)
@@ -188,7 +191,8 @@ def _anchored(config: Config) -> Config:
 
 def _build(config: Config, vocabulary: Vocabulary, directory: RunDirectory) -> Training:
     device = set_up_device(config.device)
-    env = build_env(config, vocabulary, device)
+    correct = config.train.symmetry_correction
+    env = build_env(config, vocabulary, device, symmetry_correction=correct)
     score = MoleculeScore(env, build_reward(config.reward))
     trainer = Trainer(
         env,

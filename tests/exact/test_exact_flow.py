@@ -1,13 +1,19 @@
-"""Trajectory balance vanishes at the exact flow, and does not without the symmetry correction."""
+"""Every objective vanishes at the exact flow, and does not without the symmetry correction."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import torch
 
+from molgfn.config.schema import TrainConfig
 from molgfn.env.fragment_env import FragmentEnv
-from molgfn.gfn.exact import exact_log_flow, exact_log_pf, exact_log_stop
+from molgfn.env.hypergrid import Hypergrid
+from molgfn.gfn.balance import OBJECTIVES, Residuals, evaluate, residuals
+from molgfn.gfn.rollout import rollout_backward
 
+from .exact_policy import TablePolicy
 from .spaces import SMALL, Case, case_of, random_log_reward
 
 
@@ -16,39 +22,56 @@ def case(request: pytest.FixtureRequest) -> Case:
     return case_of(request.param)
 
 
-def residuals(case: Case, *, symmetry_correction: bool) -> torch.Tensor:
-    """log Z + sum log P_F - log R - sum log P_B along a random trajectory to every terminal."""
-    env = FragmentEnv(case.env.vocabulary, case.env.limits, symmetry_correction=symmetry_correction)
-    space, generator = case.space, torch.Generator().manual_seed(0)
-    log_reward = random_log_reward(space)
-    log_flow = exact_log_flow(space, log_reward)
-    # A parent found by a backward step is numbered unlike its representative, so its actions
-    # are looked up by the edge they take.
-    child = space.edge_child[space.action_edge].tolist()
-    edges = zip(space.action_state.tolist(), child, space.actions[:, 1].tolist(), strict=True)
-    log_pf = dict(zip(edges, exact_log_pf(space, log_flow).tolist(), strict=True))
-
-    states = case.stopped
-    found = log_flow[0] - log_reward - env.log_symmetry(states).double()
-    found = found + exact_log_stop(space, log_flow, log_reward)
-    states, _, log_pb = env.sample_backward(states, generator=generator)
-    found = found - log_pb
-    alive = torch.arange(len(states))
-    number = space.terminal.tolist()
-    while len(alive):
-        states, actions, log_pb = env.sample_backward(states, generator=generator)
-        parent = case.numbers(states)
-        steps = zip(parent, number, actions[:, 1].tolist(), strict=True)
-        found[alive] += torch.tensor([log_pf[step] for step in steps]).double() - log_pb
-        unfinished = ~env.is_initial(states)
-        states, alive = states[unfinished], alive[unfinished]
-        number = [n for n in parent if n]
-    return found
+def at_exact_flow(
+    objective: str, env: Any, policy: TablePolicy, terminal: Any, log_reward: torch.Tensor
+) -> torch.Tensor:
+    """Residuals along one random trajectory to every terminal state."""
+    n = len(terminal)
+    batch = rollout_backward(env, terminal, generator=torch.Generator().manual_seed(0))
+    evaluated = evaluate(
+        env,
+        policy,
+        batch,
+        condition=torch.zeros(n),
+        group=torch.zeros(n, dtype=torch.long),
+        log_reward=log_reward,
+        log_z=policy.log_z.expand(n),
+    )
+    found: Residuals = residuals(evaluated, TrainConfig(objective=objective))  # type: ignore[arg-type]
+    assert (found.weight > 0).sum() >= n
+    return found.value[found.weight > 0].abs()
 
 
-def test_exact_flow_has_zero_trajectory_balance(case: Case) -> None:
-    assert residuals(case, symmetry_correction=True).abs().max() < 1e-5
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_every_objective_vanishes_at_the_exact_flow(case: Case, objective: str) -> None:
+    log_reward = random_log_reward(case.space)
+    policy = TablePolicy(case.env, case.space, case.numbers, log_reward)
+    found = at_exact_flow(objective, case.env, policy, case.stopped, log_reward)
+    assert found.max() < 1e-5
 
 
-def test_negative_control_without_correction_is_far_off(case: Case) -> None:
-    assert residuals(case, symmetry_correction=False).abs().max() > 0.5
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_negative_control_without_correction_is_far_off(case: Case, objective: str) -> None:
+    log_reward = random_log_reward(case.space)
+    policy = TablePolicy(case.env, case.space, case.numbers, log_reward)
+    uncorrected = FragmentEnv(case.env.vocabulary, case.env.limits, symmetry_correction=False)
+    found = at_exact_flow(objective, uncorrected, policy, case.stopped, log_reward)
+    assert found.max() > 0.5
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_every_objective_vanishes_on_the_hypergrid_too(objective: str) -> None:
+    env = Hypergrid(2, 8, 0.01)
+    terminal = env.terminal_states()
+    log_reward = env.log_reward(terminal).double()
+    policy = TablePolicy(env, env.space(), lambda s: env.cell_numbers(s).tolist(), log_reward)
+    assert at_exact_flow(objective, env, policy, terminal, log_reward).max() < 1e-5
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_no_objective_vanishes_at_another_reward(objective: str) -> None:
+    case = case_of("linkers")
+    log_reward = random_log_reward(case.space)
+    policy = TablePolicy(case.env, case.space, case.numbers, log_reward)
+    other = at_exact_flow(objective, case.env, policy, case.stopped, -log_reward)
+    assert other.max() > 0.5

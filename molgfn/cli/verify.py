@@ -1,0 +1,182 @@
+"""``molgfn verify``: does the sampler follow the reward exactly? Settled where all can be listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from molgfn.cli.options import MAX_SEED, check_beta
+
+if TYPE_CHECKING:
+    from molgfn.runs.directory import RunDirectory
+
+#: Settings of the run that verify trains, where no CONFIG is given: a listable space of thousands
+#: of molecules and one beta.
+SETTINGS = (
+    "limits.max_fragments=3",
+    "policy.hidden=128",
+    "train.beta_min=4",
+    "train.beta_max=4",
+    "train.n_beta_groups=1",
+    "train.batch_size=128",
+    "train.replay_batch_size=128",
+    "train.ema_decay=0.99",
+    "train.steps=2500",
+    "train.checkpoint_every=500",
+)
+#: Rewards between the modes of the grids of Bengio et al. 2021.
+DEFAULT_R0 = (0.1, 0.01, 0.001)
+#: Fragments kept of the shipped vocabulary where no CONFIG is given.
+FRAGMENTS = 14
+
+
+def verify(
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            help=f"YAML file with a small vocabulary; default: the {FRAGMENTS} commonest fragments "
+            "of the shipped one, up to 3 in a molecule."
+        ),
+    ] = None,
+    env: Annotated[
+        Literal["fragments", "hypergrid"], typer.Option(help="Molecules, or the paper's toy grid.")
+    ] = "fragments",
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Take this trained run instead of training one.")
+    ] = None,
+    fragments: Annotated[
+        int | None, typer.Option(min=1, help="Keep so many commonest fragments.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as train.steps=500."),
+    ] = None,
+    symmetry_correction: Annotated[
+        bool,
+        typer.Option(
+            "--symmetry-correction/--no-symmetry-correction",
+            help="Without, the sampler must come out biased: the negative control.",
+        ),
+    ] = True,
+    beta: Annotated[
+        float | None,
+        typer.Option(help="Exponent; default: the largest trained for.", callback=check_beta),
+    ] = None,
+    r0: Annotated[
+        list[float] | None,
+        typer.Option("--r0", help="Hypergrid: reward between modes; default: 0.1, 0.01, 0.001."),
+    ] = None,
+    dimensions: Annotated[int, typer.Option(min=1, help="Hypergrid: dimensions.")] = 4,
+    side: Annotated[int, typer.Option(min=2, help="Hypergrid: cells along a dimension.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Same seed, same run.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Directory of the results; default: runs/verify/DATE_TIME."
+        ),
+    ] = None,
+) -> None:
+    """Train on a space small enough to list, and compare the exact sampler with reward / Z.
+
+    Example: molgfn verify
+
+    Prints the comparison as CSV and saves verify.json and verify.png. Takes some minutes.
+    `molgfn verify --no-symmetry-correction` shows what the correction is for; `molgfn verify
+    --env hypergrid` runs the toy domain of the first paper with the same trainer.
+    """
+    from molgfn.errors import UsageError
+    from molgfn.runs.directory import RUNS, RunDirectory, default_run_directory
+
+    place = default_run_directory(RUNS / "verify") if output is None else output
+    changes = list(settings or [])
+    if env == "hypergrid":
+        if config or run or fragments or beta or not symmetry_correction:
+            raise UsageError("--env hypergrid takes --r0, --dimensions, --side, --set, --seed, -o")
+        _verify_hypergrid(place, r0 or list(DEFAULT_R0), dimensions, side, changes, seed)
+        return
+    if r0:
+        raise UsageError("--r0 belongs to --env hypergrid")
+    if run is None:
+        changes += [f"seed={seed}", f"train.symmetry_correction={symmetry_correction}"]
+        _train(RunDirectory(place), config, fragments, changes)
+    elif config or fragments or changes or not symmetry_correction:
+        raise UsageError("--run is verified as it was trained; leave CONFIG and settings out")
+    source = place if run is None else run
+    _verify_run(source, source if output is None else output, beta)
+
+
+def _train(
+    directory: RunDirectory, config: Path | None, fragments: int | None, changes: list[str]
+) -> None:
+    from molgfn.chem.vocabulary_file import find_vocabulary
+    from molgfn.cli.train import run_training
+    from molgfn.config.loader import load_config
+    from molgfn.runs.training import start_training
+
+    checked = load_config(config, changes if config else [*SETTINGS, *changes])
+    vocabulary = find_vocabulary(checked.vocabulary)
+    n_kept = FRAGMENTS if config is None and fragments is None else fragments
+    if n_kept is not None:
+        vocabulary = vocabulary.most_common(n_kept)
+    with directory.locked():
+        run_training(start_training(checked, directory, vocabulary))
+
+
+def _verify_run(run: Path, output: Path, beta: float | None) -> None:
+    import pandas as pd
+
+    from molgfn.cli.options import settle_beta
+    from molgfn.cli.progress import progress_bar
+    from molgfn.report.verification import list_states, verify_policy
+    from molgfn.reward.reward import build_reward
+    from molgfn.runs.molecule_score import MoleculeScore
+    from molgfn.runs.sampler import load_sampler
+    from molgfn.tables.sink import csv_sink
+
+    with csv_sink(None) as sink:
+        sampler = load_sampler(run)
+        chosen = settle_beta(sampler, beta)
+        with progress_bar("list states", None) as advance:
+            space, terminal = list_states(sampler.env, advance)
+        score = MoleculeScore(sampler.env, build_reward(sampler.config.reward))
+        with progress_bar("score", len(terminal)) as advance:
+            found = verify_policy(sampler, space, terminal, score, chosen, advance)
+        found.save(output)
+        sink.write(pd.DataFrame(found.measures.items(), columns=["measure", "value"]))
+    typer.echo(f"{found.verdict()}; saved {output / 'verify.json'} and verify.png", err=True)
+
+
+def _verify_hypergrid(
+    output: Path, r0: list[float], dimensions: int, side: int, changes: list[str], seed: int
+) -> None:
+    from molgfn.cli.progress import progress_bar
+    from molgfn.config.loader import load_config
+    from molgfn.report.hypergrid_verification import save_tables, verify_hypergrid
+    from molgfn.runs.hypergrid_training import GRID_SETTINGS
+    from molgfn.tables.sink import csv_sink
+
+    train = load_config(None, [*GRID_SETTINGS, *changes]).train
+    tables = []
+    with csv_sink(None) as sink:
+        for value in r0:
+            with progress_bar(f"train, R0 = {value:g}", train.steps) as advance:
+                table = verify_hypergrid(
+                    value,
+                    n_dimensions=dimensions,
+                    side=side,
+                    config=train,
+                    seed=seed,
+                    on_step=advance,
+                )
+            tables.append(table)
+            sink.write(table)
+            last = table.iloc[-1]
+            typer.echo(
+                f"R0 {value:g}: {last['modes']} of {last['all_modes']} modes, all after "
+                f"{last['all_modes_after']} visited states; exact L1 {last['exact_l1']:.3f}",
+                err=True,
+            )
+        save_tables(tables, output)
+    typer.echo(f"saved {output / 'verify.json'} and verify.png", err=True)

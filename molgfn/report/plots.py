@@ -1,0 +1,82 @@
+"""Plots as image files; matplotlib loads here and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from molgfn.errors import OutputError
+
+_DOTS_PER_INCH = 150
+
+
+def plot_fit(
+    path: Path,
+    log_target: NDArray[np.float64],
+    log_p: NDArray[np.float64],
+    colour: NDArray[np.float64],
+    colour_label: str,
+    title: str,
+) -> None:
+    """Draw log p of a sampler against log p of its target, with the diagonal of a perfect one.
+
+    Args:
+        path: Image file to write; its suffix is the format.
+        log_target: Log-probabilities of the target, shape ``(n,)``, nats.
+        log_p: Log-probabilities of the sampler, shape ``(n,)``, nats.
+        colour: What colours the points, shape ``(n,)``.
+        colour_label: What the colour means.
+        title: One line above the plot.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    figure = Figure(figsize=(6.0, 5.0), layout="constrained")
+    axes = figure.subplots()
+    points = axes.scatter(log_target, log_p, c=colour, s=6, cmap="viridis", linewidths=0)
+    ends = [float(np.min(log_target)), float(np.max(log_target))]
+    axes.plot(ends, ends, color="black", linewidth=0.8, label="p = R/Z")
+    axes.set_xlabel("log R/Z, nats")
+    axes.set_ylabel("log p of the sampler, nats")
+    axes.set_title(title, fontsize="medium")
+    axes.legend(frameon=False)
+    figure.colorbar(points, label=colour_label)
+    _save(figure, path)
+
+
+def plot_curves(
+    path: Path,
+    curves: dict[str, tuple[list[float], list[float]]],
+    x_label: str,
+    y_label: str,
+) -> None:
+    """Draw one line for each named curve.
+
+    Args:
+        path: Image file to write; its suffix is the format.
+        curves: Points by name: x and y values.
+        x_label: What x is.
+        y_label: What y is.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    figure = Figure(figsize=(6.0, 4.0), layout="constrained")
+    axes = figure.subplots()
+    for name, (x, y) in curves.items():
+        axes.plot(x, y, label=name, linewidth=1.2)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    try:
+        figure.savefig(path, dpi=_DOTS_PER_INCH)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error

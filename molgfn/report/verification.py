@@ -1,0 +1,188 @@
+"""Is a trained policy proportional to the reward? Settled on a vocabulary small enough to list."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from molgfn.env.enumeration import enumerate_fragments
+from molgfn.env.fragment_env import FragmentEnv
+from molgfn.env.space import Space
+from molgfn.env.states import FragmentStates
+from molgfn.errors import OutputError, ScorerError
+from molgfn.gfn.exact import space_log_likelihood
+from molgfn.gfn.metrics import fit, jensen_shannon, l1_distance, regression_slope
+from molgfn.runs.molecule_score import MoleculeScore
+from molgfn.runs.sampler import Sampler
+
+Array = NDArray[np.float64]
+#: Terminal states scored at a time; few enough for a progress bar to move.
+SCORE_CHUNK = 256
+#: A bias of p with the symmetry factor or the number of trees beyond this is called one.
+MAX_BIAS_SLOPE = 0.1
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Exact comparison of a policy with its target over all terminal states.
+
+    Attributes:
+        measures: Numbers by name, NaN where one has no meaning.
+        log_target: log R/Z of every terminal state, shape ``(n,)``, nats.
+        log_p: Exact log p of every terminal state, shape ``(n,)``, nats.
+        log_symmetry_factor: log of prod |Aut(C_i)| / |Aut(x)|, shape ``(n,)``.
+    """
+
+    measures: dict[str, float]
+    log_target: Array
+    log_p: Array
+    log_symmetry_factor: Array
+
+    def verdict(self) -> str:
+        """Say in one line what the numbers mean."""
+        bias = {
+            "symmetry factor": self.measures["slope on log symmetry factor"],
+            "number of trees": self.measures["slope on log number of trees"],
+        }
+        found = [
+            f"p grows with the {name}**{slope:.2f} beyond the reward"
+            for name, slope in bias.items()
+            if abs(slope) > MAX_BIAS_SLOPE
+        ]
+        distance = f"L1 distance from R/Z {self.measures['L1']:.4f} (0 equal, 2 disjoint)"
+        return f"BIASED: {'; '.join(found)}; {distance}" if found else f"unbiased; {distance}"
+
+    def save(self, directory: Path) -> None:
+        """Write ``verify.json`` and ``verify.png``.
+
+        Args:
+            directory: Where; made if it is not there.
+
+        Raises:
+            OutputError: The files cannot be written.
+        """
+        from molgfn.report.plots import plot_fit
+
+        numbers = {k: None if math.isnan(v) else v for k, v in self.measures.items()}
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / "verify.json").write_text(json.dumps(numbers, indent=1) + "\n")
+        except OSError as error:
+            raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
+        plot_fit(
+            directory / "verify.png",
+            self.log_target,
+            self.log_p,
+            self.log_symmetry_factor,
+            "log symmetry factor",
+            self.verdict(),
+        )
+
+
+def list_states(
+    env: FragmentEnv, on_progress: Callable[[int], None]
+) -> tuple[Space[FragmentStates], FragmentStates]:
+    """List the states of a small environment.
+
+    Args:
+        env: The environment.
+        on_progress: Called with the number of states done since the last call.
+
+    Returns:
+        All states, and the terminal ones.
+
+    Raises:
+        ConfigError: There are too many.
+    """
+    space = enumerate_fragments(env, on_progress=on_progress)
+    ending = space.states[space.terminal]
+    return space, ending.stopped_copy()
+
+
+def verify_policy(
+    sampler: Sampler,
+    space: Space[FragmentStates],
+    terminal: FragmentStates,
+    score: MoleculeScore,
+    beta: float,
+    on_progress: Callable[[int], None],
+) -> Verification:
+    """Compare the exact distribution of a policy with reward over partition function.
+
+    Args:
+        sampler: The policy.
+        space: All states of its environment.
+        terminal: Its terminal states, in the order of ``space.terminal``.
+        score: The score the policy was trained on.
+        beta: Exponent of the reward.
+        on_progress: Called with the number of terminal states scored since the last call.
+
+    Returns:
+        The comparison. States whose score failed are left out on both sides.
+
+    Raises:
+        ScorerError: No terminal state could be scored.
+    """
+    log_score = []
+    for index in torch.arange(len(terminal)).split(SCORE_CHUNK):
+        log_score.append(score(terminal[index]))
+        on_progress(len(index))
+    scored = torch.cat(log_score).double()
+    known = ~scored.isnan().numpy()
+    if not known.any():
+        raise ScorerError("none of the molecules could be scored; there is nothing to compare with")
+    floor = sampler.config.train.log_reward_floor
+    log_reward = (beta * scored).clamp(min=floor) - score.log_multiplicity(terminal).double()
+    log_r = log_reward.numpy()[known]
+    log_p = space_log_likelihood(space, sampler.policy, math.log(beta)).numpy()[known]
+    log_z = float(np.logaddexp.reduce(log_r))
+    log_target = log_r - log_z
+    factor = _log_symmetry_factor(sampler.env, space)[known]
+    trees = _log_number_of_trees(sampler.env, terminal)[known]
+    line = fit(log_p, log_r)
+    excess = log_p - log_target
+    p = np.exp(log_p)
+    log_z_estimate = float((p * (log_r - log_p)).sum() / p.sum())
+    measures = {
+        "states": float(len(space)),
+        "edges": float(len(space.edge_m)),
+        "terminal molecules": float(len(log_p)),
+        "failed to score": float((~known).sum()),
+        "beta": beta,
+        "sum of p": float(p.sum()),
+        "L1": l1_distance(log_p, log_target),
+        "Jensen-Shannon, nats": jensen_shannon(log_p, log_target),
+        "Spearman": line.spearman,
+        "Pearson": line.pearson,
+        "slope": line.slope,
+        "intercept": line.intercept,
+        "rmse of log p - log R/Z": line.rmse,
+        "slope on log symmetry factor": regression_slope(factor, excess),
+        "slope on log number of trees": regression_slope(trees, excess),
+        "log Z": log_z,
+        "log Z of the sampler": log_z_estimate,
+        "error of log Z": log_z_estimate - log_z,
+    }
+    return Verification(measures, log_target, log_p, factor)
+
+
+def _log_symmetry_factor(env: FragmentEnv, space: Space[FragmentStates]) -> Array:
+    """Log of prod |Aut(C_i)| / |Aut(x)|: what an uncorrected sampler multiplies rewards by."""
+    fragments = space.states.fragment[space.terminal]
+    first = env.tensors.entry_log_symmetry[env.tensors.n_attachments :]  # log |Aut(C)|
+    per_node = first[fragments.clamp(min=0)] * (fragments >= 0)
+    return np.asarray((per_node.sum(1) - space.log_symmetry[space.terminal]).numpy())
+
+
+def _log_number_of_trees(env: FragmentEnv, terminal: FragmentStates) -> Array:
+    smiles = [molecule.smiles for molecule in env.molecules(terminal)]
+    count = Counter(smiles)
+    return np.log([count[s] for s in smiles])
