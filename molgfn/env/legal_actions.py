@@ -144,6 +144,25 @@ class LegalActions:
         # entry_allowed is False for first fragments, which only the empty tree takes.
         return fitting & torch.where(is_empty[:, None], self._first, attach)
 
+    def may_end(self, states: FragmentStates) -> Tensor:
+        """Tell which states a trajectory can reach and stop in.
+
+        Args:
+            states: B non-empty states of the vocabulary, of any size; ``stopped`` is not looked at.
+
+        Returns:
+            Mask, shape ``(B,)``.
+        """
+        heavy, weight = self.heavy_atoms(states), self.weight_g_per_mol(states)
+        fits = (heavy <= self.limits.max_heavy_atoms) & (
+            weight <= self.limits.max_weight_g_per_mol + _WEIGHT_TOLERANCE_G_PER_MOL
+        )
+        may_stop = self.legal_row_mask(states)[:, -1]
+        # What cannot grow to min_fragments cannot be the first fragment either; where a tree has
+        # two, its first one can grow.
+        first = self._first[self.tensors.n_attachments + states.fragment[:, 0]]
+        return fits & may_stop & (first | (states.n_fragments > 1))
+
     def _first_mask(self) -> Tensor:
         """Entries that may begin a molecule: with a partner that fits, where one is needed."""
         tensors, limits = self.tensors, self.limits

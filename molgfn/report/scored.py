@@ -10,9 +10,11 @@ import pandas as pd
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.chem.properties import PROPERTIES
 from molgfn.errors import MoleculeError
+from molgfn.reward.protocol import LIKELIHOOD_COLUMNS
 
 if TYPE_CHECKING:
     from molgfn.reward.reward import Reward, RewardTable
+    from molgfn.runs.molecule_likelihood import MoleculeLikelihood
     from molgfn.tables.reader import Table
 
 #: Rows scored at a time: few enough for a progress bar to move, enough to fill a batch.
@@ -55,7 +57,9 @@ def scored_frame(molecules: Sequence[Molecule], rewards: RewardTable) -> pd.Data
     return pd.DataFrame(columns)
 
 
-def score_table(table: Table, reward: Reward) -> Iterator[pd.DataFrame]:
+def score_table(
+    table: Table, reward: Reward, likelihood: MoleculeLikelihood | None = None
+) -> Iterator[pd.DataFrame]:
     """Score every row of a table.
 
     A row whose SMILES cannot be read has the status ``invalid``, a reason and no values. A molecule
@@ -64,14 +68,18 @@ def score_table(table: Table, reward: Reward) -> Iterator[pd.DataFrame]:
     Args:
         table: The molecules.
         reward: What scores them.
+        likelihood: How probable a policy makes them; without it there are no such columns.
 
     Yields:
         Blocks of rows, in all as many as the table has and in its order, with the columns of
         :func:`scored_frame`, ``standard_SMILES`` (the molecule that was scored: largest component,
-        neutral) and the further columns of the table. ``SMILES`` is the text of the table.
+        neutral), with ``likelihood`` those of ``LIKELIHOOD_COLUMNS``, and the further columns of
+        the table. ``SMILES`` is the text of the table. A missing likelihood has a reason of its
+        own and leaves the status as it is.
     """
-    rows = _RowScorer(reward)
-    others = table.frame.drop(columns=replaced_columns(table, reward))
+    rows = _RowScorer(reward, likelihood)
+    replaced = replaced_columns(table, reward, with_likelihood=likelihood is not None)
+    others = table.frame.drop(columns=replaced)
     smiles = table.smiles
     # A table without rows still gives one block, which carries the header.
     for start in range(0, max(1, len(table)), CHUNK_ROWS):
@@ -80,37 +88,40 @@ def score_table(table: Table, reward: Reward) -> Iterator[pd.DataFrame]:
         yield pd.concat([scored, kept], axis=1)
 
 
-def replaced_columns(table: Table, reward: Reward) -> list[str]:
+def replaced_columns(table: Table, reward: Reward, *, with_likelihood: bool = False) -> list[str]:
     """Columns of a table that :func:`score_table` writes itself, in place of those given.
 
     Args:
         table: The molecules.
         reward: What scores them.
+        with_likelihood: Whether it is given a likelihood.
 
     Returns:
         The names, in the order of the table.
     """
-    written = _written_columns(reward)
+    written = _written_columns(reward, with_likelihood=with_likelihood)
     return [str(c) for c in table.frame.columns if c in written]
 
 
-def _written_columns(reward: Reward) -> list[str]:
-    return [*scored_frame([], reward([])).columns, "standard_SMILES"]
+def _written_columns(reward: Reward, *, with_likelihood: bool) -> list[str]:
+    more = LIKELIHOOD_COLUMNS if with_likelihood else ()
+    return [*scored_frame([], reward([])).columns, "standard_SMILES", *more]
 
 
 class _RowScorer:
     """Scores SMILES and remembers every molecule it has scored."""
 
-    def __init__(self, reward: Reward) -> None:
+    def __init__(self, reward: Reward, likelihood: MoleculeLikelihood | None) -> None:
         self._reward = reward
+        self._likelihood = likelihood
         self._known: dict[str, dict[str, Any]] = {}
-        self._columns = _written_columns(reward)
+        self._columns = _written_columns(reward, with_likelihood=likelihood is not None)
 
     def __call__(self, smiles: Sequence[str]) -> pd.DataFrame:
         molecules: list[Molecule | str] = [_read(text) for text in smiles]
         self._score({m.smiles: m for m in molecules if isinstance(m, Molecule)})
         records = [
-            {"status": "invalid", "reason": molecule}
+            {"status": "invalid", "reason": molecule, "log_likelihood_reason": "no molecule"}
             if isinstance(molecule, str)
             else self._known[molecule.smiles]
             for molecule in molecules
@@ -125,6 +136,11 @@ class _RowScorer:
             return
         frame = scored_frame(fresh, self._reward(fresh))
         frame["standard_SMILES"] = frame["SMILES"]
+        if self._likelihood is not None:
+            found = self._likelihood(fresh)
+            frame["log_likelihood"] = found.log_likelihood
+            frame["n_trees"] = found.n_trees
+            frame["log_likelihood_reason"] = list(found.reasons)
         for record in frame.to_dict("records"):
             self._known[str(record["SMILES"])] = {str(k): v for k, v in record.items()}
 

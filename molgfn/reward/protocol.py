@@ -13,11 +13,13 @@ from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties import PROPERTIES
 from molgfn.errors import ConfigError
 
+#: Columns of the likelihood of a molecule under a policy.
+LIKELIHOOD_COLUMNS = ("log_likelihood", "n_trees", "log_likelihood_reason")
 #: Columns of the table of scored molecules that have a meaning of their own.
 RESERVED_COLUMNS = frozenset(
     (
         *("SMILES", "Score", "status", "reason", "InChIKey", "scaffold", "standard_SMILES"),
-        *("nearest_train_similarity", "n_fragments", *PROPERTIES),
+        *("nearest_train_similarity", "n_fragments", *PROPERTIES, *LIKELIHOOD_COLUMNS),
     )
 )
 

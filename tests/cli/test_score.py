@@ -4,6 +4,10 @@ import io
 
 import pytest
 
+from molgfn.chem.fragment import Fragment
+from molgfn.chem.vocabulary import Vocabulary
+from molgfn.chem.vocabulary_file import save_vocabulary
+
 HEADER = [
     "SMILES", "Score", "status", "reason", "InChIKey", "scaffold", "MW", "logP", "TPSA", "QED",
     "SA", "heavy_atoms", "standard_SMILES",
@@ -85,3 +89,86 @@ def test_the_shipped_reward_gives_every_column_of_the_contract(cli):
     assert row["status"] == "ok"
     assert 0 < float(row["Score"]) <= 1
     assert -15 < float(row["PARP1_kcal_mol"]) < 0 < float(row["PARP1_kcal_mol_std"])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of one step on a vocabulary in which propane has two trees."""
+    from typer.testing import CliRunner
+
+    from molgfn.cli.app import app
+
+    folder = tmp_path_factory.mktemp("likelihood")
+    fragments = [
+        Fragment.build("C", {0: 2}),
+        Fragment.build("CC", {0: 1, 1: 1}),
+        Fragment.build("c1ccccc1", dict.fromkeys(range(6), 1)),
+    ]
+    save_vocabulary(Vocabulary("v", tuple(fragments)), folder / "v.yaml")
+    settings = [
+        *("reward.factors=[{scorer: QED, transform: identity}]", f"vocabulary={folder / 'v.yaml'}"),
+        *("policy={hidden: 16, layers: 1}", "limits={max_fragments: 3}", "train.steps=1"),
+    ]
+    sets = [word for setting in settings for word in ("--set", setting)]
+    result = CliRunner().invoke(app, ["train", "--run", str(folder / "run"), *sets])
+    assert result.exit_code == 0, result.stderr
+    return folder / "run"
+
+
+def test_log_likelihood_adds_columns_and_fails_no_row(cli, qed_alone, run):
+    text = "SMILES,id\nCCC,a\nC,b\nnonsense,c\nCCN,d\nCCC,e\nCCCCCCC,f\n"
+    plain = cli("score", *qed_alone, input=text)
+    result = cli("score", "--log-likelihood", "--policy", run, *qed_alone, input=text)
+    assert result.exit_code == 0
+    names = ["log_likelihood", "n_trees", "log_likelihood_reason"]
+    assert result.stdout.splitlines()[0].split(",") == [*HEADER, *names, "id"]
+    found = rows(result.stdout)
+    assert [[row[name] for name in names[1:]] for row in found] == [
+        ["2", ""],
+        ["0", "has 1 fragment, the policy builds molecules of 2 to 3"],
+        ["", "no molecule"],
+        ["0", "the vocabulary cannot build it"],
+        ["2", ""],
+        ["0", "has 4 or 5 or 6 or 7 fragments, the policy builds molecules of 2 to 3"],
+    ]
+    assert [bool(row["log_likelihood"]) for row in found] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert float(found[0]["log_likelihood"]) < 0
+    assert found[0]["log_likelihood"] == found[4]["log_likelihood"]
+    assert [{k: v for k, v in row.items() if k not in names} for row in found] == rows(plain.stdout)
+    assert f"policy: {run}, beta 32\n" in result.stderr
+    assert "4 rows have no log-likelihood; see the column log_likelihood_reason\n" in result.stderr
+
+
+def test_a_molecule_that_cannot_be_drawn_is_no_failed_row(cli, qed_alone, run):
+    options = ("--log-likelihood", "--policy", run, "--strict", *qed_alone)
+    assert cli("score", *options, input="CCN\n").exit_code == 0
+    assert cli("score", *options, input="nonsense\n").exit_code == 4
+
+
+def test_what_is_drawn_has_a_likelihood_which_hangs_on_beta(cli, qed_alone, run, tmp_path):
+    cli("sample", run, "--n", 20, "-o", tmp_path / "drawn.csv")
+    texts = []
+    for beta in ("1", "32"):
+        options = ("--log-likelihood", "--policy", run, "--beta", beta, *qed_alone)
+        result = cli("score", tmp_path / "drawn.csv", *options)
+        assert all(float(row["log_likelihood"]) < 0 for row in rows(result.stdout))
+        texts.append(result.stdout)
+    assert texts[0] != texts[1]
+    (tmp_path / "again.csv").write_text(texts[1])
+    again = cli("score", tmp_path / "again.csv", *options)
+    assert again.stdout == texts[1]
+    assert "log_likelihood, n_trees, log_likelihood_reason" in again.stderr
+
+
+@pytest.mark.parametrize("option", [("--policy", "runs/x"), ("--beta", "8")])
+def test_options_of_the_likelihood_need_it(cli, qed_alone, option):
+    result = cli("score", *option, *qed_alone, input="CC\n")
+    assert result.exit_code == 2
+    assert f"{option[0]} says whose likelihood; add --log-likelihood" in result.stderr
