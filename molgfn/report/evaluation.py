@@ -1,8 +1,10 @@
-"""How good a policy's molecules are, beside random legal trajectories."""
+"""How good a policy's molecules are, beside random legal trajectories and a user's own."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,79 +13,232 @@ from numpy.typing import NDArray
 from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.similarity import mean_pairwise_similarity, morgan_fingerprints, n_circles
+from molgfn.report.buildable import find_buildable
+from molgfn.report.likelihood_fit import (
+    Weighed,
+    estimate_partition,
+    fit_measures,
+    log_rewards,
+    partition_measures,
+    warn_of_collapse,
+    warn_of_misfit,
+    warn_of_repeats,
+    warn_of_weights,
+    weigh,
+)
+from molgfn.report.progress import Progress, silent
+from molgfn.report.scored import CHUNK_ROWS
 from molgfn.reward.proxy.evaluation import spearman
 from molgfn.reward.reward import Reward, build_reward
 from molgfn.runs.components import seeded
+from molgfn.runs.molecule_score import MoleculeScore
 from molgfn.runs.sampler import Sampler
+from molgfn.tables.reader import Table
 
 #: Distance of the #Circles diversity measure.
 CIRCLE_DISTANCE = 0.7
 
 
-def compare_with_random(sampler: Sampler, n: int, *, beta: float, seed: int) -> pd.DataFrame:
-    """Draw n trajectories from random legal actions and from the policy, and describe both.
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a policy is.
+
+    Attributes:
+        table: One row per measure, named by the index; columns ``random``, ``trained``, with
+            molecules of the user ``file``, and ``all``. A cell that has no meaning is NaN.
+        notes: Lines for the user: what was left out, and warnings.
+    """
+
+    table: pd.DataFrame
+    notes: list[str]
+
+
+def evaluate_sampler(
+    sampler: Sampler,
+    n: int,
+    *,
+    beta: float,
+    seed: int,
+    given: Table | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Draw n trajectories from random legal actions and from the policy, and measure both.
 
     Args:
         sampler: The trained policy.
         n: Trajectories of each; repeats are kept, so that they count against the policy.
         beta: Exponent of the reward the policy is asked for.
         seed: Seed of both draws.
+        given: Molecules of the user, measured beside them.
+        progress: Told how far the work has come.
 
     Returns:
-        One row per measure, columns ``random`` and ``trained``.
+        The measures: :func:`describe` of each set of molecules, then how well log p fits log R
+        on held-out states of each set and of all, then log Z as estimated by the policy's draws.
     """
+    notes = []
     reward = build_reward(sampler.config.reward)
     uniform = replace(sampler, policy=UniformPolicy(sampler.env))
-    columns = {}
+    states = {}
     for name, source in (("random", uniform), ("trained", sampler)):
         generator = seeded(seed, source.env.device)
-        molecules = source.draw(n, beta, generator=generator)
-        columns[name] = describe(molecules, reward)
-    return pd.DataFrame(columns)
+        with progress(f"draw {name}", n) as advance:
+            states[name] = source.draw_states(n, beta, generator=generator, on_drawn=advance)
+    chosen = {name: list(range(n)) for name in states}
+    if given is not None:
+        buildable = find_buildable(given, sampler.env, progress=progress)
+        notes += buildable.notes(given.source, len(given))
+        states["file"], chosen["file"] = buildable.states, list(buildable.first)
+    molecules = {name: sampler.env.molecules(part) for name, part in states.items()}
+    scores = score_molecules([m for part in molecules.values() for m in part], reward, progress)
+    seen = sampler.trained_on()
+    if seen is None:
+        seen = frozenset()
+        notes.append(
+            f"note: {sampler.source} holds no record of the molecules it was trained on; "
+            "all count as held out"
+        )
+
+    multiplicity = MoleculeScore(sampler.env, reward)
+    log_target = {
+        name: log_rewards(
+            scores.log_score[scores.rows(molecules[name])],
+            multiplicity.log_multiplicity(part).double().numpy(),
+            beta=beta,
+            floor=sampler.config.train.log_reward_floor,
+        )
+        for name, part in states.items()
+    }
+    weighed = weigh(sampler, states, log_target, beta=beta, progress=progress)
+    draws = weighed["trained"]
+    estimate = estimate_partition(draws)
+    columns = {
+        name: describe([molecules[name][i] for i in rows], scores)
+        | fit_measures(weighed[name].unseen(seen))
+        | (partition_measures(estimate) if name == "trained" else {})
+        for name, rows in chosen.items()
+    }
+    columns["all"] = fit_measures(Weighed.cat(list(weighed.values())).unseen(seen))
+    others = Weighed.cat([part for name, part in weighed.items() if name != "trained"])
+    notes += [
+        *warn_of_repeats(columns["trained"]["distinct fraction"]),
+        *warn_of_misfit(columns["all"]),
+        *warn_of_weights(draws, estimate),
+        *warn_of_collapse(draws, others, seen, estimate),
+    ]
+    measures = list(dict.fromkeys(m for column in columns.values() for m in column))
+    return Evaluation(pd.DataFrame(columns, index=measures), notes)
 
 
-def describe(molecules: list[Molecule], reward: Reward) -> dict[str, float]:
+@dataclass(frozen=True)
+class MoleculeScores:
+    """Scores of distinct molecules.
+
+    Attributes:
+        row: Row of every molecule in the arrays.
+        log_score: Natural logarithm of the Score, shape ``(n,)``, NaN = failed.
+        value_column: Name of the predicted value; ``None`` without a proxy.
+        value: Predicted values, shape ``(n,)``; empty without a proxy.
+    """
+
+    row: Mapping[Molecule, int]
+    log_score: NDArray[np.float64]
+    value_column: str | None
+    value: NDArray[np.float64]
+
+    def rows(self, molecules: Sequence[Molecule]) -> NDArray[np.int64]:
+        """Find molecules in the arrays.
+
+        Args:
+            molecules: Molecules that were scored, m in number.
+
+        Returns:
+            Their rows, shape ``(m,)``.
+        """
+        return np.array([self.row[m] for m in molecules], dtype=np.int64)
+
+
+def score_molecules(
+    molecules: Sequence[Molecule], reward: Reward, progress: Progress = silent
+) -> MoleculeScores:
+    """Score every distinct molecule once.
+
+    Args:
+        molecules: Molecules, repeats allowed.
+        reward: Scores them.
+        progress: Told of every distinct molecule.
+
+    Returns:
+        The scores.
+    """
+    distinct = list(dict.fromkeys(molecules))
+    log_score, value = [np.zeros(0)], [np.zeros(0)]
+    with progress("score", len(distinct)) as advance:
+        for start in range(0, len(distinct), CHUNK_ROWS):
+            part = distinct[start : start + CHUNK_ROWS]
+            table = reward(part)
+            log_score.append(table.log_score)
+            if reward.value_column is not None:
+                value.append(table.columns[reward.value_column])
+            advance(len(part))
+    return MoleculeScores(
+        {molecule: i for i, molecule in enumerate(distinct)},
+        np.concatenate(log_score),
+        reward.value_column,
+        np.concatenate(value),
+    )
+
+
+def describe(molecules: list[Molecule], scores: MoleculeScores) -> dict[str, float]:
     """Describe a set of molecules in the measures of the field.
 
     Args:
-        molecules: At least two molecules, repeats allowed.
-        reward: Scores them.
+        molecules: Molecules, repeats allowed.
+        scores: Their scores.
 
     Returns:
-        Value by name of the measure; means are over distinct molecules that could be scored.
+        Value by name of the measure; means are over distinct molecules that could be scored, NaN
+        where there are none.
     """
     distinct = list(dict.fromkeys(molecules))
-    table = reward(distinct)
-    scored = np.flatnonzero(~np.isnan(table.score))
-    score = table.score[scored]
+    rows = scores.rows(distinct)
+    all_scores = np.exp(scores.log_score[rows])
+    scored = np.flatnonzero(~np.isnan(all_scores))
+    score = all_scores[scored]
     sizes = np.array([distinct[i].n_heavy_atoms for i in scored], dtype=np.float64)
     fingerprints = morgan_fingerprints([distinct[i] for i in scored])
+    descending = np.argsort(-score)
     measures = {
         "molecules": float(len(molecules)),
-        "distinct fraction": len(distinct) / len(molecules),
+        "distinct fraction": len(distinct) / len(molecules) if molecules else math.nan,
         "failed to score": float(len(distinct) - len(scored)),
-        "Score mean": float(score.mean()),
+        "Score mean": _mean(score),
         "Score top-10": _top_mean(score, 10),
         "Score top-100": _top_mean(score, 100),
     }
-    if reward.value_column is not None:
-        value = table.columns[reward.value_column][scored]
+    if scores.value_column is not None:
+        value = scores.value[rows][scored]
         measures |= {
-            f"{reward.value_column} mean": float(value.mean()),
-            f"{reward.value_column} top-10 by Score": float(value[np.argsort(-score)[:10]].mean()),
-            f"{reward.value_column} top-100 by Score": float(
-                value[np.argsort(-score)[:100]].mean()
-            ),
+            f"{scores.value_column} mean": _mean(value),
+            f"{scores.value_column} top-10 by Score": _mean(value[descending[:10]]),
+            f"{scores.value_column} top-100 by Score": _mean(value[descending[:100]]),
         }
-    best = np.argsort(-score)[:100]
     return measures | {
-        "heavy atoms mean": float(sizes.mean()),
-        "Spearman of Score with heavy atoms": spearman(score, sizes),
-        "mean pairwise Tanimoto similarity": mean_pairwise_similarity(fingerprints),
-        "mean pairwise similarity of top-100": mean_pairwise_similarity(fingerprints[best]),
+        "heavy atoms mean": _mean(sizes),
+        "Spearman of Score with heavy atoms": spearman(score, sizes) if len(score) else math.nan,
+        "mean pairwise Tanimoto similarity": _similarity(fingerprints),
+        "mean pairwise similarity of top-100": _similarity(fingerprints[descending[:100]]),
         f"#Circles at distance {CIRCLE_DISTANCE}": float(n_circles(fingerprints, CIRCLE_DISTANCE)),
     }
 
 
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else math.nan
+
+
 def _top_mean(values: NDArray[np.float64], k: int) -> float:
-    return float(np.sort(values)[::-1][:k].mean())
+    return _mean(np.sort(values)[::-1][:k])
+
+
+def _similarity(fingerprints: NDArray[np.uint64]) -> float:
+    return mean_pairwise_similarity(fingerprints) if len(fingerprints) > 1 else math.nan

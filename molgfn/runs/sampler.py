@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,12 +53,14 @@ class Sampler:
         env: The environment.
         policy: The policy.
         source: Where the policy came from, for messages.
+        checkpoint: Directory that holds the policy and, in a run, the trainer.
     """
 
     config: Config
     env: FragmentEnv
     policy: Policy[FragmentStates]
     source: str
+    checkpoint: Path
 
     def sample(self, n: int, beta: float, *, generator: torch.Generator) -> Iterator[list[Sampled]]:
         """Yield batches of molecules, all distinct by InChIKey, until there are n.
@@ -98,12 +100,54 @@ class Sampler:
         Returns:
             The molecules, in the order drawn.
         """
+        return self.env.molecules(self.draw_states(n, beta, generator=generator))
+
+    def draw_states(
+        self,
+        n: int,
+        beta: float,
+        *,
+        generator: torch.Generator,
+        on_drawn: Callable[[int], None] = lambda _: None,
+    ) -> FragmentStates:
+        """Draw n terminal states, repeats included, as the policy gives them.
+
+        Args:
+            n: How many trajectories to sample.
+            beta: Exponent of the reward the policy is asked for.
+            generator: Source of randomness.
+            on_drawn: Called with the number of states of every batch, for progress.
+
+        Returns:
+            The states, in the order drawn.
+        """
         condition = torch.full((n,), math.log(beta), device=self.env.device)
-        drawn = [
-            rollout(self.env, self.policy, part, generator=generator).terminal
-            for part in condition.split(MAX_BATCH)
-        ]
-        return self.env.molecules(FragmentStates.cat(drawn))
+        drawn = []
+        for part in condition.split(MAX_BATCH):
+            drawn.append(rollout(self.env, self.policy, part, generator=generator).terminal)
+            on_drawn(len(part))
+        return FragmentStates.cat(drawn)
+
+    def trained_on(self) -> frozenset[str] | None:
+        """Read which states the training has scored.
+
+        Returns:
+            Their canonical keys; ``None`` where only the policy was kept, without its training.
+
+        Raises:
+            CheckpointError: The record is damaged.
+        """
+        if not (self.checkpoint / "trainer.json").exists():
+            return None
+        document = load_part(self.checkpoint, "trainer").document
+        try:
+            scored: list[str] = document["score"]["keys"]  # type: ignore[index]
+            replayed: list[str] = document["replay_keys"]  # type: ignore[assignment]
+            return frozenset(scored) | frozenset(replayed)
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{self.checkpoint / 'trainer.json'} does not say what was scored: {error!r}"
+            ) from error
 
 
 def load_sampler(run: Path | None, device: str = "auto") -> Sampler:
@@ -128,7 +172,8 @@ def load_sampler(run: Path | None, device: str = "auto") -> Sampler:
         raise CheckpointError(
             f"{directory} holds no trained policy; train one with `molgfn train --run {directory}`"
         )
-    part = load_part(saved[-1] if saved else directory, "policy")
+    checkpoint = saved[-1] if saved else directory
+    part = load_part(checkpoint, "policy")
     config_file = directory / "config.yaml"
     if not config_file.exists():
         raise CheckpointError(f"the run in {directory} is damaged: it has no {config_file.name}")
@@ -143,4 +188,4 @@ def load_sampler(run: Path | None, device: str = "auto") -> Sampler:
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"the policy in {directory} does not fit: {reason}") from error
-    return Sampler(config, env, policy.eval(), str(directory))
+    return Sampler(config, env, policy.eval(), str(directory), checkpoint)
