@@ -66,7 +66,7 @@ class PolicyConfig:
         ConfigError: A size is out of range.
     """
 
-    hidden: int = 96
+    hidden: int = 128
     layers: int = 3
 
     def __post_init__(self) -> None:
@@ -112,7 +112,7 @@ class TrainConfig:
         ConfigError: A value is out of range.
     """
 
-    steps: int = 2000
+    steps: int = 3000
     batch_size: int = 32
     random_share: float = 0.125
     replay_batch_size: int = 96

@@ -30,7 +30,7 @@ from molgfn.gfn.segments import group_mean
 #: large beta would otherwise drown all others.
 HUBER_NATS = 5.0
 #: The learning rate falls to this share of its start along a cosine.
-FINAL_LEARNING_RATE_SHARE = 0.1
+FINAL_LEARNING_RATE_SHARE = 0.03
 #: Batches in a row without a single score, after which the scorer is declared broken.
 MAX_FAILED_BATCHES = 10
 

@@ -111,6 +111,11 @@ class FlowPolicy(nn.Module):
         self.entry_chemistry = nn.Linear(hidden, hidden)
         self.entry_bias = nn.Parameter(torch.zeros(tensors.n_entries))
         self.log_flow = _mlp(hidden, hidden, 1)
+        # A larger beta asks for sharper choices, whatever the state: one factor for rows, stop and
+        # entries each, which starts at 1.
+        self.log_sharpness = nn.Linear(self.beta.n_features, 3)
+        nn.init.zeros_(self.log_sharpness.weight)
+        nn.init.zeros_(self.log_sharpness.bias)
         for embedding in (
             self.fragment,
             self.port_orbit,
@@ -140,9 +145,11 @@ class FlowPolicy(nn.Module):
         state, row = open_rows.nonzero(as_tuple=True)
         vectors = self.row(self._row_features(graph, nodes, state, row))  # (R, H)
         vectors = torch.cat([vectors, self.row(context)])  # the empty tree's only row
+        sharpness = self.log_sharpness(self.beta(log_beta)).exp()  # (B, 3)
+        for_rows, for_stop, for_entries = sharpness.unbind(1)
         logits = torch.zeros(row_mask.shape, device=row_mask.device)
-        logits[state, row] = self.row_logit(vectors[: len(row)]).squeeze(1)
-        logits[:, -1] = self.stop_logit(pooled).squeeze(1)
+        logits[state, row] = self.row_logit(vectors[: len(row)]).squeeze(1) * for_rows[state]
+        logits[:, -1] = self.stop_logit(pooled).squeeze(1) * for_stop
         position = torch.zeros(open_rows.shape, dtype=torch.long, device=row.device)
         position[state, row] = torch.arange(len(row), device=row.device)
         position[:, 0] = torch.where(
@@ -156,7 +163,7 @@ class FlowPolicy(nn.Module):
         def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
             query = vectors[position[index, rows]]  # (S, H)
             logits: Tensor = query @ entries.T + self.entry_bias
-            return logits
+            return logits * for_entries[index, None]
 
         log_flow = self.log_flow(pooled).squeeze(1)
         return FlowActionDistribution(self.env, states, logits, row_mask, entry_logits, log_flow)
