@@ -130,8 +130,7 @@ def _verify_run(run: Path, output: Path, beta: float | None) -> None:
     from molgfn.cli.options import settle_beta
     from molgfn.cli.progress import progress_bar
     from molgfn.report.verification import list_states, verify_policy
-    from molgfn.reward.reward import build_reward
-    from molgfn.runs.molecule_score import MoleculeScore
+    from molgfn.runs.molecule_score import build_score
     from molgfn.runs.sampler import load_sampler
     from molgfn.tables.sink import csv_sink
 
@@ -140,7 +139,7 @@ def _verify_run(run: Path, output: Path, beta: float | None) -> None:
         chosen = settle_beta(sampler, beta)
         with progress_bar("list states", None) as advance:
             space, terminal = list_states(sampler.env, advance)
-        score = MoleculeScore(sampler.env, build_reward(sampler.config.reward))
+        score = build_score(sampler.config.reward, sampler.env)
         with progress_bar("score", len(terminal)) as advance:
             found = verify_policy(sampler, space, terminal, score, chosen, advance)
         found.save(output)

@@ -144,6 +144,10 @@ class RewardConfig:
         factors: The factors; labels must be distinct.
         floor: Smallest value of one factor, in (0, 1): keeps log finite without hiding failures,
             which are missing and not small.
+        divide_by_multiplicity: Whether to divide the reward of a molecule by the number of
+            fragment trees that make it, so that molecules and not trees are drawn in proportion to
+            their reward. Only a vocabulary that does not decode uniquely needs it
+            (``molgfn fragments check`` tells); taking every new molecule apart costs time.
 
     Raises:
         ConfigError: No factor, two factors of one label, or a floor outside (0, 1).
@@ -152,6 +156,7 @@ class RewardConfig:
     proxy: str = "parp1"
     factors: tuple[FactorConfig, ...] = DEFAULT_FACTORS
     floor: float = 1e-4
+    divide_by_multiplicity: bool = False
 
     def __post_init__(self) -> None:
         if not self.factors:

@@ -99,7 +99,8 @@ def evaluate_sampler(
             "all count as held out"
         )
 
-    multiplicity = MoleculeScore(sampler.env, reward)
+    divide = sampler.config.reward.divide_by_multiplicity
+    multiplicity = MoleculeScore(sampler.env, reward, divide_by_multiplicity=divide)
     log_target = {
         name: log_rewards(
             scores.log_score[scores.rows(molecules[name])],

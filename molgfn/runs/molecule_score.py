@@ -11,9 +11,11 @@ from torch import Tensor
 
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.chem.similarity import fingerprint
+from molgfn.config.reward_schema import RewardConfig
+from molgfn.env.decoding import Decoder
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
-from molgfn.reward.reward import Reward
+from molgfn.reward.reward import Reward, build_reward
 
 #: States whose score is remembered; about 150 bytes each.
 CACHE_CAPACITY = 200_000
@@ -25,18 +27,37 @@ MODE_SIMILARITY = 0.7
 MAX_MODES = 5_000
 
 
+def build_score(config: RewardConfig, env: FragmentEnv) -> MoleculeScore:
+    """Build the score that a policy is trained on.
+
+    Args:
+        config: The reward.
+        env: The environment of the states.
+
+    Returns:
+        The score, with an empty cache.
+    """
+    divide = config.divide_by_multiplicity
+    return MoleculeScore(env, build_reward(config), divide_by_multiplicity=divide)
+
+
 class MoleculeScore:
     """The score of states of a fragment environment, with a cache by canonical key."""
 
-    def __init__(self, env: FragmentEnv, reward: Reward) -> None:
+    def __init__(
+        self, env: FragmentEnv, reward: Reward, *, divide_by_multiplicity: bool = False
+    ) -> None:
         """Start with an empty cache.
 
         Args:
             env: The environment of the states.
             reward: Scores molecules.
+            divide_by_multiplicity: Whether the trees of a molecule share its reward.
         """
         self._env = env
         self._reward = reward
+        self._decode = Decoder(env) if divide_by_multiplicity else None
+        self._multiplicity: OrderedDict[str, float] = OrderedDict()
         self._cache: OrderedDict[str, float] = OrderedDict()
         self._n_distinct = 0
         self._modes: list[str] = []
@@ -49,7 +70,8 @@ class MoleculeScore:
             states: B terminal states.
 
         Returns:
-            log Score, at most 0, NaN where the score failed, shape ``(B,)``, nats, on the CPU.
+            log Score, at most 0, NaN where the score failed or where the trees that share it are
+            too many to count, shape ``(B,)``, nats, on the CPU.
         """
         keys = self._env.keys(states)
         fresh = {key: i for i, key in enumerate(keys) if key not in self._cache}
@@ -58,6 +80,12 @@ class MoleculeScore:
             index = torch.tensor(list(fresh.values()), device=states.device)
             molecules = self._env.molecules(states[index])
             log_scores = [float(x) for x in self._reward(molecules).log_score]
+            if self._decode is not None:
+                shared = self._count_trees(list(fresh), molecules)
+                log_scores = [
+                    math.nan if math.isnan(log_n) else x
+                    for x, log_n in zip(log_scores, shared, strict=True)
+                ]
             found.update(zip(fresh, log_scores, strict=True))
             self._n_distinct += len(fresh)
             self._count_modes(molecules, log_scores)
@@ -68,15 +96,36 @@ class MoleculeScore:
         return torch.tensor([found[key] for key in keys])
 
     def log_multiplicity(self, states: FragmentStates) -> Tensor:
-        """Count the trees of every molecule.
+        """Count the trees of every molecule that the environment can build.
 
         Args:
             states: B terminal states.
 
         Returns:
-            Natural logarithm, shape ``(B,)``, on the CPU.
+            Natural logarithm, 0 where trees do not share rewards, NaN where they are too many to
+            count, shape ``(B,)``, on the CPU.
         """
-        return torch.zeros(len(states))
+        if self._decode is None:
+            return torch.zeros(len(states))
+        keys = self._env.keys(states)
+        found = {key: self._multiplicity[key] for key in keys if key in self._multiplicity}
+        fresh = {key: i for i, key in enumerate(keys) if key not in found}
+        if fresh:
+            index = torch.tensor(list(fresh.values()), device=states.device)
+            molecules = self._env.molecules(states[index])
+            found.update(zip(fresh, self._count_trees(list(fresh), molecules), strict=True))
+        return torch.tensor([found[key] for key in keys])
+
+    def _count_trees(self, keys: list[str], molecules: list[Molecule]) -> list[float]:
+        """Log of the number of trees, remembered by key; it is never saved: it can be redone."""
+        if self._decode is None:
+            return [0.0] * len(keys)
+        counts = [len(decoded.trees) for decoded in self._decode(molecules)]
+        log_counts = [math.log(n) if n else math.nan for n in counts]
+        self._multiplicity.update(zip(keys, log_counts, strict=True))
+        while len(self._multiplicity) > CACHE_CAPACITY:
+            self._multiplicity.popitem(last=False)
+        return log_counts
 
     def _count_modes(self, molecules: list[Molecule], log_scores: list[float]) -> None:
         for molecule, log_score in zip(molecules, log_scores, strict=True):

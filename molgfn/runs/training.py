@@ -32,10 +32,9 @@ from molgfn.gfn.rollout import rollout
 from molgfn.gfn.trainer import Trainer
 from molgfn.reward.preflight import Preflight, preflight
 from molgfn.reward.proxy.store import find_proxy
-from molgfn.reward.reward import build_reward
 from molgfn.runs.components import build_env, build_networks, seeded, set_up_device
 from molgfn.runs.directory import RunDirectory, check_digest
-from molgfn.runs.molecule_score import MoleculeScore
+from molgfn.runs.molecule_score import build_score
 
 #: Settings that a resumed run may change: how far it goes and what it writes, not what it is.
 RESUMABLE = (
@@ -193,7 +192,7 @@ def _build(config: Config, vocabulary: Vocabulary, directory: RunDirectory) -> T
     device = set_up_device(config.device)
     correct = config.train.symmetry_correction
     env = build_env(config, vocabulary, device, symmetry_correction=correct)
-    score = MoleculeScore(env, build_reward(config.reward))
+    score = build_score(config.reward, env)
     trainer = Trainer(
         env,
         build_networks(config, env),

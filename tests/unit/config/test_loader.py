@@ -174,6 +174,7 @@ configs = st.builds(
         proxy=texts,
         factors=st.lists(factors, min_size=1, max_size=3, unique_by=lambda f: f.label).map(tuple),
         floor=st.floats(1e-300, 0.5),
+        divide_by_multiplicity=st.booleans(),
     ),
     train=st.builds(
         TrainConfig,

@@ -62,3 +62,47 @@ def test_state_survives_json():
     assert second.state_dict() == first.state_dict()
     assert second(terminal(ANILINE)).isnan().all()
     assert second._reward.calls == []
+
+
+CHAINS = FragmentEnv(
+    Vocabulary("chains", (Fragment.build("C", {0: 2}), Fragment.build("CC", {0: 1, 1: 1}))),
+    LimitsConfig(max_fragments=3),
+)
+PROPANE = FragmentTree((0, 0, 0), (-1, 0, 0), (-1, 0, 0), (-1, 0, 0))
+PROPANE_AGAIN = FragmentTree((0, 1), (-1, 0), (-1, 0), (-1, 1))
+BUTANE = FragmentTree((1, 1), (-1, 0), (-1, 1), (-1, 0))
+# As trees of 2 or 3 fragments: C-CC and C-C-C; CC-CC, C-CC-C and C-C-CC.
+LOG_TREES = [math.log(2), math.log(2), math.log(3)]
+
+
+def test_trees_that_share_a_reward_are_counted_once(monkeypatch):
+    states = terminal(PROPANE, PROPANE_AGAIN, BUTANE)
+    shared = MoleculeScore(CHAINS, StubReward(), divide_by_multiplicity=True)
+    assert shared(states).tolist() == pytest.approx([math.log(0.8)] * 3)
+    with monkeypatch.context() as patch:
+        patch.setattr("molgfn.chem.parsing.Parser.trees", None)  # all is remembered
+        assert shared.log_multiplicity(states).tolist() == pytest.approx(LOG_TREES)
+        alone = MoleculeScore(CHAINS, StubReward())
+        assert alone(states).tolist() == shared(states).tolist()
+        assert alone.log_multiplicity(states).tolist() == [0.0, 0.0, 0.0]
+    assert alone.state_dict() == shared.state_dict()
+    resumed = MoleculeScore(CHAINS, StubReward(), divide_by_multiplicity=True)
+    resumed.load_state_dict(json.loads(json.dumps(shared.state_dict())))
+    assert resumed.log_multiplicity(states).tolist() == pytest.approx(LOG_TREES)
+
+
+def test_memory_of_tree_counts_is_bounded(monkeypatch):
+    monkeypatch.setattr("molgfn.runs.molecule_score.CACHE_CAPACITY", 1)
+    score = MoleculeScore(CHAINS, StubReward(), divide_by_multiplicity=True)
+    states = terminal(PROPANE, PROPANE_AGAIN, BUTANE)
+    score(states)
+    assert len(score._multiplicity) == 1
+    assert score.log_multiplicity(states).tolist() == pytest.approx(LOG_TREES)
+
+
+def test_a_molecule_with_too_many_trees_to_count_is_not_learned_from(monkeypatch):
+    monkeypatch.setattr("molgfn.chem.parsing.MAX_COVERS", 2)
+    states = terminal(FragmentTree((0, 0), (-1, 0), (-1, 0), (-1, 0)), BUTANE)
+    score = MoleculeScore(CHAINS, StubReward(), divide_by_multiplicity=True)
+    assert score(states).isnan().tolist() == [False, True]
+    assert score.log_multiplicity(states).isnan().tolist() == [False, True]
