@@ -79,7 +79,7 @@ def evaluate(
     log_reward: Tensor,
     log_z: Tensor,
 ) -> Evaluated[S]:
-    """Send all states of a batch through the policy, once.
+    """Send the states of a batch through the policy, each distinct one once.
 
     Args:
         env: The environment.
@@ -93,9 +93,14 @@ def evaluate(
     Returns:
         The batch with log P_F and log F, differentiable in the weights.
     """
-    distribution = policy(batch.states, condition[batch.trajectory])
-    log_pf = distribution.log_prob(batch.actions)
-    log_flow = _log_flow(env, batch.states, distribution.log_flow, log_z[batch.trajectory])
+    # Trajectories of a group begin alike: what several pass through is computed once.
+    rows = torch.cat([batch.states.to_tensor(), group[batch.trajectory, None]], 1)
+    distinct, index = rows.unique(dim=0, return_inverse=True)
+    states = type(batch.states).from_tensor(distinct[:, :-1])
+    owner = torch.zeros_like(distinct[:, 0]).scatter(0, index, batch.trajectory)
+    distribution = policy(states, condition[owner])
+    log_pf = distribution.log_prob(batch.actions, index)
+    log_flow = _log_flow(env, states, distribution.log_flow, log_z[owner])[index]
     return Evaluated(env, policy, batch, condition, group, log_reward, log_z, log_pf, log_flow)
 
 

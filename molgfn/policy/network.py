@@ -163,7 +163,8 @@ class FlowPolicy(nn.Module):
         def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
             query = vectors[position[index, rows]]  # (S, H)
             logits: Tensor = query @ entries.T + self.entry_bias
-            return logits * for_entries[index, None]
+            sharpened: Tensor = logits * for_entries[index, None]
+            return sharpened
 
         log_flow = self.log_flow(pooled).squeeze(1)
         return FlowActionDistribution(self.env, states, logits, row_mask, entry_logits, log_flow)
