@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 
 import pytest
 
@@ -137,6 +138,25 @@ def test_without_its_training_everything_counts_as_held_out(cli, tiny):
     found = table(result.stdout)
     assert found["held-out molecules"]["all"] == "3"
     assert float(found["rmse of log p - log R"]["all"]) > 0
+
+
+def test_trees_of_a_molecule_share_its_reward_where_the_run_says_so(cli, trained, tmp_path):
+    """Aniline is one fragment or two: biphenyl and hydrazine stay as they are."""
+    vocabulary = tmp_path / "redundant.yaml"
+    vocabulary.write_text(TINY + "- {smiles: Nc1ccccc1, sites: {0: 1}, count: 1}\n")
+    limits = ["--set", "limits={min_fragments: 1, max_fragments: 2}"]
+    shared = ["--set", "reward.divide_by_multiplicity=true"]
+    run = trained("redundant", *limits, *shared, "--set", f"vocabulary={vocabulary}")
+    args = ("evaluate", run, "--n", "30", "--beta", "4")
+    divided = table(cli(*args).stdout)
+    config = run / "config.yaml"
+    text = config.read_text()
+    assert text.count("divide_by_multiplicity: true") == 1
+    config.write_text(text.replace("divide_by_multiplicity: true", "divide_by_multiplicity: false"))
+    whole = table(cli(*args).stdout)
+    assert whole["Score mean"] == divided["Score mean"]
+    more = float(whole["log Z"]["trained"]) - float(divided["log Z"]["trained"])
+    assert 0.01 < more < math.log(2)
 
 
 def test_a_file_without_rows_leaves_its_column_empty(cli, tiny, tmp_path):
