@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from dataclasses import dataclass
 
 from molgfn.chem.cutting import is_rule_bond
 from molgfn.chem.fragment import Fragment, is_ring_type
 from molgfn.chem.molecule import read_mol
-from molgfn.chem.parsing import Parser
-from molgfn.chem.tree import FragmentTree, TreeSymmetry, assemble
+from molgfn.chem.probing import Ambiguity, probe_decoding
 from molgfn.chem.vocabulary import Vocabulary
 from molgfn.errors import VocabularyError
-
-#: Random trees that are taken apart again where unique decoding does not follow from the rule.
-N_PROBES = 300
 
 
 @dataclass(frozen=True)
@@ -54,18 +49,13 @@ def lint(vocabulary: Vocabulary) -> LintReport:
     breaks = _rule_breaks(vocabulary)
     if breaks:
         warnings.extend(breaks)
-        n_probed, n_several, most = probe_decoding(vocabulary)
-        decoding = (
-            f"{n_several} of {n_probed} random molecules of 2 or 3 fragments have several trees, "
-            f"at most {most}"
-        )
-        if n_several:
-            warnings.append(
-                f"{decoding}: sampling by tree favours those molecules; divide their reward by "
-                "the number of trees"
-            )
+        probed = probe_decoding(vocabulary)
+        warnings.extend(_favoured(probed))
+        decoding = _decoding_facts(probed)
     else:
-        decoding = "unique: junctions touch a ring, fragments have no such bond inside"
+        decoding = [
+            ("decoding", "unique: junctions touch a ring, fragments have no such bond inside")
+        ]
     unused = _unused_pairs(vocabulary)
     if unused:
         warnings.append(f"no site needs the pairs {', '.join('–'.join(p) for p in unused)}")
@@ -91,30 +81,6 @@ def partners(vocabulary: Vocabulary, number: int) -> list[int]:
         for other, fragment in enumerate(vocabulary.fragments)
         if _may_attach(vocabulary, own, fragment) or _may_attach(vocabulary, fragment, own)
     ]
-
-
-def probe_decoding(vocabulary: Vocabulary, n_probes: int = N_PROBES) -> tuple[int, int, int]:
-    """Take small random molecules of a vocabulary apart again.
-
-    Args:
-        vocabulary: The vocabulary.
-        n_probes: Random trees of 2 or 3 fragments to make.
-
-    Returns:
-        Distinct molecules probed, how many of them have several trees, and the largest number
-        of trees of one molecule.
-    """
-    generator = random.Random(0)
-    symmetry = TreeSymmetry(vocabulary)
-    parser = Parser(vocabulary)
-    counts: dict[str, int] = {}
-    for _ in range(n_probes):
-        tree = _random_tree(vocabulary, generator.choice((2, 3)), generator)
-        key, _order = symmetry.key_and_order(tree)
-        if len(tree) > 1 and key not in counts:
-            counts[key] = len(parser.trees(assemble(tree, vocabulary)))
-    several = [n for n in counts.values() if n > 1]
-    return len(counts), len(several), max(counts.values(), default=0)
 
 
 def _open_sites(vocabulary: Vocabulary) -> list[str]:
@@ -188,7 +154,35 @@ def _more(shown: str, items: list[str] | list[tuple[str, str]], limit: int = 5) 
     return shown if len(items) <= limit else f"{shown} and {len(items) - limit} more"
 
 
-def _facts(vocabulary: Vocabulary, decoding: str) -> tuple[tuple[str, str], ...]:
+def _favoured(probed: tuple[Ambiguity, ...]) -> list[str]:
+    """Say what several trees for one molecule do to a sampler."""
+    most = max((ambiguity.most for ambiguity in probed), default=1)
+    if most > 1:
+        return [
+            "some molecules have several trees: sampling by tree favours such molecules up to "
+            f"{most}-fold among those probed; set reward.divide_by_multiplicity=true"
+        ]
+    return []
+
+
+def _decoding_facts(probed: tuple[Ambiguity, ...]) -> list[tuple[str, str]]:
+    unique = all(ambiguity.most <= 1 for ambiguity in probed)
+    first = "no molecule with several trees found" if unique else "not unique"
+    lines = [("decoding", f"{first}; random molecules taken apart, by number of fragments:")]
+    for each in probed:
+        uncounted = f"; {each.n_uncounted} have too many to count" if each.n_uncounted else ""
+        lines.append(
+            (
+                f"  {each.n_fragments}",
+                f"{each.n_several} of {each.n_probed} have several trees "
+                f"({each.n_several / each.n_probed:.0%}), at most {each.most}, "
+                f"mean of ln(trees) {each.mean_log_trees:.2f}{uncounted}",
+            )
+        )
+    return lines
+
+
+def _facts(vocabulary: Vocabulary, decoding: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     fragments = vocabulary.fragments
     rings = sum(f.mol.GetRingInfo().NumRings() > 0 for f in fragments)
     sizes = sorted(f.n_heavy_atoms for f in fragments)
@@ -212,43 +206,5 @@ def _facts(vocabulary: Vocabulary, decoding: str) -> tuple[tuple[str, str], ...]
             "symmetry",
             f"{len(fragments) - orders[1]} fragments have some, largest group {max(orders)}",
         ),
-        ("decoding", decoding),
+        *decoding,
     )
-
-
-def _random_tree(
-    vocabulary: Vocabulary, n_fragments: int, generator: random.Random
-) -> FragmentTree:
-    """Grow a tree by random legal attachments; it stays smaller where none is legal."""
-    fragments = [generator.randrange(len(vocabulary))]
-    parents, parent_sites, entry_sites = [-1], [-1], [-1]
-    used: Counter[tuple[int, int]] = Counter()
-    for node in range(1, n_fragments):
-        choices = []
-        new = generator.sample(range(len(vocabulary)), k=len(vocabulary))
-        for parent, number in enumerate(fragments):
-            own = vocabulary.fragments[number]
-            for site, atom in enumerate(own.site_atoms):
-                if used[parent, site] < own.capacities[atom]:
-                    choices.append((parent, site, own.site_types[site]))
-        generator.shuffle(choices)
-        step = next(
-            (
-                (parent, site, number, entry)
-                for number in new
-                for parent, site, kind in choices
-                for entry in vocabulary.fragments[number].entry_sites
-                if vocabulary.allows(kind, vocabulary.fragments[number].site_types[entry])
-            ),
-            None,
-        )
-        if step is None:
-            break
-        parent, site, number, entry = step
-        used[parent, site] += 1
-        used[node, entry] += 1
-        fragments.append(number)
-        parents.append(parent)
-        parent_sites.append(site)
-        entry_sites.append(entry)
-    return FragmentTree(tuple(fragments), tuple(parents), tuple(parent_sites), tuple(entry_sites))

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from molgfn.chem.fragment import Fragment
-from molgfn.chem.lint import lint, partners, probe_decoding
+from molgfn.chem.lint import lint, partners
+from molgfn.chem.probing import probe_decoding
 from molgfn.chem.vocabulary import Vocabulary
 from molgfn.chem.vocabulary_file import find_vocabulary
 
@@ -13,6 +14,7 @@ BENZENE = Fragment.build("c1ccccc1", dict.fromkeys(range(6), 1))
 METHANE = Fragment.build("C", {0: 4})
 ETHANE = Fragment.build("CC", {0: 3, 1: 3})
 FLUORINE = Fragment.build("F", {0: 1})
+CHAINS = Vocabulary("chains", (METHANE, ETHANE, FLUORINE))
 
 
 def test_the_shipped_vocabulary_is_clean():
@@ -27,14 +29,23 @@ def test_the_shipped_vocabulary_is_clean():
 
 
 def test_unique_decoding_is_measured_where_the_rule_is_broken():
-    chains = Vocabulary("chains", (METHANE, ETHANE, FLUORINE))
-    report = lint(chains)
+    report = lint(CHAINS)
     assert report.faults == ()
     assert any("touch no ring atom" in w for w in report.warnings)
-    assert any("have several trees" in w for w in report.warnings)
-    n_probed, n_several, most = probe_decoding(chains)
-    assert 0 < n_several <= n_probed
-    assert most > 1
+    most = max(each.most for each in probe_decoding(CHAINS))
+    (warning,) = (w for w in report.warnings if "several trees" in w)
+    assert f"up to {most}-fold" in warning
+    assert "set reward.divide_by_multiplicity=true" in warning
+    facts = dict(report.facts)
+    assert facts["decoding"].startswith("not unique")
+    assert [name.strip() for name in facts if name.strip().isdigit()] == ["2", "3", "4", "5", "6"]
+
+
+def test_a_vocabulary_without_several_trees_warns_of_none():
+    toluene = Fragment.build("Cc1ccccc1", {0: 1})
+    report = lint(Vocabulary("v", (toluene, FLUORINE)))
+    assert dict(report.facts)["decoding"].startswith("no molecule with several trees found")
+    assert not any("several trees" in w for w in report.warnings)
 
 
 def test_a_fragment_with_an_uncut_ring_bond_is_named():
