@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from molgfn.chem.molecule import Molecule, read_molecule
+from molgfn.chem.molecule import Molecule, read_mol, read_molecule
 from molgfn.chem.properties import PROPERTIES
 from molgfn.errors import MoleculeError
 from molgfn.reward.protocol import LIKELIHOOD_COLUMNS
@@ -75,7 +76,8 @@ def score_table(
         :func:`scored_frame`, ``standard_SMILES`` (the molecule that was scored: largest component,
         neutral), with ``likelihood`` those of ``LIKELIHOOD_COLUMNS``, and the further columns of
         the table. ``SMILES`` is the text of the table. A missing likelihood has a reason of its
-        own and leaves the status as it is.
+        own and leaves the status as it is; it is that of the molecule as written, charges
+        included, where the policy can build that, else of the standard one.
     """
     rows = _RowScorer(reward, likelihood)
     replaced = replaced_columns(table, reward, with_likelihood=likelihood is not None)
@@ -113,21 +115,24 @@ class _RowScorer:
 
     def __init__(self, reward: Reward, likelihood: MoleculeLikelihood | None) -> None:
         self._reward = reward
-        self._likelihood = likelihood
+        self._likelihood = None if likelihood is None else _RowLikelihood(likelihood)
         self._known: dict[str, dict[str, Any]] = {}
-        self._columns = _written_columns(reward, with_likelihood=likelihood is not None)
+        self._columns = _written_columns(reward, with_likelihood=False)
 
     def __call__(self, smiles: Sequence[str]) -> pd.DataFrame:
         molecules: list[Molecule | str] = [_read(text) for text in smiles]
         self._score({m.smiles: m for m in molecules if isinstance(m, Molecule)})
         records = [
-            {"status": "invalid", "reason": molecule, "log_likelihood_reason": "no molecule"}
+            {"status": "invalid", "reason": molecule}
             if isinstance(molecule, str)
             else self._known[molecule.smiles]
             for molecule in molecules
         ]
         frame = pd.DataFrame(records, columns=self._columns)
         frame["SMILES"] = list(smiles)
+        if self._likelihood is not None:
+            found = pd.DataFrame(self._likelihood(molecules, smiles), columns=LIKELIHOOD_COLUMNS)
+            frame = pd.concat([frame, found], axis=1)
         return frame
 
     def _score(self, molecules: dict[str, Molecule]) -> None:
@@ -136,13 +141,47 @@ class _RowScorer:
             return
         frame = scored_frame(fresh, self._reward(fresh))
         frame["standard_SMILES"] = frame["SMILES"]
-        if self._likelihood is not None:
-            found = self._likelihood(fresh)
-            frame["log_likelihood"] = found.log_likelihood
-            frame["n_trees"] = found.n_trees
-            frame["log_likelihood_reason"] = list(found.reasons)
         for record in frame.to_dict("records"):
             self._known[str(record["SMILES"])] = {str(k): v for k, v in record.items()}
+
+
+class _RowLikelihood:
+    """Finds likelihoods and remembers every molecule it was asked for.
+
+    A policy may draw charges that standardisation removes, so a molecule is looked for as it is
+    written, then in its standard form.
+    """
+
+    def __init__(self, likelihood: MoleculeLikelihood) -> None:
+        self._likelihood = likelihood
+        self._known: dict[str, tuple[float, float, str]] = {}
+
+    def __call__(
+        self, molecules: Sequence[Molecule | str], smiles: Sequence[str]
+    ) -> list[tuple[float, float, str]]:
+        pairs = [
+            (Molecule.from_mol(read_mol(text)), molecule)
+            if isinstance(molecule, Molecule)
+            else None
+            for text, molecule in zip(smiles, molecules, strict=True)
+        ]
+        self._find(written for written, _ in filter(None, pairs))
+        self._find(standard for written, standard in filter(None, pairs) if self._lacks(written))
+        return [
+            (math.nan, math.nan, "no molecule")
+            if pair is None
+            else self._known[pair[self._lacks(pair[0])].smiles]
+            for pair in pairs
+        ]
+
+    def _lacks(self, molecule: Molecule) -> bool:
+        return bool(self._known[molecule.smiles][2])
+
+    def _find(self, molecules: Iterable[Molecule]) -> None:
+        fresh = [m for m in dict.fromkeys(molecules) if m.smiles not in self._known]
+        found = self._likelihood(fresh)
+        values = zip(found.log_likelihood, found.n_trees, found.reasons, strict=True)
+        self._known.update(zip((m.smiles for m in fresh), values, strict=True))
 
 
 def _read(smiles: str) -> Molecule | str:

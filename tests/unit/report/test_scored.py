@@ -107,3 +107,32 @@ def test_any_text_gives_one_row_each(smiles):
     assert frame["SMILES"].tolist() == smiles
     for row in frame.to_dict("records"):
         assert (row["status"] == "ok") == (row["reason"] == "") == (not np.isnan(row["Score"]))
+
+
+class CountingLikelihood:
+    """Knows methylammonium and propane, and remembers what it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, molecules):
+        self.asked += [m.smiles for m in molecules]
+        known = [m.smiles in ("C[NH3+]", "CCC") for m in molecules]
+        return SimpleNamespace(
+            log_likelihood=np.where(np.array(known, dtype=bool), -2.0, np.nan),
+            n_trees=np.array(known, dtype=float),
+            reasons=tuple("" if k else "cannot" for k in known),
+        )
+
+
+def test_the_likelihood_is_of_the_molecule_as_written_else_of_the_standard_one(monkeypatch):
+    monkeypatch.setattr(scored, "CHUNK_ROWS", 3)
+    likelihood = CountingLikelihood()
+    rows = ["C[NH3+]", "CN", "nonsense", "CCC.[Na+].[Cl-]", "CCC", "C[NH3+]"]
+    table = Table(pd.DataFrame({"SMILES": rows}, dtype=str), "SMILES", "test")
+    found = pd.concat(score_table(table, CountingReward(), likelihood), ignore_index=True)
+    assert list(found.columns) == [*CONTRACT, "log_likelihood", "n_trees", "log_likelihood_reason"]
+    assert found["log_likelihood_reason"].tolist() == ["", "cannot", "no molecule", "", "", ""]
+    assert found["log_likelihood"].fillna(0).tolist() == [-2, 0, 0, -2, -2, -2]
+    assert found["standard_SMILES"].tolist()[:2] == ["CN", "CN"]
+    assert likelihood.asked == ["C[NH3+]", "CN", "CCC.[Cl-].[Na+]", "CCC"]
