@@ -1,4 +1,4 @@
-"""``molgfn verify``: does the sampler follow the reward exactly? Settled where all can be listed."""
+"""``molgfn verify``: does the sampler follow the reward exactly, where all states can be listed?"""
 
 from __future__ import annotations
 

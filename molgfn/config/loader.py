@@ -94,15 +94,20 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Conf
             config = from_mapping(Config, values)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
+    # Checked once all are in: a setting may be right only together with a later one.
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {override}: expected key=value, such as train.steps=500")
         try:
             _assign(values, key.strip(), parse_yaml(text, "value"))
-            config = from_mapping(Config, values)
         except ConfigError as error:
             raise ConfigError(f"--set {override}: {error}") from error
+    if overrides:
+        try:
+            config = from_mapping(Config, values)
+        except ConfigError as error:
+            raise ConfigError(f"--set {_culprit(overrides, str(error))}: {error}") from error
     return config
 
 
@@ -116,6 +121,12 @@ def dump_config(config: Any) -> str:
         YAML that :func:`load_config` reads back as an equal configuration.
     """
     return "\n".join(_section_lines(config)) + "\n"
+
+
+def _culprit(overrides: Sequence[str], message: str) -> str:
+    """The last setting that a message speaks of, else the last one."""
+    named = [o for o in overrides if o.partition("=")[0].strip() in message]
+    return named[-1] if named else overrides[-1]
 
 
 # ---- reading -------------------------------------------------------------------------------

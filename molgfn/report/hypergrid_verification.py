@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from molgfn.config.schema import TrainConfig
 from molgfn.env.hypergrid import Hypergrid
 from molgfn.errors import OutputError
-from molgfn.config.schema import TrainConfig
 from molgfn.runs.hypergrid_training import GridTraining
 
 #: Rows of the table for each R0.
