@@ -10,26 +10,32 @@ import typer
 from molgfn.cli.options import MAX_SEED, check_beta
 
 if TYPE_CHECKING:
+    from molgfn.env.fragment_env import FragmentEnv
+    from molgfn.env.space import Space
+    from molgfn.env.states import FragmentStates
     from molgfn.runs.directory import RunDirectory
 
+    #: All states of a space, and the terminal ones.
+    Listed = tuple[Space[FragmentStates], FragmentStates]
+
 #: Settings of the run that verify trains, where no CONFIG is given: a listable space of thousands
-#: of molecules and one beta.
+#: of molecules, one beta, and a network as deep as its small molecules need.
 SETTINGS = (
     "limits.max_fragments=3",
-    "policy.hidden=128",
-    "train.beta_min=4",
-    "train.beta_max=4",
+    "policy.layers=1",
+    "train.beta_min=1",
+    "train.beta_max=1",
     "train.n_beta_groups=1",
-    "train.batch_size=128",
-    "train.replay_batch_size=128",
+    "train.batch_size=64",
+    "train.replay_batch_size=64",
     "train.ema_decay=0.99",
-    "train.steps=2500",
-    "train.checkpoint_every=500",
+    "train.steps=6000",
+    "train.checkpoint_every=1000",
 )
 #: Rewards between the modes of the grids of Bengio et al. 2021.
 DEFAULT_R0 = (0.1, 0.01, 0.001)
 #: Fragments kept of the shipped vocabulary where no CONFIG is given.
-FRAGMENTS = 14
+FRAGMENTS = 10
 
 
 def verify(
@@ -98,21 +104,25 @@ def verify(
         return
     if r0:
         raise UsageError("--r0 belongs to --env hypergrid")
+    source = place if run is None else run
     if run is None:
         changes += [f"seed={seed}", f"train.symmetry_correction={symmetry_correction}"]
-        _train(RunDirectory(place), config, fragments, changes)
+        listed = _train(RunDirectory(place), config, fragments, changes)
+        _verify_run(source, source, beta, listed)
     elif config or fragments or changes or not symmetry_correction:
         raise UsageError("--run is verified as it was trained; leave CONFIG and settings out")
-    source = place if run is None else run
-    _verify_run(source, source if output is None else output, beta)
+    else:
+        _verify_run(source, source if output is None else output, beta, None)
 
 
 def _train(
     directory: RunDirectory, config: Path | None, fragments: int | None, changes: list[str]
-) -> None:
+) -> Listed:
+    """Train a run; its states are listed first, as there may be too many."""
     from molgfn.chem.vocabulary_file import find_vocabulary
     from molgfn.cli.train import run_training
     from molgfn.config.loader import load_config
+    from molgfn.runs.components import build_env, set_up_device
     from molgfn.runs.training import start_training
 
     checked = load_config(config, changes if config else [*SETTINGS, *changes])
@@ -120,16 +130,26 @@ def _train(
     n_kept = FRAGMENTS if config is None and fragments is None else fragments
     if n_kept is not None:
         vocabulary = vocabulary.most_common(n_kept)
+    listed = _list(build_env(checked, vocabulary, set_up_device(checked.device)))
     with directory.locked():
         run_training(start_training(checked, directory, vocabulary))
+    return listed
 
 
-def _verify_run(run: Path, output: Path, beta: float | None) -> None:
+def _list(env: FragmentEnv) -> Listed:
+    from molgfn.cli.progress import progress_bar
+    from molgfn.report.verification import list_states
+
+    with progress_bar("list states", None) as advance:
+        return list_states(env, advance)
+
+
+def _verify_run(run: Path, output: Path, beta: float | None, listed: Listed | None) -> None:
     import pandas as pd
 
     from molgfn.cli.options import settle_beta
     from molgfn.cli.progress import progress_bar
-    from molgfn.report.verification import list_states, verify_policy
+    from molgfn.report.verification import verify_policy
     from molgfn.runs.molecule_score import build_score
     from molgfn.runs.sampler import load_sampler
     from molgfn.tables.sink import csv_sink
@@ -137,8 +157,7 @@ def _verify_run(run: Path, output: Path, beta: float | None) -> None:
     with csv_sink(None) as sink:
         sampler = load_sampler(run)
         chosen = settle_beta(sampler, beta)
-        with progress_bar("list states", None) as advance:
-            space, terminal = list_states(sampler.env, advance)
+        space, terminal = _list(sampler.env) if listed is None else listed
         score = build_score(sampler.config.reward, sampler.env)
         with progress_bar("score", len(terminal)) as advance:
             found = verify_policy(sampler, space, terminal, score, chosen, advance)

@@ -108,6 +108,28 @@ def log_terminal_probability(space: Space[S], log_pf: Tensor, log_stop: Tensor) 
     return through[space.terminal] + log_stop.double()
 
 
+def log_symmetry_bias(space: Space[S]) -> Tensor:
+    r"""Compute what a sampler trained without the symmetry correction multiplies rewards by.
+
+    Such a sampler takes 1/L for the backward probability of every single action, so that an
+    object comes out in proportion to R(x) b(x), with b(x) the sum of these over all sequences of
+    actions that lead to it:
+
+    .. math:: b(s') = \sum_{(s, a) \to s'} \frac{b(s)}{L(s')}
+
+    Without symmetry b is 1 throughout.
+
+    Args:
+        space: The listed environment.
+
+    Returns:
+        log b in the order of ``space.terminal``, shape ``(n_terminal,)``, float64, nats.
+    """
+    child = space.edge_child[space.action_edge]
+    log_pb = -space.n_leaves[child].double().log()
+    return log_terminal_probability(space, log_pb, torch.zeros(len(space.terminal)))
+
+
 @torch.no_grad()
 def space_log_likelihood(space: Space[S], policy: Policy[S], condition: float) -> Tensor:
     """Compute log p(x) of every terminal state under a policy.

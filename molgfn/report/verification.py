@@ -18,12 +18,14 @@ from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.space import Space
 from molgfn.env.states import FragmentStates
 from molgfn.errors import OutputError, ScorerError
-from molgfn.gfn.exact import space_log_likelihood
+from molgfn.gfn.exact import log_symmetry_bias, space_log_likelihood
 from molgfn.gfn.metrics import fit, jensen_shannon, l1_distance, regression_slope
 from molgfn.runs.molecule_score import MoleculeScore
 from molgfn.runs.sampler import Sampler
 
 Array = NDArray[np.float64]
+#: States listed at most.
+MAX_STATES = 200_000
 #: Terminal states scored at a time; few enough for a progress bar to move.
 SCORE_CHUNK = 256
 #: A bias of p with the symmetry factor or the number of trees beyond this is called one.
@@ -38,7 +40,8 @@ class Verification:
         measures: Numbers by name, NaN where one has no meaning.
         log_target: log R/Z of every terminal state, shape ``(n,)``, nats.
         log_p: Exact log p of every terminal state, shape ``(n,)``, nats.
-        log_symmetry_factor: log of prod |Aut(C_i)| / |Aut(x)|, shape ``(n,)``.
+        log_symmetry_factor: log of what a sampler without symmetry correction multiplies rewards
+            by, shape ``(n,)``.
     """
 
     measures: dict[str, float]
@@ -102,7 +105,7 @@ def list_states(
     Raises:
         ConfigError: There are too many.
     """
-    space = enumerate_fragments(env, on_progress=on_progress)
+    space = enumerate_fragments(env, MAX_STATES, on_progress=on_progress)
     ending = space.states[space.terminal]
     return space, ending.stopped_copy()
 
@@ -145,7 +148,7 @@ def verify_policy(
     log_p = space_log_likelihood(space, sampler.policy, math.log(beta)).numpy()[known]
     log_z = float(np.logaddexp.reduce(log_r))
     log_target = log_r - log_z
-    factor = _log_symmetry_factor(sampler.env, space)[known]
+    factor = log_symmetry_bias(space).numpy()[known]
     trees = _log_number_of_trees(sampler.env, terminal)[known]
     line = fit(log_p, log_r)
     excess = log_p - log_target
@@ -172,14 +175,6 @@ def verify_policy(
         "error of log Z": log_z_estimate - log_z,
     }
     return Verification(measures, log_target, log_p, factor)
-
-
-def _log_symmetry_factor(env: FragmentEnv, space: Space[FragmentStates]) -> Array:
-    """Log of prod |Aut(C_i)| / |Aut(x)|: what an uncorrected sampler multiplies rewards by."""
-    fragments = space.states.fragment[space.terminal]
-    first = env.tensors.entry_log_symmetry[env.tensors.n_attachments :]  # log |Aut(C)|
-    per_node = first[fragments.clamp(min=0)] * (fragments >= 0)
-    return np.asarray((per_node.sum(1) - space.log_symmetry[space.terminal]).numpy())
 
 
 def _log_number_of_trees(env: FragmentEnv, terminal: FragmentStates) -> Array:

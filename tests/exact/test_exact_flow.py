@@ -11,6 +11,7 @@ from molgfn.config.schema import TrainConfig
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.hypergrid import Hypergrid
 from molgfn.gfn.balance import OBJECTIVES, Residuals, evaluate, residuals
+from molgfn.gfn.exact import log_symmetry_bias
 from molgfn.gfn.rollout import rollout_backward
 
 from .exact_policy import TablePolicy
@@ -75,3 +76,12 @@ def test_no_objective_vanishes_at_another_reward(objective: str) -> None:
     policy = TablePolicy(case.env, case.space, case.numbers, log_reward)
     other = at_exact_flow(objective, case.env, policy, case.stopped, -log_reward)
     assert other.max() > 0.5
+
+
+def test_symmetry_bias_by_hand() -> None:
+    """Toluene: six ways from benzene, one from methane, each through a last step of 1/2."""
+    case = case_of("rings")
+    log_bias = dict(zip(case.space.terminal.tolist(), log_symmetry_bias(case.space), strict=True))
+    toluene, biphenyl = (case.found.smiles.index(s) for s in ("Cc1ccccc1", "c1ccc(-c2ccccc2)cc1"))
+    assert float(log_bias[toluene].exp()) == pytest.approx(3.5)
+    assert float(log_bias[biphenyl].exp()) == pytest.approx(3)  # six sites, two equal leaves

@@ -1,0 +1,116 @@
+"""``molgfn verify`` on spaces that are listed in a blink."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pandas as pd
+import pytest
+
+from molgfn.report import verification
+
+#: Benzene, chain ends and a linker of the shipped vocabulary; QED is quick.
+QUICK = (
+    "--fragments", "5",
+    "--set", "policy.hidden=32",
+    "--set", "train.replay_batch_size=0",
+    "--set", "train.ema_decay=0.9",
+)  # fmt: skip
+GRID = ("--env", "hypergrid", "--dimensions", "2", "--r0", "0.1", "--set", "train.batch_size=16")
+
+
+def measures(text: str) -> dict[str, float]:
+    return dict(pd.read_csv(io.StringIO(text)).to_numpy().tolist())
+
+
+@pytest.fixture
+def verified(cli, qed_alone, tmp_path):
+    def run(*options, steps=120):
+        place = tmp_path / "v"
+        settings = ("--set", f"train.steps={steps}", *qed_alone, "-o", place)
+        result = cli("verify", *QUICK, *settings, *options)
+        assert result.exit_code == 0, result.stderr
+        return result, place
+
+    return run
+
+
+def test_a_corrected_sampler_is_unbiased_and_its_control_is_not(verified, tmp_path):
+    result, place = verified()
+    found = measures(result.stdout)
+    assert found["L1"] < 0.15
+    assert found["sum of p"] == pytest.approx(1, abs=1e-5)
+    assert abs(found["slope on log symmetry factor"]) < 0.1
+    assert abs(found["error of log Z"]) < 0.05
+    saved = json.loads((place / "verify.json").read_text())
+    assert saved["L1"] == pytest.approx(found["L1"], rel=1e-5)
+    assert saved["slope on log number of trees"] is None  # this vocabulary decodes uniquely
+    assert (place / "verify.png").read_bytes().startswith(b"\x89PNG")
+    assert "unbiased" in result.stderr
+
+    control, _ = verified("--no-symmetry-correction", "-o", tmp_path / "control")
+    found = measures(control.stdout)
+    assert found["L1"] > 0.3
+    assert found["slope on log symmetry factor"] == pytest.approx(1, abs=0.3)
+    assert "BIASED: p grows with the symmetry factor" in control.stderr
+
+
+def test_takes_a_run_that_is_there(cli, verified, tmp_path):
+    first, place = verified(steps=5)
+    again = cli("verify", "--run", place, "-o", tmp_path / "elsewhere")
+    assert again.exit_code == 0
+    assert again.stdout == first.stdout
+    assert (tmp_path / "elsewhere" / "verify.json").exists()
+
+
+def test_a_verified_run_is_not_the_newest_run(cli, qed_alone, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = ("--set", "train.steps=2", *qed_alone)
+    assert cli("verify", *QUICK, *settings).exit_code == 0
+    assert len(list((tmp_path / "runs" / "verify").iterdir())) == 1
+    sampled = cli("sample", "--n", "5")
+    assert sampled.exit_code == 0
+    assert "runs/verify" not in sampled.stderr
+
+
+def test_a_space_too_large_to_list_names_the_cure(cli, qed_alone, tmp_path, monkeypatch):
+    monkeypatch.setattr(verification, "MAX_STATES", 200)
+    settings = ("--set", "limits.max_fragments=9", "--set", "train.steps=1", *qed_alone)
+    result = cli("verify", *QUICK, *settings, "-o", tmp_path / "v")
+    assert result.exit_code == 3
+    assert "more than 200 states" in result.stderr
+    assert not (tmp_path / "v" / "checkpoints").exists()  # said before the training, not after
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--r0", "0.1"), "--r0 belongs to --env hypergrid"),
+        (("--env", "hypergrid", "--fragments", "3"), "--env hypergrid takes"),
+        (("--run", "x", "--set", "seed=1"), "--run is verified as it was trained"),
+        (("--run", "x", "--no-symmetry-correction"), "--run is verified as it was trained"),
+    ],
+)
+def test_options_that_do_not_go_together(cli, options, message):
+    result = cli("verify", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_hypergrid_follows_modes_and_distance(cli, tmp_path):
+    result = cli("verify", *GRID, "--set", "train.steps=300", "-o", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    table = pd.read_csv(io.StringIO(result.stdout))
+    assert table["visited"].tolist() == [480 * (i + 1) for i in range(10)]
+    assert table["modes"].iloc[-1] == table["all_modes"].iloc[-1] == 4
+    assert table["all_modes_after"].iloc[-1] <= 4800
+    assert table["exact_l1"].iloc[-1] < 0.3 < table["exact_l1"].iloc[0]
+    assert len(json.loads((tmp_path / "verify.json").read_text())) == 10
+    assert (tmp_path / "verify.png").exists()
+
+
+def test_hypergrid_without_modes_is_refused(cli, tmp_path):
+    result = cli("verify", *GRID, "--side", "4", "-o", tmp_path)
+    assert result.exit_code == 3
+    assert "side" in result.stderr
