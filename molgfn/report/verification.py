@@ -13,19 +13,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from molgfn.baselines.uniform import UniformPolicy
 from molgfn.env.enumeration import enumerate_fragments
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.space import Space
 from molgfn.env.states import FragmentStates
-from molgfn.errors import OutputError, ScorerError
+from molgfn.errors import ConfigError, OutputError, ScorerError
 from molgfn.gfn.exact import log_symmetry_bias, space_log_likelihood
 from molgfn.gfn.metrics import fit, jensen_shannon, l1_distance, regression_slope
+from molgfn.gfn.rollout import rollout
+from molgfn.runs.components import seeded
 from molgfn.runs.molecule_score import MoleculeScore
 from molgfn.runs.sampler import Sampler
 
 Array = NDArray[np.float64]
 #: States listed at most.
 MAX_STATES = 200_000
+#: Random molecules by which a hopeless space is found out.
+PROBES = 4000
 #: Terminal states scored at a time; few enough for a progress bar to move.
 SCORE_CHUNK = 256
 #: A bias of p with the symmetry factor or the number of trees beyond this is called one.
@@ -105,9 +110,28 @@ def list_states(
     Raises:
         ConfigError: There are too many.
     """
-    space = enumerate_fragments(env, MAX_STATES, on_progress=on_progress)
+    _refuse_if_hopeless(env)
+    space = enumerate_fragments(env, MAX_STATES, on_progress=lambda _n_done: on_progress(1))
     ending = space.states[space.terminal]
     return space, ending.stopped_copy()
+
+
+def _refuse_if_hopeless(env: FragmentEnv) -> None:
+    """Say at once that a space is far too large, which listing it would find out in minutes.
+
+    Among n draws from N equally probable molecules about n^2 / 2N pairs are equal, and more when
+    some are more probable than others, so the pairs bound N from below.
+    """
+    generator = seeded(0, env.device)
+    condition = torch.zeros(PROBES, device=env.device)
+    probes = rollout(env, UniformPolicy(env), condition, generator=generator).terminal
+    n_pairs = sum(n * (n - 1) // 2 for n in Counter(env.keys(probes)).values())
+    least = PROBES * (PROBES - 1) // 2 // max(n_pairs, 1)
+    if least > 2 * MAX_STATES:
+        raise ConfigError(
+            f"about {least} molecules or more can be built, and at most {MAX_STATES} states are "
+            "listed; keep fewer --fragments or lower limits.max_fragments"
+        )
 
 
 def verify_policy(

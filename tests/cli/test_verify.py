@@ -74,13 +74,20 @@ def test_a_verified_run_is_not_the_newest_run(cli, qed_alone, tmp_path, monkeypa
     assert "runs/verify" not in sampled.stderr
 
 
-def test_a_space_too_large_to_list_names_the_cure(cli, qed_alone, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("n_fragments", "max_fragments", "message"),
+    [(50, 9, "molecules or more can be built"), (5, 4, "more than 200 states")],
+)
+def test_a_space_too_large_to_list_names_the_cure(
+    cli, qed_alone, tmp_path, monkeypatch, n_fragments, max_fragments, message
+):
     monkeypatch.setattr(verification, "MAX_STATES", 200)
-    settings = ("--set", "limits.max_fragments=9", "--set", "train.steps=1", *qed_alone)
-    result = cli("verify", *QUICK, *settings, "-o", tmp_path / "v")
+    settings = ("--fragments", n_fragments, "--set", f"limits.max_fragments={max_fragments}")
+    result = cli("verify", *settings, *qed_alone, "-o", tmp_path / "v")
     assert result.exit_code == 3
-    assert "more than 200 states" in result.stderr
-    assert not (tmp_path / "v" / "checkpoints").exists()  # said before the training, not after
+    assert message in result.stderr
+    assert "limits.max_fragments" in result.stderr
+    assert not (tmp_path / "v").exists()  # said before the training, not after
 
 
 @pytest.mark.parametrize(
