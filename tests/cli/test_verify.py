@@ -56,6 +56,16 @@ def test_a_corrected_sampler_is_unbiased_and_its_control_is_not(verified, tmp_pa
     assert "BIASED: p grows with the symmetry factor" in control.stderr
 
 
+@pytest.mark.slow
+def test_the_default_meets_its_target(cli, tmp_path):
+    """Thousands of molecules, real reward: L1 below 0.02 after minutes of training."""
+    result = cli("verify", "-o", tmp_path / "v")
+    found = measures(result.stdout)
+    assert found["terminal molecules"] > 2000
+    assert found["L1"] < 0.02
+    assert found["slope"] == pytest.approx(1, abs=0.01)
+
+
 def test_takes_a_run_that_is_there(cli, verified, tmp_path):
     first, place = verified(steps=5)
     again = cli("verify", "--run", place, "-o", tmp_path / "elsewhere")

@@ -66,10 +66,19 @@ def trained(
     return score, float((log_p.exp() - target).abs().sum())
 
 
-@pytest.mark.parametrize("objective", ["vargrad", "trajectory_balance"])
-def test_the_trained_sampler_is_close_to_the_target(objective: str) -> None:
+@pytest.mark.parametrize(
+    ("objective", "steps"),
+    [
+        ("vargrad", 400),
+        ("trajectory_balance", 400),
+        ("sub_trajectory_balance", 400),
+        pytest.param("detailed_balance", 1500, marks=pytest.mark.slow),
+        pytest.param("flow_matching", 1500, marks=pytest.mark.slow),
+    ],
+)
+def test_the_trained_sampler_is_close_to_the_target(objective: str, steps: int) -> None:
     config = TrainConfig(
-        steps=400,
+        steps=steps,
         batch_size=32,
         replay_batch_size=0,
         learning_rate=5e-3,
