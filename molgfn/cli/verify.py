@@ -171,7 +171,11 @@ def _verify_hypergrid(
 ) -> None:
     from molgfn.cli.progress import progress_bar
     from molgfn.config.loader import load_config
-    from molgfn.report.hypergrid_verification import save_tables, verify_hypergrid
+    from molgfn.report.hypergrid_verification import (
+        save_tables,
+        summary,
+        verify_hypergrid,
+    )
     from molgfn.runs.hypergrid_training import GRID_SETTINGS
     from molgfn.tables.sink import csv_sink
 
@@ -190,11 +194,6 @@ def _verify_hypergrid(
                 )
             tables.append(table)
             sink.write(table)
-            last = table.iloc[-1]
-            typer.echo(
-                f"R0 {value:g}: {last['modes']} of {last['all_modes']} modes, all after "
-                f"{last['all_modes_after']} visited states; exact L1 {last['exact_l1']:.3f}",
-                err=True,
-            )
+            typer.echo(summary(table), err=True)
         save_tables(tables, output)
     typer.echo(f"saved {output / 'verify.json'} and verify.png", err=True)

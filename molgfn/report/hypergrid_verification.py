@@ -61,6 +61,22 @@ def verify_hypergrid(
     return pd.DataFrame(rows)
 
 
+def summary(table: pd.DataFrame) -> str:
+    """Say in one line how the training on a grid ended.
+
+    Args:
+        table: What :func:`verify_hypergrid` returned.
+
+    Returns:
+        The line.
+    """
+    last = table.to_dict("records")[-1]
+    found = f"{last['modes']} of {last['all_modes']} modes"
+    if last["modes"] == last["all_modes"]:
+        found += f", the last after {last['all_modes_after']:.0f} visited states"
+    return f"R0 {last['r0']:g}: {found}; exact L1 {last['exact_l1']:.3f}"
+
+
 def save_tables(tables: Sequence[pd.DataFrame], directory: Path) -> None:
     """Write ``verify.json`` with all rows and ``verify.png`` with L1 against visited states.
 

@@ -119,6 +119,7 @@ def test_hypergrid_follows_modes_and_distance(cli, tmp_path):
     result = cli("verify", *GRID, "--set", "train.steps=300", "-o", tmp_path)
     assert result.exit_code == 0, result.stderr
     table = pd.read_csv(io.StringIO(result.stdout))
+    assert "R0 0.1: 4 of 4 modes, the last after" in result.stderr
     assert table["visited"].tolist() == [480 * (i + 1) for i in range(10)]
     assert table["modes"].iloc[-1] == table["all_modes"].iloc[-1] == 4
     assert table["all_modes_after"].iloc[-1] <= 4800
