@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from molgfn.chem.molecule import read_molecule
+from molgfn.chem.molecule import Molecule, read_mol, read_molecule
 from molgfn.chem.tree import FragmentTree
 from molgfn.env.decoding import NOT_BUILDABLE, Decoder
 from molgfn.env.fragment_env import FragmentEnv
@@ -79,7 +79,11 @@ def find_buildable(table: Table, env: FragmentEnv, *, progress: Progress = silen
         for row, smiles in enumerate(table.smiles, start=1):
             advance(1)
             try:
-                (decoded,) = decode([read_molecule(smiles, keep_stereo=False)])
+                standard = read_molecule(smiles, keep_stereo=False)
+                # A policy may draw charges that standardisation removes.
+                (decoded,) = decode([Molecule.from_mol(read_mol(smiles))])
+                if not decoded.trees:
+                    (decoded,) = decode([standard])
             except MoleculeError as error:
                 invalid.append(f"row {row} is invalid: {error}")
                 continue

@@ -62,3 +62,19 @@ def test_a_table_of_which_nothing_is_left_gives_no_state():
         result = found(*smiles)
         assert len(result.states) == 0
         assert result.first == ()
+
+
+def test_charges_that_standardisation_removes_are_looked_for_first():
+    vocabulary = Vocabulary(
+        "charged",
+        (
+            Fragment.build("c1ccccc1", dict.fromkeys(range(6), 1)),
+            Fragment.build("C[NH3+]", {0: 1}),
+            Fragment.build("CO", {0: 1}),
+        ),
+    )
+    env = FragmentEnv(vocabulary, LimitsConfig(max_fragments=3))
+    rows = ["[NH3+]Cc1ccccc1", "OCc1ccccc1.Cl"]
+    table = Table(pd.DataFrame({"SMILES": rows}), "SMILES", "my.csv")
+    result = find_buildable(table, env)
+    assert [m.smiles for m in env.molecules(result.states)] == ["[NH3+]Cc1ccccc1", "OCc1ccccc1"]
