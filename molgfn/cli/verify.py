@@ -76,7 +76,12 @@ def verify(
     ] = None,
     dimensions: Annotated[int, typer.Option(min=1, help="Hypergrid: dimensions.")] = 4,
     side: Annotated[int, typer.Option(min=2, help="Hypergrid: cells along a dimension.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Same seed, same run.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=MAX_SEED, help="Same seed, same run; default: that of CONFIG, else 0."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -100,16 +105,17 @@ def verify(
     if env == "hypergrid":
         if config or run or fragments or beta or not symmetry_correction:
             raise UsageError("--env hypergrid takes --r0, --dimensions, --side, --set, --seed, -o")
-        _verify_hypergrid(place, r0 or list(DEFAULT_R0), dimensions, side, changes, seed)
+        _verify_hypergrid(place, r0 or list(DEFAULT_R0), dimensions, side, changes, seed or 0)
         return
     if r0:
         raise UsageError("--r0 belongs to --env hypergrid")
     source = place if run is None else run
     if run is None:
-        changes += [f"seed={seed}", f"train.symmetry_correction={symmetry_correction}"]
+        changes += [] if seed is None else [f"seed={seed}"]
+        changes += [] if symmetry_correction else ["train.symmetry_correction=false"]
         listed = _train(RunDirectory(place), config, fragments, changes)
         _verify_run(source, source, beta, listed)
-    elif config or fragments or changes or not symmetry_correction:
+    elif config or fragments or changes or seed is not None or not symmetry_correction:
         raise UsageError("--run is verified as it was trained; leave CONFIG and settings out")
     else:
         _verify_run(source, source if output is None else output, beta, None)
@@ -130,7 +136,7 @@ def _train(
     n_kept = FRAGMENTS if config is None and fragments is None else fragments
     if n_kept is not None:
         vocabulary = vocabulary.most_common(n_kept)
-    listed = _list(build_env(checked, vocabulary, set_up_device(checked.device)))
+    listed = _list(build_env(checked, vocabulary, set_up_device("cpu")))
     with directory.locked():
         run_training(start_training(checked, directory, vocabulary))
     return listed
@@ -155,7 +161,7 @@ def _verify_run(run: Path, output: Path, beta: float | None, listed: Listed | No
     from molgfn.tables.sink import csv_sink
 
     with csv_sink(None) as sink:
-        sampler = load_sampler(run)
+        sampler = load_sampler(run, "cpu")
         chosen = settle_beta(sampler, beta)
         space, terminal = _list(sampler.env) if listed is None else listed
         score = build_score(sampler.config.reward, sampler.env)
