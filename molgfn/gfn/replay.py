@@ -35,13 +35,16 @@ class ReplayBuffer(Generic[S]):
         """
         self.capacity = capacity
         self._states_type = states_type
-        self._keys: list[str] = []
-        self._known: set[str] = set()
+        # States stay where they were put; only the order of their places is kept sorted.
         self._packed = torch.zeros(0, 0, dtype=torch.long)
         self._log_score = torch.zeros(0)
+        self._key_at: list[str] = []
+        self._known: set[str] = set()
+        self._free: list[int] = []
+        self._best_first = torch.zeros(0, dtype=torch.long)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._best_first)
 
     def add(self, states: S, keys: list[str], log_score: Tensor) -> None:
         """Remember states that are new.
@@ -58,16 +61,40 @@ class ReplayBuffer(Generic[S]):
         if not fresh:
             return
         index = torch.tensor(list(fresh.values()), device=log_score.device)
-        packed = states[index].to_tensor().cpu()
-        self._packed = torch.cat([self._packed.reshape(-1, packed.shape[1]), packed])
-        self._log_score = torch.cat([self._log_score, log_score[index].cpu()])
-        self._keys += list(fresh)
-        # Kept best first, so that the top share is a prefix.
-        order = self._log_score.argsort(descending=True, stable=True)
-        order = order[_kept(len(order), self.capacity)]
-        self._packed, self._log_score = self._packed[order], self._log_score[order]
-        self._keys = [self._keys[i] for i in order.tolist()]
-        self._known = set(self._keys)
+        places = self._store(states[index].to_tensor().cpu(), log_score[index].cpu(), list(fresh))
+        # Best first, so that the top share is a prefix; of equal scores the older one.
+        candidates = torch.cat([self._best_first, places])
+        order = self._log_score[candidates].argsort(descending=True, stable=True)
+        candidates = candidates[order]
+        kept = _kept(len(candidates), self.capacity)
+        dropped = torch.ones(len(candidates), dtype=torch.bool)
+        dropped[kept] = False
+        self._best_first = candidates[kept]
+        freed = candidates[dropped].tolist()
+        self._free += freed
+        self._known.difference_update(self._key_at[place] for place in freed)
+
+    def _store(self, packed: Tensor, log_score: Tensor, keys: list[str]) -> Tensor:
+        """Put states in the places that are free, then behind the others; returns the places."""
+        while len(self._free) < len(keys):
+            self._grow(packed.shape[1])
+        places, self._free = self._free[: len(keys)], self._free[len(keys) :]
+        at = torch.tensor(places)
+        self._packed[at], self._log_score[at] = packed, log_score
+        for place, key in zip(places, keys, strict=True):
+            self._key_at[place] = key
+        self._known.update(keys)
+        return at
+
+    def _grow(self, width: int) -> None:
+        n = len(self._key_at)
+        more = max(n, 1024)
+        self._packed = torch.cat(
+            [self._packed.reshape(n, width), self._packed.new_zeros(more, width)]
+        )
+        self._log_score = torch.cat([self._log_score, torch.zeros(more)])
+        self._key_at += [""] * more
+        self._free += range(n, n + more)
 
     def sample(
         self, n: int, *, generator: torch.Generator, device: torch.device
@@ -85,24 +112,26 @@ class ReplayBuffer(Generic[S]):
         Raises:
             ValueError: The buffer is empty.
         """
-        if not self._keys:
+        if not len(self):
             raise ValueError("the replay buffer is empty")
         n_top = max(1, round(TOP_SHARE * len(self)))
         span = torch.full((n,), len(self), device=device)
         span[: (n + 1) // 2] = n_top
         draw = torch.rand(n, generator=generator, device=device)
         index = (draw * span).long().clamp(max=len(self) - 1).cpu()
-        states = self._states_type.from_tensor(self._packed[index].to(device))
-        return states, self._log_score[index].to(device)
+        place = self._best_first[index]
+        states = self._states_type.from_tensor(self._packed[place].to(device))
+        return states, self._log_score[place].to(device)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of the buffer, for a checkpoint."""
-        return {"states": self._packed.contiguous(), "log_score": self._log_score.contiguous()}
+        places = self._best_first
+        return {"states": self._packed[places], "log_score": self._log_score[places]}
 
     @property
     def keys(self) -> list[str]:
         """Canonical keys of the states, best score first."""
-        return list(self._keys)
+        return [self._key_at[place] for place in self._best_first.tolist()]
 
     def load(self, tensors: dict[str, Tensor], keys: list[str]) -> None:
         """Fill the buffer from a checkpoint.
@@ -112,8 +141,8 @@ class ReplayBuffer(Generic[S]):
             keys: What :attr:`keys` returned.
         """
         self._packed, self._log_score = tensors["states"], tensors["log_score"]
-        self._keys = list(keys)
-        self._known = set(keys)
+        self._key_at, self._known, self._free = list(keys), set(keys), []
+        self._best_first = torch.arange(len(keys))
 
 
 def _kept(n: int, capacity: int) -> Tensor:

@@ -89,19 +89,6 @@ class Sampler:
             if fresh:
                 yield fresh
 
-    def draw(self, n: int, beta: float, *, generator: torch.Generator) -> list[Molecule]:
-        """Draw n molecules, repeats included, as the policy gives them.
-
-        Args:
-            n: How many trajectories to sample.
-            beta: Exponent of the reward the policy is asked for.
-            generator: Source of randomness.
-
-        Returns:
-            The molecules, in the order drawn.
-        """
-        return self.env.molecules(self.draw_states(n, beta, generator=generator))
-
     def draw_states(
         self,
         n: int,

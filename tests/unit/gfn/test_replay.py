@@ -54,3 +54,12 @@ def test_survives_a_checkpoint():
     ]
     assert torch.equal(*draws)
     assert copy.keys == buffer.keys
+
+
+def test_a_full_buffer_reuses_its_places():
+    buffer = ReplayBuffer(10, FragmentStates)
+    for i in range(200):
+        keys = [f"{i}.{j}" for j in range(30)]
+        buffer.add(states(*range(30)), keys, -torch.rand(30))
+    assert len(buffer) == len(set(buffer.keys)) == 10
+    assert len(buffer._packed) <= 1024

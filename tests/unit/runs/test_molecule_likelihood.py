@@ -132,7 +132,7 @@ def test_the_shipped_policy_draws_molecules_as_often_as_said() -> None:
     n_draws, beta = 200, 16.0
     sampler = load_sampler(shipped_path(*SHIPPED_POLICY), "cpu")
     env, generator = sampler.env, seeded(0)
-    drawn = sampler.draw(5, beta, generator=generator)
+    drawn = env.molecules(sampler.draw_states(5, beta, generator=generator))
     exact = MoleculeLikelihood(env, sampler.policy, beta)(drawn)
     assert exact.reasons == ("",) * 5
     for molecule, log_p in zip(drawn, exact.log_likelihood, strict=True):
