@@ -110,9 +110,10 @@ def csv_sink(path: Path | None) -> Iterator[CsvSink]:
 @contextmanager
 def _replacing(path: Path, name: str) -> Iterator[_Stream]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with _faults_named(name):
-        file = temporary.open("wb")
     try:
+        # Inside the block that cleans up: an interruption may come as soon as the file is there.
+        with _faults_named(name):
+            file = temporary.open("wb")
         with _closing(file, name):
             if path.suffix == ".gz":
                 # No name and no time inside: equal tables are equal files.

@@ -49,6 +49,19 @@ def test_equal_tables_are_equal_compressed_files(tmp_path):
     assert gzip.decompress(contents[0]) == TEXT.encode()
 
 
+def test_an_interruption_as_the_file_appears_leaves_nothing_behind(tmp_path, monkeypatch):
+    opened = Path.open
+
+    def interrupted(path, mode):
+        opened(path, mode).close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt), csv_sink(tmp_path / "out.csv"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failure_leaves_the_old_file_alone(tmp_path):
     path = tmp_path / "out.csv"
     path.write_text("old")
