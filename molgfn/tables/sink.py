@@ -7,7 +7,7 @@ import gzip
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -128,7 +128,9 @@ def _replacing(path: Path, name: str) -> Iterator[_Stream]:
         with _faults_named(name):
             temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        # Gone when all went well; where it could not be made there is nothing to remove.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 @contextmanager
