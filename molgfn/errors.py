@@ -9,11 +9,13 @@
     │   ├── MoleculeError
     │   ├── VocabularyError
     │   ├── TableError
+    │   ├── TargetError
     │   └── CheckpointError
     ├── RowsFailedError        4   rows failed under ``--strict``
     ├── ShortfallError         5   fewer results than asked for
     ├── OutputError            1   the disk is full, the directory cannot be written
     ├── ScorerError            1   a scorer broke as a whole, not on one molecule
+    ├── MissingPackageError    1   an optional package is needed and is not there
     └── NumericalError         1   a NaN or infinity where a number is needed
 
 A message is one line: what was expected, what came, where, and the cure. A programmer's mistake
@@ -58,6 +60,10 @@ class TableError(InputError):
     """A table of molecules cannot be read."""
 
 
+class TargetError(InputError):
+    """A docking target does not exist or cannot be made."""
+
+
 class CheckpointError(InputError):
     """A checkpoint or run directory cannot be used."""
 
@@ -80,6 +86,10 @@ class OutputError(MolgfnError):
 
 class ScorerError(MolgfnError):
     """A scorer failed as a whole."""
+
+
+class MissingPackageError(MolgfnError):
+    """An optional package is needed and is not installed, or too old."""
 
 
 class NumericalError(MolgfnError):

@@ -20,6 +20,16 @@ settings.load_profile("molgfn")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_files(tmp_path_factory):
+    """Nothing under the user's home is read or written, nor by commands started as processes."""
+    folder = tmp_path_factory.mktemp("own_files")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOLGFN_CACHE_DIR", str(folder / "cache"))
+        patch.setenv("MOLGFN_DATA_DIR", str(folder / "data"))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""

@@ -14,6 +14,7 @@ import typer
 from molgfn import __version__
 from molgfn.cli.boundary import BoundaryGroup
 from molgfn.cli.config import config_app
+from molgfn.cli.dock import dock
 from molgfn.cli.evaluate import evaluate
 from molgfn.cli.fragments import fragments_app
 from molgfn.cli.proxy import proxy_app
@@ -59,7 +60,7 @@ def molgfn(
     """
 
 
-for _command in (train, sample, score, select, evaluate, verify):
+for _command in (train, sample, score, select, dock, evaluate, verify):
     app.command()(_command)
 app.add_typer(proxy_app, name="proxy")
 app.add_typer(fragments_app, name="fragments")

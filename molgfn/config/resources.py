@@ -1,7 +1,8 @@
-"""Where the files that ship with the package lie, installed or in a checkout."""
+"""Where the files that ship with the package lie, and where molgfn keeps files of its own."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -23,3 +24,31 @@ def shipped_path(*parts: str) -> Path:
     if parts[:1] == ("fragments",) and not path.exists():
         return _PACKAGE.parent.joinpath(*parts)
     return path
+
+
+def cache_directory() -> Path:
+    """Directory of what can be computed again, such as docking results.
+
+    Returns:
+        The environment variable ``MOLGFN_CACHE_DIR``, else ``molgfn`` in the user's cache
+        directory as XDG has it; it need not exist.
+    """
+    return _own_directory("MOLGFN_CACHE_DIR", "XDG_CACHE_HOME", ".cache")
+
+
+def data_directory() -> Path:
+    """Directory of what the user has given molgfn to keep, such as docking targets.
+
+    Returns:
+        The environment variable ``MOLGFN_DATA_DIR``, else ``molgfn`` in the user's data directory
+        as XDG has it; it need not exist.
+    """
+    return _own_directory("MOLGFN_DATA_DIR", "XDG_DATA_HOME", ".local/share")
+
+
+def _own_directory(own: str, xdg: str, below_home: str) -> Path:
+    if os.environ.get(own):
+        return Path(os.environ[own]).expanduser().absolute()
+    # The XDG standard has relative paths ignored.
+    base = Path(os.environ.get(xdg, ""))
+    return (base if base.is_absolute() else Path.home() / below_home) / "molgfn"

@@ -6,7 +6,7 @@ import csv
 import gzip
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -95,16 +95,45 @@ def csv_sink(path: Path | None) -> Iterator[CsvSink]:
         if sys.stdout is None:
             raise OutputError("standard output is closed; write to a file with -o")
         yield CsvSink(sys.stdout.buffer, "standard output")
-    elif path.exists() and not path.is_file():
+    else:
+        with _opened(path) as stream:
+            yield CsvSink(stream, str(path))
+
+
+@contextmanager
+def text_sink(path: Path) -> Iterator[Callable[[str], None]]:
+    """Open a file for text that is no table; it appears as :func:`csv_sink` has it.
+
+    Args:
+        path: File, compressed when its name ends with ``.gz``.
+
+    Yields:
+        A function that appends text.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    with _opened(path) as stream:
+
+        def write(text: str) -> None:
+            with _faults_named(str(path)):
+                stream.write(text.encode("utf-8"))
+
+        yield write
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Stream]:
+    if path.exists() and not path.is_file():
         # A device or a pipe must not be replaced by a file; a directory is refused here.
         with _faults_named(str(path)):
             stream = path.open("wb")
         with _closing(stream, str(path)):
-            yield CsvSink(stream, str(path))
+            yield stream
     else:
         # A symbolic link stays one: what it points to is replaced.
         with _replacing(path.resolve(), str(path)) as file:
-            yield CsvSink(file, str(path))
+            yield file
 
 
 @contextmanager

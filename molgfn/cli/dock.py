@@ -1,0 +1,97 @@
+"""``molgfn dock``: dock molecules from anywhere."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from molgfn.cli.docking import PRESET_HELP, TARGET_HELP, WORKERS_HELP
+
+
+def dock(
+    file: Annotated[
+        str, typer.Argument(help="CSV or SMILES file, .gz allowed; - is standard input.")
+    ] = "-",
+    target: Annotated[str, typer.Option("--target", "-t", help=TARGET_HELP)] = "PARP1",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="CSV, .gz allowed; default: stdout.")
+    ] = None,
+    poses: Annotated[
+        Path | None, typer.Option("--poses", help="SD file for the best poses, .gz allowed.")
+    ] = None,
+    preset: Annotated[str, typer.Option("--preset", help=PRESET_HELP)] = "default",
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help=WORKERS_HELP)] = None,
+    timeout_s: Annotated[
+        float | None,
+        typer.Option("--timeout", min=1.0, help="Time limit of a molecule in s; default: 300."),
+    ] = None,
+    max_failures: Annotated[
+        int | None,
+        typer.Option(
+            "--max-failures",
+            min=1,
+            help="Stop after so many timeouts or crashes in a row; default: 10.",
+        ),
+    ] = None,
+    smiles_column: Annotated[
+        str | None, typer.Option("--smiles-column", help="Column with the SMILES; default: SMILES.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 4 when a row could not be docked.")
+    ] = False,
+) -> None:
+    """Dock molecules with AutoDock Vina: energies in kcal/mol, more negative is better.
+
+    Example: molgfn dock library.smi --target PARP1 -o docked.csv --poses poses.sdf
+
+    One row comes out for each that goes in, in the same order and with its further columns, plus
+    TARGET_docked_kcal_mol, status (ok, failed, timeout or invalid), reason, InChIKey and the
+    standard_SMILES that was docked: without counter-ions, neutral, as `molgfn score` has it. A row
+    that cannot be docked has a reason and no energy.
+
+    The same molecule, target and preset always give the same energy. Every result is kept at once
+    (in MOLGFN_CACHE_DIR, else ~/.cache/molgfn) and shared by all commands: after Ctrl-C, a kill or
+    a power cut the same command goes on where it was.
+    """
+    from molgfn.cli.docking import docking_progress, opened_docking
+    from molgfn.errors import RowsFailedError
+    from molgfn.report.docked import dock_table, docked_columns, sdf_record
+    from molgfn.tables.reader import read_molecule_table
+    from molgfn.tables.sink import csv_sink, text_sink
+
+    failed: list[str] = []
+    writes_poses = nullcontext(_write_nothing) if poses is None else text_sink(poses)
+    with csv_sink(output) as sink, writes_poses as write_pose:
+        table = read_molecule_table(file, smiles_column)
+        with (
+            opened_docking(target, preset, workers, timeout_s, max_failures) as docking,
+            docking_progress(len(table)) as advance,
+        ):
+            written = docked_columns(docking.target)
+            replaced = [c for c in table.frame.columns if c in written and c != table.smiles_column]
+            if replaced:
+                typer.echo(
+                    f"computed anew, not taken from the input: {', '.join(replaced)}", err=True
+                )
+            for frame, result in dock_table(table, docking, advance):
+                sink.write(frame)
+                if result is not None and result.status == "ok":
+                    smiles = str(frame["SMILES"].iloc[0])
+                    write_pose(sdf_record(result, docking.target, sink.n_rows, smiles))
+                elif len(frame):
+                    status, reason = frame["status"].iloc[0], frame["reason"].iloc[0]
+                    failed.append(f"row {sink.n_rows} is {status}: {reason}")
+    typer.echo(f"docked {len(table) - len(failed)} of {len(table)} rows", err=True)
+    for line in failed[:5]:
+        typer.echo(line, err=True)
+    if len(failed) > 5:
+        typer.echo(f"and {len(failed) - 5} more; see the columns status and reason", err=True)
+    if failed and strict:
+        raise RowsFailedError(f"{len(failed)} of {len(table)} rows could not be docked (--strict)")
+
+
+def _write_nothing(_text: str) -> None:
+    """Stand in for a file of poses that nobody asked for."""

@@ -1,0 +1,157 @@
+"""Tables and files of docked molecules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import pandas as pd
+
+from molgfn.chem.molecule import Molecule
+from molgfn.errors import MoleculeError
+from molgfn.reward.docking.ligand import LigandError, read_ligand
+from molgfn.reward.docking.result import Docked
+from molgfn.reward.docking.target import Target
+from molgfn.tables.reader import Table
+
+
+class MoleculeDocking(Protocol):
+    """What docks, as :class:`molgfn.reward.docking.docking.Docking` does."""
+
+    target: Target
+
+    def dock(
+        self, molecules: Sequence[Molecule], on_done: Callable[[int], None]
+    ) -> Iterator[Docked]:
+        """Give the result of every molecule, in their order."""
+        ...
+
+
+def docked_columns(target: Target) -> tuple[str, ...]:
+    """Columns of ``molgfn dock`` besides those of its input.
+
+    Args:
+        target: The target.
+
+    Returns:
+        SMILES, the energy, status, reason, InChIKey and the standard SMILES that was docked.
+    """
+    return ("SMILES", target.energy_column, "status", "reason", "InChIKey", "standard_SMILES")
+
+
+def dock_table(
+    table: Table, docking: MoleculeDocking, on_done: Callable[[int], None]
+) -> Iterator[tuple[pd.DataFrame, Docked | None]]:
+    """Dock every row of a table.
+
+    Args:
+        table: The molecules.
+        docking: What docks them.
+        on_done: Called with the number of rows done since the last call; they need not be the
+            next ones.
+
+    Yields:
+        One row after the other in the order of the table, with the columns of
+        :func:`docked_columns` and the further ones of the table, and its result; None where the
+        SMILES cannot be read (status ``invalid``). A table without rows gives its header.
+    """
+    columns = docked_columns(docking.target)
+    others = table.frame.drop(columns=[c for c in table.frame.columns if c in columns])
+    if len(table) == 0:
+        yield pd.concat([pd.DataFrame(columns=columns), others], axis=1), None
+    molecules = [_read(smiles) for smiles in table.smiles]
+    on_done(sum(not isinstance(molecule, Molecule) for molecule in molecules))
+    results = docking.dock([m for m in molecules if isinstance(m, Molecule)], on_done)
+    for index, (smiles, molecule) in enumerate(zip(table.smiles, molecules, strict=True)):
+        record: dict[str, Any] = dict.fromkeys(columns)
+        record["SMILES"] = smiles
+        result = None
+        if isinstance(molecule, Molecule):
+            result = next(results)
+            record[docking.target.energy_column] = result.energy_kcal_mol
+            record["status"], record["reason"] = result.status, result.reason
+            record["InChIKey"] = molecule.inchikey
+            record["standard_SMILES"] = molecule.smiles
+        else:
+            record["status"], record["reason"] = molecule
+        row = pd.DataFrame([record], columns=columns)
+        yield pd.concat([row, others.iloc[[index]].reset_index(drop=True)], axis=1), result
+
+
+def sdf_record(result: Docked, target: Target, row: int, smiles: str) -> str:
+    """One record of an SD file: the best pose, with what belongs to it.
+
+    Args:
+        result: A result with a pose.
+        target: The target.
+        row: Row of the table, from 1.
+        smiles: SMILES of the row.
+
+    Returns:
+        MOL block with hydrogens, properties and the end of the record.
+    """
+    properties = {
+        target.energy_column: f"{result.energy_kcal_mol:.3f}",
+        "target": target.name,
+        "row": str(row),
+        "SMILES": smiles.strip(),
+    }
+    fields = "".join(f">  <{name}>\n{value}\n\n" for name, value in properties.items())
+    return f"{result.molblock}{fields}$$$$\n"
+
+
+def add_docking(
+    frames: Iterator[pd.DataFrame], docking: MoleculeDocking, on_done: Callable[[int], None]
+) -> Iterator[pd.DataFrame]:
+    """Put docked energies beside the predictions of ``molgfn score``.
+
+    Args:
+        frames: Blocks of scored rows.
+        docking: What docks them.
+        on_done: Called with the number of rows done since the last call.
+
+    Yields:
+        The blocks with the columns of :func:`oracle_columns` before ``status``. A row that cannot
+        be docked has a reason there and keeps its status.
+    """
+    energy, reason = oracle_columns(docking.target)
+    for frame in frames:
+        molecules = [
+            ("invalid", "no molecule") if status == "invalid" else _read(str(smiles))
+            for smiles, status in zip(frame["SMILES"], frame["status"], strict=True)
+        ]
+        on_done(sum(not isinstance(molecule, Molecule) for molecule in molecules))
+        found = docking.dock([m for m in molecules if isinstance(m, Molecule)], on_done)
+        results = [next(found) if isinstance(m, Molecule) else None for m in molecules]
+        place = list(frame.columns).index("status")
+        energies = [float("nan") if r is None else r.energy_kcal_mol for r in results]
+        reasons = [
+            molecule[1] if not isinstance(molecule, Molecule) else r.reason if r else ""
+            for molecule, r in zip(molecules, results, strict=True)
+        ]
+        with_energy = frame.copy()
+        with_energy.insert(place, energy, pd.Series(energies, dtype=float, index=frame.index))
+        with_energy.insert(place + 1, reason, pd.Series(reasons, dtype=str, index=frame.index))
+        yield with_energy
+
+
+def oracle_columns(target: Target) -> tuple[str, str]:
+    """Columns that docking adds to ``molgfn score``.
+
+    Args:
+        target: The target.
+
+    Returns:
+        The energy, and why there is none.
+    """
+    return target.energy_column, f"{target.name}_docked_reason"
+
+
+def _read(smiles: str) -> Molecule | tuple[str, str]:
+    """The molecule, or a status and a reason."""
+    try:
+        return read_ligand(smiles)
+    except LigandError as error:
+        return "failed", str(error)
+    except MoleculeError as error:
+        return "invalid", str(error)

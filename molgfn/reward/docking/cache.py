@@ -1,0 +1,167 @@
+"""Docking results on disk, one SQLite file that every command shares.
+
+A result is written as soon as it is there, so a killed command loses only what was in flight. The
+key holds everything the energy depends on: InChIKey and canonical SMILES (an InChIKey alone would
+merge tautomers, which dock differently), target, settings and versions.
+
+Kept are energies and failures that belong to the molecule. A timeout or a crash may be the fault of
+a busy machine: it is not kept, and the next command tries again.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from molgfn.chem.molecule import Molecule
+from molgfn.config.resources import cache_directory
+from molgfn.errors import OutputError
+from molgfn.reward.docking.result import Docked
+
+#: Seconds to wait for another command that is writing.
+_BUSY_TIMEOUT_S = 60.0
+_SCHEMA_VERSION = 1
+_CREATE = """
+CREATE TABLE IF NOT EXISTS results (
+    inchikey TEXT NOT NULL, smiles TEXT NOT NULL, target TEXT NOT NULL, settings TEXT NOT NULL,
+    engine TEXT NOT NULL, energy_kcal_mol REAL, reason TEXT NOT NULL, molblock BLOB NOT NULL,
+    created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    PRIMARY KEY (inchikey, smiles, target, settings, engine)
+)
+"""
+_KEY = "inchikey = ? AND smiles = ? AND target = ? AND settings = ? AND engine = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultKind:
+    """What the results of one job have in common.
+
+    Attributes:
+        target: Digest of the target.
+        settings: Digest of the settings.
+        engine: Names and versions of the programs.
+    """
+
+    target: str
+    settings: str
+    engine: str
+
+
+def default_cache_file() -> Path:
+    """The file that commands use: ``docking.sqlite`` in the cache directory."""
+    return cache_directory() / "docking.sqlite"
+
+
+class ResultCache:
+    """The results in one file; several processes may have it open."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file.
+
+        Args:
+            path: The file; its directory is created.
+
+        Raises:
+            OutputError: It cannot be opened, is no such file or of a newer molgfn.
+        """
+        self._path = path
+        with self._faults_named():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, _BUSY_TIMEOUT_S, isolation_level=None)
+            (found,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if found not in (0, _SCHEMA_VERSION):
+                raise OutputError(
+                    f"{path} was written by a newer molgfn (format {found}, expected "
+                    f"{_SCHEMA_VERSION}); update molgfn, or set MOLGFN_CACHE_DIR"
+                )
+            self._write_ahead()
+            self._connection.execute(_CREATE)
+            if found != _SCHEMA_VERSION:
+                self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+
+    def get(self, molecule: Molecule, kind: ResultKind) -> Docked | None:
+        """Look a result up.
+
+        Args:
+            molecule: The molecule.
+            kind: Target, settings and versions.
+
+        Returns:
+            The result, None when there is none.
+
+        Raises:
+            OutputError: The file is damaged or gone.
+        """
+        with self._faults_named():
+            row = self._connection.execute(
+                f"SELECT energy_kcal_mol, reason, molblock FROM results WHERE {_KEY}",
+                _key(molecule, kind),
+            ).fetchone()
+        if row is None:
+            return None
+        energy, reason, packed = row
+        if energy is None:
+            return Docked.failed(reason, final=True)
+        return Docked(float(energy), "ok", "", zlib.decompress(packed).decode())
+
+    def put(self, molecule: Molecule, kind: ResultKind, result: Docked) -> None:
+        """Keep a result; a timeout or a crash is not kept.
+
+        Args:
+            molecule: The molecule.
+            kind: Target, settings and versions.
+            result: What came out.
+
+        Raises:
+            OutputError: The disk is full, or the file cannot be written.
+        """
+        if not result.final:
+            return
+        energy = None if math.isnan(result.energy_kcal_mol) else result.energy_kcal_mol
+        packed = zlib.compress(result.molblock.encode())
+        with self._faults_named():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO results (inchikey, smiles, target, settings, engine,"
+                " energy_kcal_mol, reason, molblock) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*_key(molecule, kind), energy, result.reason, packed),
+            )
+
+    def close(self) -> None:
+        """Close the file; everything is on disk already."""
+        self._connection.close()
+
+    def _write_ahead(self) -> None:
+        """Let readers and a writer work at once; SQLite does not wait when two begin this."""
+        deadline = time.monotonic() + _BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                break
+        # With a write-ahead log this is safe against a killed process; a power cut may cost the
+        # last results, never the file.
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    @contextmanager
+    def _faults_named(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise OutputError(
+                f"the docking cache {self._path} cannot be used: {error}; remove it, or set "
+                "MOLGFN_CACHE_DIR to another directory"
+            ) from error
+
+
+def _key(molecule: Molecule, kind: ResultKind) -> tuple[str, ...]:
+    return molecule.inchikey, molecule.smiles, kind.target, kind.settings, kind.engine

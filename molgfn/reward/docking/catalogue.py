@@ -1,0 +1,121 @@
+"""Finding docking targets by name: those of the dockstring package and the user's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from molgfn.config.resources import data_directory
+from molgfn.errors import TargetError, did_you_mean
+from molgfn.reward.docking.packages import CURE
+from molgfn.reward.docking.target import Target, Triple
+
+#: The target of the data, proxy and policy that ship with molgfn.
+DEFAULT_TARGET = "PARP1"
+#: Boxes of the package that molgfn makes smaller: what is searched in vain costs restarts. PARP1's
+#: is 30 Å there.
+_SMALLER_BOXES: dict[str, Triple] = {"PARP1": (24.0, 24.0, 24.0)}
+
+
+def own_targets_directory() -> Path:
+    """Directory that holds a folder for each of the user's own targets."""
+    return data_directory() / "targets"
+
+
+def target_names() -> list[str]:
+    """All names, sorted; without the package dockstring only the user's own."""
+    own = [path.parent.name for path in own_targets_directory().glob("*/target.json")]
+    return sorted({*own, *_packaged_names()}, key=str.lower)
+
+
+def has_packaged_targets() -> bool:
+    """Whether the package dockstring, which holds 58 targets, is installed."""
+    return _package_directory() is not None
+
+
+def find_target(name: str) -> Target:
+    """Find a target.
+
+    Args:
+        name: Its name, in any case.
+
+    Returns:
+        The target.
+
+    Raises:
+        TargetError: There is none of that name, or its files are damaged.
+    """
+    names = {known.lower(): known for known in target_names()}
+    if name.lower() not in names:
+        if not has_packaged_targets():
+            raise TargetError(
+                f"no target {name!r} among your own; others come with the package dockstring: "
+                f"{CURE}"
+            )
+        hint = did_you_mean(name, names.values())
+        raise TargetError(f"no target {name!r}; `molgfn targets list` shows all{hint}")
+    found = names[name.lower()]
+    own = own_targets_directory() / found
+    return _own(own) if (own / "target.json").exists() else _packaged(found)
+
+
+def _own(directory: Path) -> Target:
+    try:
+        values: dict[str, Any] = json.loads((directory / "target.json").read_text("utf-8"))
+        return Target(
+            directory.name,
+            directory / "receptor.pdbqt",
+            _triple(values["center"]),
+            _triple(values["size"]),
+            str(values["source"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TargetError(
+            f"target {directory.name}: {directory / 'target.json'} is damaged ({error}); remove "
+            f"{directory} and add the target again"
+        ) from error
+
+
+def _packaged(name: str) -> Target:
+    directory = _package_directory()
+    if directory is None:
+        raise TargetError(f"the package dockstring, which holds target {name}, is gone; {CURE}")
+    box = directory / f"{name}_conf.txt"
+    try:
+        pairs = (line.split("=") for line in box.read_text("utf-8").splitlines() if line.strip())
+        values = {key.strip(): float(value) for key, value in pairs}
+        center, size = (
+            _triple([values[f"{what}_{axis}"] for axis in "xyz"]) for what in ("center", "size")
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise TargetError(f"target {name}: {box} is damaged: {error}") from error
+    source = f"dockstring {version('dockstring')}"
+    target = Target(name, directory / f"{name}_target.pdbqt", center, size, source)
+    if name in _SMALLER_BOXES:
+        return replace(target, size=_SMALLER_BOXES[name], source=f"{source}, smaller box")
+    return target
+
+
+def _packaged_names() -> list[str]:
+    directory = _package_directory()
+    if directory is None:
+        return []
+    return [p.name.removesuffix("_target.pdbqt") for p in directory.glob("*_target.pdbqt")]
+
+
+def _package_directory() -> Path | None:
+    """Folder of the receptors; found without importing the package, which needs Open Babel."""
+    found = importlib.util.find_spec("dockstring")
+    if found is None or found.origin is None:
+        return None
+    directory = Path(found.origin).parent / "resources" / "targets"
+    return directory if directory.is_dir() else None
+
+
+def _triple(numbers: Any) -> Triple:
+    x, y, z = (float(number) for number in numbers)
+    return x, y, z

@@ -1,0 +1,104 @@
+"""One Vina object: a receptor with its maps, computed once, and ligands docked one by one."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from molgfn.reward.docking.settings import DockingSettings
+from molgfn.reward.docking.target import Target
+
+
+class Engine(Protocol):
+    """Docks prepared ligands into the one target it was made for."""
+
+    def dock(self, pdbqt: str, restarts: int) -> tuple[float, str]:
+        """Dock a ligand.
+
+        Args:
+            pdbqt: The ligand as :func:`~molgfn.reward.docking.ligand.ligand_pdbqt` writes it.
+            restarts: Independent searches.
+
+        Returns:
+            Best energy, kcal/mol, and its pose as PDBQT.
+        """
+        ...
+
+
+class VinaEngine:
+    """AutoDock Vina with the maps of one target in memory, about 500 MB.
+
+    The same ligand gives the same energy to the last bit, whatever was docked before it.
+    """
+
+    def __init__(self, target: Target, settings: DockingSettings) -> None:
+        """Compute the maps, about two seconds.
+
+        Args:
+            target: Receptor and box.
+            settings: Seed and lengths of the searches.
+
+        Raises:
+            TypeError: Vina cannot read the receptor.
+            RuntimeError: Vina cannot compute the maps.
+        """
+        from vina import Vina
+
+        self._settings = settings
+        self._vina = Vina(sf_name="vina", cpu=1, seed=settings.seed, verbosity=0)
+        self._vina.set_receptor(str(target.receptor))
+        self._vina.compute_vina_maps(center=list(target.center), box_size=list(target.size))
+
+    def dock(self, pdbqt: str, restarts: int) -> tuple[float, str]:
+        """Dock a ligand; see :class:`Engine`.
+
+        Args:
+            pdbqt: The ligand.
+            restarts: Independent searches.
+
+        Returns:
+            Best energy, kcal/mol, and its pose as PDBQT.
+
+        Raises:
+            TypeError: Vina knows no such atom type.
+            RuntimeError: Vina found no pose.
+        """
+        if not pdbqt.strip():  # vina would end the process
+            raise TypeError("the ligand is empty")
+        self._vina.set_ligand_from_string(pdbqt)
+        self._vina.dock(
+            exhaustiveness=restarts,
+            n_poses=self._settings.n_minima,
+            max_evals=self._settings.max_evals,
+        )
+        energies = self._vina.energies(n_poses=1)
+        if len(energies) == 0:
+            raise RuntimeError("vina found no pose inside the box")
+        energy = float(energies[0][0])
+        if not math.isfinite(energy):
+            raise RuntimeError(f"vina returned the energy {energy}")
+        return round(energy, 3), str(self._vina.poses(n_poses=1))
+
+
+def pose_molblock(pdbqt: str, name: str = "") -> str:
+    """Turn a docked pose into a molecule with bond orders and hydrogens.
+
+    Args:
+        pdbqt: Pose of a ligand that meeko wrote: its remarks hold the SMILES.
+        name: First line of the block.
+
+    Returns:
+        MOL block (V2000).
+
+    Raises:
+        RuntimeError: The remarks do not fit the atoms.
+    """
+    from meeko import PDBQTMolecule, RDKitMolCreate
+    from rdkit import Chem
+
+    parsed = PDBQTMolecule(pdbqt, is_dlg=False, skip_typing=True)
+    (mol,) = RDKitMolCreate.from_pdbqt_mol(parsed)
+    if mol is None or mol.GetNumConformers() != 1:
+        raise RuntimeError("the pose cannot be mapped back to the molecule")
+    mol.SetProp("_Name", name)
+    return str(Chem.MolToMolBlock(mol))
