@@ -21,6 +21,7 @@ from molgfn.cli.proxy import proxy_app
 from molgfn.cli.sample import sample
 from molgfn.cli.score import score
 from molgfn.cli.select import select
+from molgfn.cli.targets import targets_app
 from molgfn.cli.train import train
 from molgfn.cli.verify import verify
 
@@ -63,6 +64,7 @@ def molgfn(
 for _command in (train, sample, score, select, dock, evaluate, verify):
     app.command()(_command)
 app.add_typer(proxy_app, name="proxy")
+app.add_typer(targets_app, name="targets")
 app.add_typer(fragments_app, name="fragments")
 app.add_typer(config_app, name="config")
 

@@ -15,14 +15,14 @@ def dock(
     file: Annotated[
         str, typer.Argument(help="CSV or SMILES file, .gz allowed; - is standard input.")
     ] = "-",
-    target: Annotated[str, typer.Option("--target", "-t", help=TARGET_HELP)] = "PARP1",
+    target: Annotated[str | None, typer.Option("--target", "-t", help=TARGET_HELP)] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV, .gz allowed; default: stdout.")
     ] = None,
     poses: Annotated[
         Path | None, typer.Option("--poses", help="SD file for the best poses, .gz allowed.")
     ] = None,
-    preset: Annotated[str, typer.Option("--preset", help=PRESET_HELP)] = "default",
+    preset: Annotated[str | None, typer.Option("--preset", help=PRESET_HELP)] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help=WORKERS_HELP)] = None,
     timeout_s: Annotated[
         float | None,

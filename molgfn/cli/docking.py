@@ -12,8 +12,8 @@ import typer
 if TYPE_CHECKING:
     from molgfn.reward.docking.docking import Docking
 
-TARGET_HELP = "Where to dock; `molgfn targets list` shows all."
-PRESET_HELP = "fast, default or thorough: half and 6 times the time of default."
+TARGET_HELP = "Where to dock: a name of `molgfn targets list`; default: PARP1."
+PRESET_HELP = "fast, default or thorough: half, once and 6 times the time; default: default."
 WORKERS_HELP = "Processes, about 550 MB each; default: the CPUs."
 #: How often a line tells how far docking is where there is no terminal for a bar, seconds.
 _PLAIN_EVERY_S = 60.0
@@ -21,8 +21,8 @@ _PLAIN_EVERY_S = 60.0
 
 @contextmanager
 def opened_docking(
-    target: str,
-    preset: str,
+    target: str | None,
+    preset: str | None,
     workers: int | None,
     timeout_s: float | None = None,
     max_failures: int | None = None,
@@ -30,8 +30,8 @@ def opened_docking(
     """Open docking as the options say, and tell what will be done.
 
     Args:
-        target: Name of the target.
-        preset: Name of the preset.
+        target: Name of the target, None for the default.
+        preset: Name of the preset, None for the default.
         workers: Number of processes, None for the CPUs.
         timeout_s: Time limit of a molecule, seconds, None for the default.
         max_failures: Failures in a row that stop the job, None for the default.
@@ -45,12 +45,12 @@ def opened_docking(
         UsageError: There is no such preset.
     """
     from molgfn.reward.docking import docking as library
-    from molgfn.reward.docking.catalogue import find_target
+    from molgfn.reward.docking.catalogue import DEFAULT_TARGET, find_target
     from molgfn.reward.docking.settings import find_preset
 
-    settings = find_preset(preset)
+    settings = find_preset("default" if preset is None else preset)
     with library.Docking(
-        find_target(target),
+        find_target(DEFAULT_TARGET if target is None else target),
         settings,
         n_workers=workers,
         time_limit_s=library.TIME_LIMIT_S if timeout_s is None else timeout_s,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from molgfn.cli.docking import PRESET_HELP, TARGET_HELP, WORKERS_HELP
 from molgfn.cli.options import check_beta, settle_beta
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from molgfn.runs.molecule_likelihood import MoleculeLikelihood
 
 
@@ -47,6 +51,13 @@ def score(
             callback=check_beta,
         ),
     ] = None,
+    oracle: Annotated[
+        str | None,
+        typer.Option("--oracle", help="vina also docks every molecule; the reward stays as it is."),
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", "-t", help=TARGET_HELP)] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help=PRESET_HELP)] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help=WORKERS_HELP)] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 4 when a row could not be scored.")
     ] = False,
@@ -66,10 +77,17 @@ def score(
     adds log_likelihood, the natural logarithm of the exact probability that the policy draws the
     molecule; n_trees, the number of fragment trees it is summed over; and log_likelihood_reason
     where there is none.
+
+    Example: molgfn score candidates.csv --oracle vina --target PARP1 -o scored.csv
+
+    adds PARP1_docked_kcal_mol beside the predicted PARP1_kcal_mol, and PARP1_docked_reason where a
+    molecule cannot be docked. What `molgfn dock` has docked is not docked again.
     """
+    from molgfn.cli.docking import docking_progress, opened_docking
     from molgfn.cli.progress import progress_bar
     from molgfn.config.loader import load_config
     from molgfn.errors import RowsFailedError, UsageError
+    from molgfn.report.docked import add_docking, oracle_columns
     from molgfn.report.scored import replaced_columns, score_table
     from molgfn.reward.reward import build_reward
     from molgfn.tables.reader import read_molecule_table
@@ -78,32 +96,40 @@ def score(
     if not log_likelihood and (policy is not None or beta is not None):
         given = "--policy" if policy is not None else "--beta"
         raise UsageError(f"{given} says whose likelihood; add --log-likelihood, or leave it out")
+    _check_oracle(oracle, target=target, preset=preset, workers=workers)
     checked = load_config(config, settings if settings is not None else [])
     failed: list[str] = []
-    n_likely = 0
-    with csv_sink(output) as sink:
+    n_likely = n_docked = 0
+    with csv_sink(output) as sink, ExitStack() as stack:
         table = read_molecule_table(file, smiles_column)
         reward = build_reward(checked.reward)
         likelihood = _policy_likelihood(policy, beta) if log_likelihood else None
+        docking = None
+        if oracle is not None:
+            docking = stack.enter_context(opened_docking(target, preset, workers))
+        added: tuple[str, ...] = () if docking is None else oracle_columns(docking.target, reward)
         replaced = [
             c
-            for c in replaced_columns(table, reward, with_likelihood=log_likelihood)
+            for c in replaced_columns(
+                table, reward, with_likelihood=log_likelihood, others_written=added
+            )
             if c != table.smiles_column
         ]
         if replaced:
             typer.echo(f"computed anew, not taken from the input: {', '.join(replaced)}", err=True)
-        with progress_bar("score", len(table)) as advance:
-            for frame in score_table(table, reward, likelihood):
-                bad = frame[frame["status"].isin(["invalid", "failed", "timeout"])]
-                failed += [
-                    f"row {sink.n_rows + int(i) + 1} is {status}: {reason}"
-                    for i, status, reason in zip(
-                        bad.index, bad["status"], bad["reason"], strict=True
-                    )
-                ]
-                if log_likelihood:
-                    n_likely += int(frame["log_likelihood"].notna().sum())
-                sink.write(frame)
+        frames = score_table(table, reward, likelihood, added)
+        if docking is None:
+            advance = stack.enter_context(progress_bar("score", len(table)))
+        else:
+            frames = add_docking(frames, docking, stack.enter_context(docking_progress(len(table))))
+        for frame in frames:
+            failed += _failures(frame, sink.n_rows)
+            if log_likelihood:
+                n_likely += int(frame["log_likelihood"].notna().sum())
+            if added:
+                n_docked += int(frame[added[0]].notna().sum())
+            sink.write(frame)
+            if docking is None:
                 advance(len(frame))
     typer.echo(f"scored {len(table) - len(failed)} of {len(table)} rows", err=True)
     if n_likely < len(table) and log_likelihood:
@@ -116,8 +142,31 @@ def score(
         typer.echo(line, err=True)
     if len(failed) > 5:
         typer.echo(f"and {len(failed) - 5} more; see the columns status and reason", err=True)
+    n_undocked = len(table) - n_docked if added else 0
+    if n_undocked:
+        typer.echo(f"{n_undocked} rows could not be docked; see the column {added[1]}", err=True)
     if failed and strict:
         raise RowsFailedError(f"{len(failed)} of {len(table)} rows could not be scored (--strict)")
+    if n_undocked and strict:
+        raise RowsFailedError(f"{n_undocked} of {len(table)} rows could not be docked (--strict)")
+
+
+def _check_oracle(oracle: str | None, **options: object) -> None:
+    from molgfn.errors import UsageError
+
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if oracle is None and given:
+        raise UsageError(f"{given[0]} says how to dock; add --oracle vina, or leave it out")
+    if oracle not in (None, "vina"):
+        raise UsageError(f"--oracle must be vina, came {oracle!r}")
+
+
+def _failures(frame: pd.DataFrame, n_before: int) -> list[str]:
+    bad = frame[frame["status"].isin(["invalid", "failed", "timeout"])]
+    return [
+        f"row {n_before + int(i) + 1} is {status}: {reason}"
+        for i, status, reason in zip(bad.index, bad["status"], bad["reason"], strict=True)
+    ]
 
 
 def _policy_likelihood(run: Path | None, beta: float | None) -> MoleculeLikelihood:

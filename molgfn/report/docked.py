@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
 from molgfn.chem.molecule import Molecule
-from molgfn.errors import MoleculeError
+from molgfn.errors import ConfigError, MoleculeError
 from molgfn.reward.docking.ligand import LigandError, read_ligand
 from molgfn.reward.docking.result import Docked
 from molgfn.reward.docking.target import Target
 from molgfn.tables.reader import Table
+
+if TYPE_CHECKING:
+    from molgfn.reward.reward import Reward
 
 
 class MoleculeDocking(Protocol):
@@ -114,7 +117,7 @@ def add_docking(
         The blocks with the columns of :func:`oracle_columns` before ``status``. A row that cannot
         be docked has a reason there and keeps its status.
     """
-    energy, reason = oracle_columns(docking.target)
+    energy, reason = _oracle_columns(docking.target)
     for frame in frames:
         molecules = [
             ("invalid", "no molecule") if status == "invalid" else _read(str(smiles))
@@ -135,15 +138,29 @@ def add_docking(
         yield with_energy
 
 
-def oracle_columns(target: Target) -> tuple[str, str]:
+def oracle_columns(target: Target, reward: Reward) -> tuple[str, str]:
     """Columns that docking adds to ``molgfn score``.
 
     Args:
         target: The target.
+        reward: What scores; its columns must be others.
 
     Returns:
         The energy, and why there is none.
+
+    Raises:
+        ConfigError: The proxy predicts a column of the same name.
     """
+    columns = _oracle_columns(target)
+    if columns[0] in reward.columns:
+        raise ConfigError(
+            f"the reward has a column {columns[0]} too; fit the proxy with --target-name "
+            f"{target.name}, so that predicted and docked energies stay apart"
+        )
+    return columns
+
+
+def _oracle_columns(target: Target) -> tuple[str, str]:
     return target.energy_column, f"{target.name}_docked_reason"
 
 

@@ -59,7 +59,10 @@ def scored_frame(molecules: Sequence[Molecule], rewards: RewardTable) -> pd.Data
 
 
 def score_table(
-    table: Table, reward: Reward, likelihood: MoleculeLikelihood | None = None
+    table: Table,
+    reward: Reward,
+    likelihood: MoleculeLikelihood | None = None,
+    others_written: Sequence[str] = (),
 ) -> Iterator[pd.DataFrame]:
     """Score every row of a table.
 
@@ -70,6 +73,7 @@ def score_table(
         table: The molecules.
         reward: What scores them.
         likelihood: How probable a policy makes them; without it there are no such columns.
+        others_written: Columns that the caller adds; those of the table give way.
 
     Yields:
         Blocks of rows, in all as many as the table has and in its order, with the columns of
@@ -80,7 +84,9 @@ def score_table(
         included, where the policy can build that, else of the standard one.
     """
     rows = _RowScorer(reward, likelihood)
-    replaced = replaced_columns(table, reward, with_likelihood=likelihood is not None)
+    replaced = replaced_columns(
+        table, reward, with_likelihood=likelihood is not None, others_written=others_written
+    )
     others = table.frame.drop(columns=replaced)
     smiles = table.smiles
     # A table without rows still gives one block, which carries the header.
@@ -90,18 +96,25 @@ def score_table(
         yield pd.concat([scored, kept], axis=1)
 
 
-def replaced_columns(table: Table, reward: Reward, *, with_likelihood: bool = False) -> list[str]:
+def replaced_columns(
+    table: Table,
+    reward: Reward,
+    *,
+    with_likelihood: bool = False,
+    others_written: Sequence[str] = (),
+) -> list[str]:
     """Columns of a table that :func:`score_table` writes itself, in place of those given.
 
     Args:
         table: The molecules.
         reward: What scores them.
         with_likelihood: Whether it is given a likelihood.
+        others_written: Columns that the caller adds.
 
     Returns:
         The names, in the order of the table.
     """
-    written = _written_columns(reward, with_likelihood=with_likelihood)
+    written = {*_written_columns(reward, with_likelihood=with_likelihood), *others_written}
     return [str(c) for c in table.frame.columns if c in written]
 
 

@@ -1,0 +1,179 @@
+"""Adding a target of the user's own: a receptor, and a box from a ligand or by numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem, rdBase
+
+from molgfn.errors import OutputError, TargetError
+from molgfn.reward.docking.catalogue import find_target, own_targets_directory, target_names
+from molgfn.reward.docking.receptor import (
+    box_distance,
+    prepare_pdb,
+    read_text,
+    receptor_coordinates,
+)
+from molgfn.reward.docking.target import Target, Triple, check_box
+
+#: Room around the ligand on every side, Å, and the shortest side of a box made from one.
+PADDING_A = 5.0
+SHORTEST_SIDE_A = 18.0
+#: A ligand whose every atom is farther than this from the receptor was not bound to it, Å.
+CONTACT_A = 5.0
+#: Fewer receptor atoms in or near the box than this are no pocket.
+FEWEST_ATOMS = 10
+
+
+def add_target(
+    name: str, receptor: Path, center: Triple, size: Triple, ligand: Path | None = None
+) -> tuple[Target, list[str]]:
+    """Check and store a target; it is there as a whole or not at all.
+
+    Args:
+        name: New name: letters, digits, ``_``, ``-``, ``.``.
+        receptor: PDBQT file, or PDB file to be prepared.
+        center: Middle of the box, Å.
+        size: Sides of the box, Å.
+        ligand: File that the box was made from, for the record and to check that it lies at the
+            receptor.
+
+    Returns:
+        The target, and what was left out of a PDB file, one line each.
+
+    Raises:
+        TargetError: The name is taken, a file cannot be used, or the box lies beside the receptor.
+        MissingPackageError: A PDB receptor, and meeko is not installed.
+        OutputError: The directory of targets cannot be written.
+    """
+    _check_name(name)
+    check_box(center, size)
+    text = read_text(receptor)
+    notes: list[str] = []
+    if receptor.suffix.lower() in (".pdb", ".ent"):
+        text, notes = prepare_pdb(text, str(receptor), center, size)
+    elif receptor.suffix.lower() != ".pdbqt":
+        raise TargetError(f"{receptor}: expected a receptor whose name ends in .pdbqt or .pdb")
+    points = receptor_coordinates(text, str(receptor))
+    if ligand is not None:
+        _check_contact(points, ligand_coordinates(ligand), ligand)
+    _check_pocket(points, center, size)
+    source = f"own: {receptor.name}" + ("" if ligand is None else f" with {ligand.name}")
+    _store(name, text, {"center": center, "size": size, "source": source})
+    return find_target(name), notes
+
+
+def ligand_box(path: Path, padding: float = PADDING_A) -> tuple[Triple, Triple]:
+    """Box around a bound ligand.
+
+    Args:
+        path: SDF, MOL or PDB file with the ligand where it is bound.
+        padding: Room on every side, Å.
+
+    Returns:
+        Middle and sides, Å; no side is shorter than ``SHORTEST_SIDE_A``.
+
+    Raises:
+        TargetError: The file cannot be read or holds no atoms.
+    """
+    points = ligand_coordinates(path)
+    low, high = points.min(axis=0), points.max(axis=0)
+    sides = np.maximum(high - low + 2 * padding, SHORTEST_SIDE_A)
+    return _rounded((low + high) / 2), _rounded(sides)
+
+
+def ligand_coordinates(path: Path) -> NDArray[np.float64]:
+    """Coordinates of a ligand's heavy atoms.
+
+    Args:
+        path: SDF, MOL or PDB file; of several molecules the first.
+
+    Returns:
+        Shape ``(atoms, 3)``, Å.
+
+    Raises:
+        TargetError: The file cannot be read or holds no molecule in three dimensions.
+    """
+    text, suffix = read_text(path), path.suffix.lower()
+    with rdBase.BlockLogs():
+        # Only where the atoms are matters, so nothing is sanitised.
+        mol: Chem.Mol | None
+        if suffix in (".sdf", ".sd", ".mol"):
+            mol = Chem.MolFromMolBlock(text.split("$$$$")[0], sanitize=False)
+        elif suffix in (".pdb", ".ent"):
+            mol = Chem.MolFromPDBBlock(text, sanitize=False, proximityBonding=False)
+        else:
+            raise TargetError(f"{path}: expected a ligand whose name ends in .sdf, .mol or .pdb")
+    if mol is None or mol.GetNumAtoms() == 0 or mol.GetNumConformers() == 0:
+        raise TargetError(f"{path} holds no molecule; expected the bound ligand")
+    positions: NDArray[np.float64] = np.array(mol.GetConformer().GetPositions())
+    heavy = np.array([atom.GetAtomicNum() > 1 for atom in mol.GetAtoms()])
+    positions = positions[heavy]
+    if len(positions) == 0 or not np.isfinite(positions).all():
+        raise TargetError(f"{path} holds no heavy atoms with coordinates")
+    if len(positions) > 1 and np.ptp(positions, axis=0).min() == 0 and np.all(positions[:, 2] == 0):
+        raise TargetError(f"{path} is a flat drawing; expected the ligand as it is bound")
+    return positions
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
+        raise TargetError(
+            f"a target cannot be called {name!r}; use letters, digits, '_', '-' and '.'"
+        )
+    taken = next((known for known in target_names() if known.lower() == name.lower()), None)
+    if taken is not None:
+        own = own_targets_directory() / taken
+        cure = f", or remove {own} to replace it" if own.exists() else ""
+        raise TargetError(f"there is a target {taken} already; choose another name{cure}")
+
+
+def _check_contact(receptor: NDArray[np.float64], ligand: NDArray[np.float64], path: Path) -> None:
+    gaps = np.linalg.norm(receptor[:, None, :] - ligand[None, :, :], axis=2)
+    if gaps.min() > CONTACT_A:
+        raise TargetError(
+            f"{path} lies {gaps.min():.1f} Å away from the receptor; expected a ligand bound to "
+            "it, in the same coordinates"
+        )
+
+
+def _check_pocket(receptor: NDArray[np.float64], center: Triple, size: Triple) -> None:
+    n_inside = int((box_distance(receptor, center, size) == 0).sum())
+    if n_inside >= FEWEST_ATOMS:
+        return
+    low, high = receptor.min(axis=0), receptor.max(axis=0)
+    extent = ", ".join(f"{a:.0f} to {b:.0f}" for a, b in zip(low, high, strict=True))
+    raise TargetError(
+        f"the box around ({_numbers(center)}) holds {n_inside} receptor atoms, too few for a "
+        f"pocket; the receptor extends over x, y, z = {extent} Å"
+    )
+
+
+def _store(name: str, receptor: str, description: dict[str, object]) -> None:
+    directory = own_targets_directory() / name
+    temporary = directory.with_name(f".{name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        (temporary / "receptor.pdbqt").write_text(receptor, "utf-8")
+        (temporary / "target.json").write_text(json.dumps(description, indent=2) + "\n", "utf-8")
+        temporary.rename(directory)
+    except OSError as error:
+        raise OutputError(f"{directory}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _rounded(numbers: NDArray[np.float64]) -> Triple:
+    x, y, z = (round(float(number), 3) for number in numbers)
+    return x, y, z
+
+
+def _numbers(triple: Sequence[float]) -> str:
+    return ", ".join(f"{number:g}" for number in triple)
