@@ -43,3 +43,10 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip(f"no shared data at {path}")
     return path
+
+
+@pytest.fixture
+def fake_docker(monkeypatch):
+    """Name of the docking function of tests/support, which worker processes can import."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "support"))
+    return "fake_docker:make"
