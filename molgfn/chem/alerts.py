@@ -6,8 +6,8 @@ groups that react with protein or water, fall apart, or are hazardous. Esters, c
 sulfones, single Michael acceptors of the acrylamide kind (covalent drugs), nitriles, aryl halides
 and phenols are *not* alerts, which is where the well-known lists flag half of all drugs.
 
-Searching 520 patterns one by one costs 5 ms a molecule. A pattern fingerprint rules most of them
-out first, with identical results, in a quarter of the time.
+Searching 540 patterns one by one costs 5 ms a molecule. A screen rules nearly all of them out
+first, with identical results, in a fiftieth of the time.
 
 References:
     Baell and Holloway 2010, New substructure filters for removal of pan assay interference
@@ -17,13 +17,15 @@ References:
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rdkit import Chem, DataStructs, RDConfig
+from rdkit import Chem, RDConfig
+
+from molgfn.chem.batch import MoleculeBatch
+from molgfn.chem.pattern_screen import PatternScreen
 
 #: The list of this package: name and SMARTS.
 DEFAULT_ALERTS: tuple[tuple[str, str], ...] = (
@@ -94,46 +96,6 @@ DEFAULT_ALERTS: tuple[tuple[str, str], ...] = (
 )
 
 
-class PatternScreen:
-    """Substructure patterns that are searched together, most ruled out by a fingerprint.
-
-    Args:
-        patterns: Name and SMARTS of each pattern; explicit hydrogens in a SMARTS are merged into
-            their neighbours, because molecules carry theirs implicitly.
-
-    Raises:
-        ValueError: A SMARTS cannot be read.
-    """
-
-    def __init__(self, patterns: Iterable[tuple[str, str]]) -> None:
-        self.names: list[str] = []
-        self._queries: list[Chem.Mol] = []
-        for name, smarts in patterns:
-            query: Chem.Mol | None = Chem.MolFromSmarts(smarts)
-            if query is None:
-                raise ValueError(f"pattern {name!r}: RDKit cannot read the SMARTS {smarts!r}")
-            self.names.append(name)
-            self._queries.append(Chem.MergeQueryHs(query))
-        self._bits = np.stack([_pattern_bits(query) for query in self._queries])
-
-    def matches(self, mol: Chem.Mol) -> list[str]:
-        """Names of the patterns found in a molecule.
-
-        Args:
-            mol: Sanitised molecule, hydrogens implicit.
-
-        Returns:
-            Names in the order of the patterns.
-        """
-        # A pattern can only match where every bit of its fingerprint is set in the molecule's.
-        possible = np.flatnonzero(~np.any(self._bits & ~_pattern_bits(mol), axis=1))
-        return [
-            self.names[index]
-            for index in possible.tolist()
-            if mol.HasSubstructMatch(self._queries[index])
-        ]
-
-
 def structural_alerts(mol: Chem.Mol) -> list[str]:
     """Names of the alerts in a molecule: the default list, then PAINS.
 
@@ -146,6 +108,19 @@ def structural_alerts(mol: Chem.Mol) -> list[str]:
     return _default_screen().matches(mol)
 
 
+def count_alerts(batch: MoleculeBatch) -> NDArray[np.float64]:
+    """Number of alerts in molecules.
+
+    Args:
+        batch: Molecules.
+
+    Returns:
+        How many names :func:`structural_alerts` has for each, shape ``(B,)``.
+    """
+    found = _default_screen().find(batch.mols, batch.atoms)
+    return np.array([len(patterns) for patterns in found], dtype=np.float64)
+
+
 @cache
 def _default_screen() -> PatternScreen:
     path = Path(RDConfig.RDDataDir) / "Pains" / "wehi_pains.csv"
@@ -155,9 +130,3 @@ def _default_screen() -> PatternScreen:
             for smarts, label in csv.reader(file)
         ]
     return PatternScreen([*DEFAULT_ALERTS, *pains])
-
-
-def _pattern_bits(mol: Chem.Mol) -> NDArray[np.uint64]:
-    """Pattern fingerprint as 32 words of 64 bits."""
-    fingerprint = Chem.PatternFingerprint(mol, fpSize=2048)
-    return np.frombuffer(DataStructs.BitVectToBinaryText(fingerprint), dtype=np.uint64)

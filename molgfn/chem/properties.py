@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from functools import cache
-from types import ModuleType
 
+import numpy as np
+from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import QED, Crippen, Descriptors, rdMolDescriptors
 
-
-def synthetic_accessibility(mol: Chem.Mol) -> float:
-    """Estimate how hard a molecule is to make from fragment frequencies and complexity.
-
-    Args:
-        mol: Sanitised molecule.
-
-    Returns:
-        SA score, 1 (easy) to 10 (hard).
-
-    References:
-        Ertl and Schuffenhauer 2009, Estimation of synthetic accessibility score of drug-like
-        molecules. https://doi.org/10.1186/1758-2946-1-8
-    """
-    return float(_sa_scorer().calculateScore(mol))
-
-
-@cache
-def _sa_scorer() -> ModuleType:
-    """RDKit's contributed scorer; it announces its own move with a warning on import."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from rdkit.Contrib.SA_Score import sascorer
-    return sascorer  # type: ignore[no-any-return]
-
+from molgfn.chem.batch import MoleculeBatch
+from molgfn.chem.drug_likeness import qed
+from molgfn.chem.synthesis import synthetic_accessibilities, synthetic_accessibility
 
 #: Name of each property, as in CSV columns and in the reward's factors, and how to compute it.
 #: Units: MW g/mol, TPSA square ångström, logP of Crippen; QED 0 to 1, higher is more drug-like;
@@ -55,4 +32,11 @@ PROPERTIES: dict[str, Callable[[Chem.Mol], float]] = {
     "stereo_centres": lambda mol: float(
         len(Chem.FindMolChiralCenters(mol, includeUnassigned=True, useLegacyImplementation=False))
     ),
+}
+
+#: Properties that are computed many times as fast for many molecules, with equal results.
+BATCH_PROPERTIES: dict[str, Callable[[MoleculeBatch], NDArray[np.float64]]] = {
+    "logP": lambda batch: batch.log_p,
+    "QED": qed,
+    "SA": synthetic_accessibilities,
 }

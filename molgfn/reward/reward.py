@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
 from molgfn.config.reward_schema import DEFAULT_FACTORS, FactorConfig, RewardConfig
 from molgfn.errors import ConfigError, ScorerError
@@ -77,6 +78,7 @@ class Reward:
         Raises:
             ScorerError: A scorer broke as a whole.
         """
+        molecules = MoleculeBatch.of(molecules)  # what the scorers share is computed once
         n_molecules = len(molecules)
         sizes = np.array([m.n_heavy_atoms for m in molecules], dtype=np.float64)
         known: dict[int, Scores] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, cast
@@ -13,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from molgfn.chem.alerts import structural_alerts
+from molgfn.chem.alerts import count_alerts, structural_alerts
+from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
-from molgfn.chem.properties import PROPERTIES
+from molgfn.chem.properties import BATCH_PROPERTIES, PROPERTIES
 from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
 from molgfn.errors import ConfigError, ScorerError
 from molgfn.reward.command import CommandScorer
@@ -65,10 +67,12 @@ class PropertyScorer:
     Attributes:
         name: Name of the column.
         function: From the sanitised molecule to the number.
+        of_batch: From many molecules to the same numbers, where there is a faster way.
     """
 
     name: str
     function: Callable[[Chem.Mol], float]
+    of_batch: Callable[[MoleculeBatch], NDArray[np.float64]] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -84,6 +88,12 @@ class PropertyScorer:
         Returns:
             The column; a molecule that RDKit cannot handle is missing, with RDKit's reason.
         """
+        if self.of_batch is not None:
+            # If RDKit cannot handle one of them, it is found below.
+            with suppress(ValueError, RuntimeError, ArithmeticError):
+                values = self.of_batch(MoleculeBatch.of(molecules))
+                if np.isfinite(values).all():
+                    return Scores({self.name: values}, ("",) * len(molecules))
         values, reasons = np.full(len(molecules), np.nan), [""] * len(molecules)
         for index, molecule in enumerate(molecules):
             try:
@@ -170,9 +180,9 @@ def find_scorer(factor: FactorConfig, load_proxy: Callable[[], Proxy]) -> Scorer
     if name == "proxy":
         return ProxyScorer(load_proxy())
     if name == "alerts":
-        return PropertyScorer(name, lambda mol: float(len(structural_alerts(mol))))
+        return PropertyScorer(name, lambda mol: float(len(structural_alerts(mol))), count_alerts)
     if name in PROPERTIES:
-        return PropertyScorer(name, PROPERTIES[name])
+        return PropertyScorer(name, PROPERTIES[name], BATCH_PROPERTIES.get(name))
     if name.startswith(COMMAND_PREFIX):
         command = name.removeprefix(COMMAND_PREFIX).strip()
         return CommandScorer(factor.label, command, factor.column, factor.timeout_s)

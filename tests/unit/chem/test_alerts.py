@@ -6,7 +6,7 @@ import pytest
 from rdkit import RDConfig
 from rdkit.Chem import FilterCatalog
 
-from molgfn.chem.alerts import DEFAULT_ALERTS, PatternScreen, structural_alerts
+from molgfn.chem.alerts import DEFAULT_ALERTS, structural_alerts
 from molgfn.chem.molecule import read_mol
 
 
@@ -69,8 +69,3 @@ def test_the_screened_search_finds_the_same_pains_as_rdkits_catalogue():
 def test_every_alert_has_a_name_of_its_own():
     names = [name for name, _ in DEFAULT_ALERTS]
     assert len(set(names)) == len(names)
-
-
-def test_a_pattern_that_cannot_be_read_is_named():
-    with pytest.raises(ValueError, match="pattern 'bad'"):
-        PatternScreen([("bad", "[C")])
