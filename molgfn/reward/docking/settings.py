@@ -50,12 +50,12 @@ class DockingSettings:
 
 
 #: Named settings. ``default`` made the docked molecules that ship with the package. ``thorough``
-#: spends on conformers too, because the choice of the ring conformation changes an energy as much
-#: as the choice of vina's seed does.
+#: spends its six-fold time on conformers: between those of one molecule (the ligand of 4JNC) the
+#: energy varies by 0.24 kcal/mol (standard deviation), between seeds of vina by 0.05.
 PRESETS = {
     "fast": DockingSettings(restarts=8),
     "default": DockingSettings(restarts=16),
-    "thorough": DockingSettings(restarts=32, conformers=3),
+    "thorough": DockingSettings(restarts=16, conformers=6),
 }
 
 
