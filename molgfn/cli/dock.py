@@ -26,7 +26,9 @@ def dock(
     workers: Annotated[int | None, typer.Option("--workers", min=1, help=WORKERS_HELP)] = None,
     timeout_s: Annotated[
         float | None,
-        typer.Option("--timeout", min=1.0, help="Time limit of a molecule in s; default: 300."),
+        typer.Option(
+            "--timeout", min=1.0, help="Time limit of a molecule in s; default: 300 a conformer."
+        ),
     ] = None,
     max_failures: Annotated[
         int | None,

@@ -53,14 +53,18 @@ def opened_docking(
         find_target(DEFAULT_TARGET if target is None else target),
         settings,
         n_workers=workers,
-        time_limit_s=library.TIME_LIMIT_S if timeout_s is None else timeout_s,
+        time_limit_s=timeout_s,
         max_failures_in_row=library.MAX_FAILURES_IN_ROW if max_failures is None else max_failures,
     ) as opened:
         typer.echo(
             f"docking to {opened.target.name} ({opened.target.source}): {settings.describe()}",
             err=True,
         )
-        yield opened
+        try:
+            yield opened
+        except KeyboardInterrupt:
+            typer.echo("what was docked is kept; the same command goes on there", err=True)
+            raise
 
 
 @contextmanager

@@ -137,6 +137,17 @@ def test_options_that_cannot_be(cli, options, code, message):
     assert message in result.stderr
 
 
+def test_an_interrupted_command_says_that_nothing_is_lost(dock, monkeypatch):
+    def interrupted(self, molecules, on_done):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Docking, "dock", interrupted)
+    result = dock("-", input="CC\n")
+    assert result.exit_code == 130
+    message = "what was docked is kept; the same command goes on there\nmolgfn: interrupted\n"
+    assert result.stderr.endswith(message)
+
+
 def test_without_the_extra_a_command_says_what_to_install(cli, monkeypatch):
     import importlib.util
 

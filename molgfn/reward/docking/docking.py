@@ -24,6 +24,7 @@ from molgfn.reward.protocol import Scores
 
 #: What a worker calls to make its docking function.
 VINA_DOCKER = "molgfn.reward.docking.protocol:vina_docker"
+#: Time limit of a molecule for each of its conformers, seconds; three are usual.
 TIME_LIMIT_S = 300.0
 MAX_FAILURES_IN_ROW = 10
 
@@ -44,7 +45,7 @@ class Docking:
         settings: DockingSettings = PRESETS["default"],
         *,
         n_workers: int | None = None,
-        time_limit_s: float = TIME_LIMIT_S,
+        time_limit_s: float | None = None,
         max_failures_in_row: int = MAX_FAILURES_IN_ROW,
         cache_file: Path | None = None,
         docker: str = VINA_DOCKER,
@@ -55,7 +56,7 @@ class Docking:
             target: Receptor and box.
             settings: How hard to search.
             n_workers: Processes; None for the CPUs that this process may use.
-            time_limit_s: Time limit of a molecule, seconds.
+            time_limit_s: Time limit of a molecule, seconds; None for ``TIME_LIMIT_S`` a conformer.
             max_failures_in_row: Timeouts, crashes and faults of the engine one after the other
                 that stop the job.
             cache_file: Where results are kept; None for the file all commands share.
@@ -77,7 +78,8 @@ class Docking:
         self._kind = ResultKind(target.digest, settings.digest, self.engine)
         self._cache = ResultCache(default_cache_file() if cache_file is None else cache_file)
         workers = available_cpus() if n_workers is None else n_workers
-        patience = PoolSettings(workers, time_limit_s, max_failures_in_row)
+        limit_s = TIME_LIMIT_S * settings.conformers if time_limit_s is None else time_limit_s
+        patience = PoolSettings(workers, limit_s, max_failures_in_row)
         self._pool = WorkerPool(encode_order(docker, target, settings), patience)
 
     def __enter__(self) -> Docking:

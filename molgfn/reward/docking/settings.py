@@ -22,7 +22,7 @@ class DockingSettings:
             ones, which get trapped: 16 of 25,000 cost a third of one run without a limit and come
             out better.
         n_minima: Minima that a run keeps and refines (vina's ``n_poses``). It is part of the
-            search and not of the output: 9 give lower energies than 1.
+            search and not of the output: 9 can give energies lower by 0.5 kcal/mol than 1.
         conformers: Conformers docked from, the best energy counts. Vina turns bonds but leaves
             rings as they are embedded.
         seed: Seed of the first conformer and of vina.
@@ -51,7 +51,8 @@ class DockingSettings:
 
 #: Named settings. ``default`` made the docked molecules that ship with the package. ``thorough``
 #: spends its six-fold time on conformers: between those of one molecule (the ligand of 4JNC) the
-#: energy varies by 0.24 kcal/mol (standard deviation), between seeds of vina by 0.05.
+#: energy varies by 0.24 kcal/mol (standard deviation), between seeds of vina by 0.05. Of 8 docked
+#: molecules 7 came out at least as low with 6 x 16 as with 3 conformers x 32 restarts.
 PRESETS = {
     "fast": DockingSettings(restarts=8),
     "default": DockingSettings(restarts=16),

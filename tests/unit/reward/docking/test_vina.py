@@ -35,10 +35,10 @@ def test_same_seeds_same_energies_and_poses_whatever_was_docked_before(tmp_path)
 
 @pytest.fixture(scope="module")
 def shipped():
-    """The smallest of the docked molecules that ship with the package."""
+    """One of the smallest docked molecules that ship with the package."""
     with shipped_path("data", "parp1", "docked.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["PARP1_kcal_mol"]]
-    rows.sort(key=lambda row: (read_molecule(row["SMILES"]).n_heavy_atoms, row["SMILES"]))
+    rows.sort(key=lambda row: (len(row["SMILES"]), row["SMILES"]))
     return {row["SMILES"]: float(row["PARP1_kcal_mol"]) for row in rows[:1]}
 
 
