@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -189,4 +188,4 @@ def available_cpus() -> int:
     """Number of CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
-    return max(1, math.floor(os.cpu_count() or 1))
+    return max(1, os.cpu_count() or 1)

@@ -73,19 +73,3 @@ def check_box(center: Triple, size: Triple) -> None:
             f"every side of the box must lie in {MIN_BOX_SIDE:g} to {MAX_BOX_SIDE:g} Å, came "
             f"{' x '.join(f'{side:g}' for side in size)}"
         )
-
-
-def is_inside(point: Triple, center: Triple, size: Triple) -> bool:
-    """Whether a point lies in a box.
-
-    Args:
-        point: The point, Å.
-        center: Middle of the box, Å.
-        size: Sides of the box, Å.
-
-    Returns:
-        True on the faces too.
-    """
-    return all(
-        abs(x - middle) <= side / 2 for x, middle, side in zip(point, center, size, strict=True)
-    )
