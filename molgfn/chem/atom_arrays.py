@@ -94,8 +94,33 @@ class BondList:
             Hashes that differ where the atom, or the multiset of bond codes with the neighbours'
             hashes, differs; shape ``(V,)``.
         """
-        terms = mix(hashes[self.targets] ^ _BOND_SALT[self.codes])
-        return mix(hashes * _ODD + self.total(terms))
+        return mix(hashes * _ODD + self.total(self.labels(hashes)))
+
+    def of_atoms(self, atoms: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find the bonds of some atoms.
+
+        Args:
+            atoms: Atoms, shape ``(n,)``.
+
+        Returns:
+            How many bonds each has, shape ``(n,)``, and the places of these bonds in this list,
+            atom after atom.
+        """
+        degrees = self.degrees[atoms]
+        ends = np.cumsum(degrees)
+        shift = np.repeat(self.starts[atoms] - ends + degrees, degrees)
+        return degrees, shift + np.arange(len(shift))
+
+    def labels(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Hash the bond code of every direction with the hash of the atom it leads to.
+
+        Args:
+            hashes: Hash of each atom, shape ``(V,)``.
+
+        Returns:
+            Hashes, shape ``(E,)``.
+        """
+        return mix(hashes[self.targets] ^ _BOND_SALT[self.codes])
 
     def total(self, terms: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Add up a number of every direction for each atom, modulo 2^64.
@@ -198,7 +223,8 @@ class AtomArrays:
         running = np.zeros(len(atoms) + 1, dtype=np.int64)
         np.cumsum(atoms, out=running[1:])
         ends = np.cumsum(self.sizes)
-        return np.subtract(running[ends], running[ends - self.sizes], dtype=np.int64)
+        sums: NDArray[np.int64] = running[ends] - running[ends - self.sizes]
+        return sums
 
 
 class AtomKinds:
@@ -213,6 +239,7 @@ class AtomKinds:
     def __init__(self) -> None:
         """Start with no kind."""
         self._number: dict[int, int] = {}
+        self._odd_number: dict[tuple[int, ...], int] = {}
         self._rows: list[tuple[int, ...]] = []
         self._table = np.zeros((0, len(self.COLUMNS)), dtype=np.int64)
         self.atoms: list[Chem.Atom] = []
@@ -249,31 +276,46 @@ class AtomKinds:
             Numbers, shape ``(V,)``, the same for the same kind as long as the program runs.
         """
         listed: list[int] = keys.tolist()
-        unknown = [i for i, key in enumerate(listed) if key not in self._number]
-        for position in unknown:
-            if listed[position] not in self._number:
-                index = int(np.searchsorted(offsets, position, side="right")) - 1
-                self._add(listed[position], mols[index], position - int(offsets[index]))
-        return np.fromiter(map(self._number.__getitem__, listed), dtype=np.int64, count=len(keys))
 
-    def _add(self, key: int, mol: Chem.Mol, index: int) -> None:
-        # A copy of the molecule: nobody else can change what the kind was learned from.
-        atom = Chem.Mol(mol).GetAtomWithIdx(index)
-        types = {bond.GetBondType() for bond in atom.GetBonds()}
-        self._number[key] = len(self.atoms)
-        self.atoms.append(atom)
-        self._rows.append(
-            (
-                atom.GetAtomicNum(),
-                atom.GetDegree(),
-                atom.GetTotalNumHs(),
-                atom.GetFormalCharge(),
-                int(atom.GetHybridization()),
-                int(atom.GetIsAromatic()),
-                mol.GetRingInfo().NumAtomRings(index),
-                int(atom.GetNumRadicalElectrons() > 0 or not _USUAL.issuperset(types)),
-            )
+        def place(position: int) -> tuple[Chem.Mol, int]:
+            index = int(np.searchsorted(offsets, position, side="right")) - 1
+            return mols[index], position - int(offsets[index])
+
+        for position in [i for i, key in enumerate(listed) if key not in self._number]:
+            if listed[position] not in self._number:
+                self._number[listed[position]] = self._add(*place(position))
+        numbers = np.fromiter(
+            map(self._number.__getitem__, listed), dtype=np.int64, count=len(keys)
         )
+        # An atom that looks like an odd one may be ordinary, and the other way round.
+        for position in np.flatnonzero(self.column("odd")[numbers]).tolist():
+            key = (listed[position], *_properties(*place(position)))
+            if key not in self._odd_number:
+                self._odd_number[key] = self._add(*place(position))
+            numbers[position] = self._odd_number[key]
+        return numbers
+
+    def _add(self, mol: Chem.Mol, index: int) -> int:
+        self._rows.append(_properties(mol, index))
+        # A copy of the molecule: nobody else can change what the kind was learned from.
+        self.atoms.append(Chem.Mol(mol).GetAtomWithIdx(index))
+        return len(self.atoms) - 1
+
+
+def _properties(mol: Chem.Mol, index: int) -> tuple[int, ...]:
+    """What :attr:`AtomKinds.table` holds of an atom."""
+    atom = mol.GetAtomWithIdx(index)
+    unusual = not _USUAL.issuperset(bond.GetBondType() for bond in atom.GetBonds())
+    return (
+        atom.GetAtomicNum(),
+        atom.GetDegree(),
+        atom.GetTotalNumHs(),
+        atom.GetFormalCharge(),
+        int(atom.GetHybridization()),
+        int(atom.GetIsAromatic()),
+        mol.GetRingInfo().NumAtomRings(index),
+        int(unusual or atom.GetNumRadicalElectrons() > 0),
+    )
 
 
 #: The kinds of this process. There are a few hundred in drug-like molecules.

@@ -1,13 +1,14 @@
-"""Molecules as batched atom graphs: integer codes for atoms and bonds, a few molecule descriptors.
+"""Molecules as atom graphs: integer codes for atoms and bonds, a few molecule descriptors.
 
-Atoms and bonds carry small integer codes that the network looks up in embedding tables. That is
-exact, and it keeps the Python work per molecule to one pass over the atoms and one over the bonds.
+Atoms and bonds carry small integer codes that the network looks up in embedding tables, so atoms
+of one type are exactly alike to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,17 +17,18 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 from torch import Tensor
 
-_ELEMENTS = {number: code for code, number in enumerate((6, 7, 8, 16, 9, 17, 35, 53, 15, 5, 14))}
-_HYBRIDISATIONS = {
-    Chem.HybridizationType.SP: 0,
-    Chem.HybridizationType.SP2: 1,
-    Chem.HybridizationType.SP3: 2,
-}
-# Twice the bond order; anything else (dative, zero order) has the last code.
-_BONDS = {2: 0, 4: 1, 6: 2, 3: 3}
-_N_BOND_TYPES = len(_BONDS) + 1
-_BOND_OF_ORDER = np.full(16, _N_BOND_TYPES - 1, dtype=np.int64)
-_BOND_OF_ORDER[list(_BONDS)] = list(_BONDS.values())
+from molgfn.chem.atom_arrays import KINDS, N_BOND_CODES, AtomArrays, BondList
+from molgfn.chem.batch import MoleculeBatch
+
+__all__ = ["DESCRIPTORS", "N_ATOM_CODES", "N_BOND_CODES", "GraphBatch", "Graphs"]
+
+_ELEMENTS = (6, 7, 8, 16, 9, 17, 35, 53, 15, 5, 14)
+_HYBRIDISATIONS = (
+    int(Chem.HybridizationType.SP),
+    int(Chem.HybridizationType.SP2),
+    int(Chem.HybridizationType.SP3),
+)
+_HALOGENS = (9, 17, 35, 53)
 
 # Number of codes of each atom feature: element, neighbours, hydrogens, charge, hybridisation,
 # aromaticity, rings through the atom (0, 1, 2, 3 and more).
@@ -35,9 +37,7 @@ _ATOM_OFFSETS = np.concatenate([[0], np.cumsum(_ATOM_SIZES)[:-1]]).astype(np.int
 
 #: Number of rows of the atom embedding table.
 N_ATOM_CODES = int(sum(_ATOM_SIZES))
-#: Bond types and an "other", each outside and inside a ring.
-N_BOND_CODES = 2 * _N_BOND_TYPES
-#: Molecule descriptors, in the order of the columns of ``GraphBatch.descriptors``.
+#: Molecule descriptors, in the order of the columns of ``Graphs.descriptors``.
 DESCRIPTORS = (
     "heavy_atoms",
     "rings",
@@ -49,34 +49,16 @@ DESCRIPTORS = (
     "halogens",
     "flexibility",
 )
-_HALOGENS = frozenset((9, 17, 35, 53))
-
-
-@dataclass(frozen=True)
-class Graph:
-    """One molecule as arrays.
-
-    Attributes:
-        atoms: Atom codes, ``(V, 7)``, rows of one shared embedding table.
-        edges: Both directions of every bond, ``(2, E)``, atom indices.
-        bonds: Bond codes, ``(E,)``.
-        descriptors: Molecule descriptors, ``(len(DESCRIPTORS),)``.
-    """
-
-    atoms: NDArray[np.int64]
-    edges: NDArray[np.int64]
-    bonds: NDArray[np.int64]
-    descriptors: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class GraphBatch:
-    """Graphs of B molecules joined into one disconnected graph.
+    """Graphs of B molecules joined into one disconnected graph, as tensors.
 
     Attributes:
-        atoms: ``(V, 7)`` int64.
-        edges: ``(2, E)`` int64, indices into ``atoms``.
-        bonds: ``(E,)`` int64.
+        atoms: ``(V, 7)`` int64, rows of the atom embedding table.
+        edges: ``(2, E)`` int64, indices into ``atoms``, both directions of every bond.
+        bonds: Bond codes, ``(E,)`` int64.
         owner: Molecule of each atom, ``(V,)`` int64, ascending.
         descriptors: ``(B, len(DESCRIPTORS))`` float32, raw values.
     """
@@ -93,91 +75,145 @@ class GraphBatch:
         return int(self.descriptors.shape[0])
 
 
-def featurise(mol: Chem.Mol) -> Graph:
-    """Turn a sanitised molecule into codes; molecules of any size and element have them.
+@dataclass(frozen=True)
+class Graphs:
+    """Atom graphs of B molecules, one after the other.
 
-    Args:
-        mol: Sanitised molecule, hydrogens implicit.
-
-    Returns:
-        The molecule's arrays.
+    Attributes:
+        sizes: Atoms of each molecule, ``(B,)``.
+        types: Type of each atom, ``(V,)``: its seven codes as one number, see :func:`atom_codes`.
+        bonds: The bonds.
+        descriptors: Molecule descriptors, ``(B, len(DESCRIPTORS))``.
     """
-    rings = mol.GetRingInfo()
-    n_elements, n_hybridisations = len(_ELEMENTS), len(_HYBRIDISATIONS)
-    n_halogens = n_sp3 = 0
-    rows = []
-    for index, atom in enumerate(mol.GetAtoms()):
-        number = atom.GetAtomicNum()
-        hybridisation = _HYBRIDISATIONS.get(atom.GetHybridization(), n_hybridisations)
-        n_halogens += number in _HALOGENS
-        n_sp3 += hybridisation == 2 and number == 6
-        rows.append(
-            (
-                _ELEMENTS.get(number, n_elements),
-                min(atom.GetDegree(), 5),
-                min(atom.GetTotalNumHs(), 4),
-                min(max(atom.GetFormalCharge(), -1), 1) + 1,
-                hybridisation,
-                int(atom.GetIsAromatic()),
-                min(rings.NumAtomRings(index), 3),
-            )
+
+    sizes: NDArray[np.int64]
+    types: NDArray[np.int64]
+    bonds: BondList
+    descriptors: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, molecules: MoleculeBatch) -> Graphs:
+        """Turn molecules of any size and element into graphs.
+
+        Args:
+            molecules: Sanitised molecules, hydrogens implicit.
+
+        Returns:
+            Their graphs.
+        """
+        rings = [mol.GetRingInfo().NumRings() for mol in molecules.mols]
+        aromatic = [rdMolDescriptors.CalcNumAromaticRings(mol) for mol in molecules.mols]
+        atoms = molecules.atoms
+        properties = KINDS.table[atoms.kinds]
+        return cls(
+            sizes=atoms.sizes,
+            types=_atom_types(KINDS.table)[atoms.kinds],
+            bonds=atoms.bonds,
+            descriptors=_describe(atoms, properties, np.array(rings), np.array(aromatic)),
         )
-    atoms = np.array(rows, dtype=np.int64)
-    # One matrix from RDKit instead of one Python object per bond: several times as fast.
-    orders = np.asarray(Chem.GetAdjacencyMatrix(mol, useBO=True))
-    sources, targets = np.nonzero(orders)
-    in_ring = np.zeros(orders.shape, dtype=bool)
-    for ring in rings.AtomRings():
-        in_ring[ring, ring[1:] + ring[:1]] = True
-    in_ring |= in_ring.T
-    codes = _BOND_OF_ORDER[(2 * orders[sources, targets]).astype(np.int64)]
-    ring_bond = in_ring[sources, targets]
-    branching = atoms[:, 1] > 1
-    rotatable = (codes == 0) & ~ring_bond & branching[sources] & branching[targets]
-    n_rotatable = int(rotatable.sum()) // 2
-    descriptors = np.array(
-        (
-            len(rows),
-            rings.NumRings(),
-            rdMolDescriptors.CalcNumAromaticRings(mol),
-            n_rotatable,
-            rdMolDescriptors.CalcNumLipinskiHBD(mol),
-            rdMolDescriptors.CalcNumLipinskiHBA(mol),
-            n_sp3,
-            n_halogens,
-            n_rotatable / len(rows),
-        ),
-        dtype=np.float32,
-    )
-    return Graph(
-        atoms=atoms + _ATOM_OFFSETS,
-        edges=np.stack([sources, targets]),
-        bonds=codes + _N_BOND_TYPES * ring_bond,
-        descriptors=descriptors,
-    )
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """First atom of each molecule, ``(B,)``."""
+        return np.cumsum(self.sizes) - self.sizes
+
+    def __getitem__(self, chosen: NDArray[np.int64] | slice) -> Graphs:
+        """Choose molecules.
+
+        Args:
+            chosen: Their numbers, or a slice.
+
+        Returns:
+            Their graphs, in that order.
+        """
+        sizes = self.sizes[chosen]
+        shift = self.offsets[chosen] - (np.cumsum(sizes) - sizes)
+        atoms = np.arange(sizes.sum()) + np.repeat(shift, sizes)
+        degrees, bonds = self.bonds.of_atoms(atoms)
+        starts = np.concatenate([[0], np.cumsum(degrees)])
+        targets = self.bonds.targets[bonds] - np.repeat(np.repeat(shift, sizes), degrees)
+        return Graphs(
+            sizes=sizes,
+            types=self.types[atoms],
+            bonds=BondList(starts, targets, self.bonds.codes[bonds]),
+            descriptors=self.descriptors[chosen],
+        )
+
+    def batch(self) -> GraphBatch:
+        """Tensors of all graphs.
+
+        Returns:
+            The batch, molecules in order.
+        """
+        edges = np.stack([self.bonds.sources, self.bonds.targets])
+        owner = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        return GraphBatch(
+            atoms=torch.from_numpy(atom_codes(self.types)),
+            edges=torch.from_numpy(edges),
+            bonds=torch.from_numpy(self.bonds.codes),
+            owner=torch.from_numpy(owner),
+            descriptors=torch.from_numpy(self.descriptors),
+        )
 
 
-def collate(graphs: Sequence[Graph]) -> GraphBatch:
-    """Join graphs into one batch.
+def atom_codes(types: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of the atom embedding table that make up types of atoms.
 
     Args:
-        graphs: At least one graph.
+        types: Types, shape ``(n,)``.
 
     Returns:
-        The batch, molecules in the order given.
-
-    Raises:
-        ValueError: No graph was given.
+        Codes, shape ``(n, 7)``.
     """
-    if not graphs:
-        raise ValueError("cannot collate zero graphs")
-    sizes = np.array([len(graph.atoms) for graph in graphs])
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    edges = [graph.edges + start for graph, start in zip(graphs, starts, strict=True)]
-    return GraphBatch(
-        atoms=torch.from_numpy(np.concatenate([graph.atoms for graph in graphs])),
-        edges=torch.from_numpy(np.concatenate(edges, axis=1)),
-        bonds=torch.from_numpy(np.concatenate([graph.bonds for graph in graphs])),
-        owner=torch.from_numpy(np.repeat(np.arange(len(graphs)), sizes)),
-        descriptors=torch.from_numpy(np.stack([graph.descriptors for graph in graphs])),
+    return np.stack(np.unravel_index(types, _ATOM_SIZES), axis=1) + _ATOM_OFFSETS
+
+
+def _atom_types(table: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Type of the atoms with the properties of :class:`~molgfn.chem.atom_arrays.AtomKinds`."""
+    element, degree, hydrogens, charge, hybridisation, aromatic, rings = table.T[:7]
+    codes = (
+        _code(element, _ELEMENTS),
+        np.minimum(degree, 5),
+        np.minimum(hydrogens, 4),
+        np.clip(charge, -1, 1) + 1,
+        _code(hybridisation, _HYBRIDISATIONS),
+        aromatic,
+        np.minimum(rings, 3),
     )
+    return np.ravel_multi_index(codes, _ATOM_SIZES).astype(np.int64)
+
+
+def _code(values: NDArray[np.int64], known: Sequence[int]) -> NDArray[np.int64]:
+    """Place of each value among the known ones; the one after the last where it is unknown."""
+    equal = values[:, None] == np.array(known)
+    return np.where(equal.any(axis=1), equal.argmax(axis=1), len(known)).astype(np.int64)
+
+
+def _describe(
+    atoms: AtomArrays,
+    properties: NDArray[np.int64],
+    rings: NDArray[np.int64],
+    aromatic_rings: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Molecule descriptors, ``(B, len(DESCRIPTORS))``."""
+    element, _, hydrogens, _, hybridisation = properties.T[:5]
+    bonds = atoms.bonds
+    branching = bonds.degrees > 1
+    rotatable = (bonds.codes == 0) & branching[bonds.sources] & branching[bonds.targets]
+    n_rotatable = atoms.count(bonds.total(rotatable.astype(np.uint64)).astype(np.int64)) // 2
+    polar = (element == 7) | (element == 8)
+    columns = (
+        atoms.sizes,
+        rings,
+        aromatic_rings,
+        n_rotatable,
+        atoms.count(np.where(polar, hydrogens, 0)),
+        atoms.count(polar),
+        atoms.count((element == 6) & (hybridisation == _HYBRIDISATIONS[2])),
+        atoms.count(np.isin(element, _HALOGENS)),
+        n_rotatable / np.maximum(atoms.sizes, 1),
+    )
+    return np.stack([column.astype(np.float32) for column in columns], axis=1)

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molgfn import __version__
+from molgfn.chem.batch import MoleculeBatch
 from molgfn.errors import TableError
 from molgfn.reward.proxy.dataset import Dataset
 from molgfn.reward.proxy.evaluation import baseline_errors, errors, fit_std, std_quality
-from molgfn.reward.proxy.features import Graph, featurise
+from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.network import Architecture, ProxyNetwork
 from molgfn.reward.proxy.proxy import Calibration, Proxy
@@ -82,7 +83,7 @@ def fit_proxy(
     Raises:
         TableError: The molecules of one part all have the same value.
     """
-    graphs = [featurise(molecule.mol) for molecule in data.molecules]
+    graphs = Graphs.of(MoleculeBatch.of(data.molecules))
     folds = scaffold_folds(data.molecules, _SPLIT_FOLDS, settings.seed)
     test, held = np.flatnonzero(folds == 0), np.flatnonzero(folds == 1)
     train = np.flatnonzero(folds > 1)
@@ -100,7 +101,7 @@ def fit_proxy(
         networks=final.networks,
         calibration=Calibration(final.calibration.mean, final.calibration.sd, scale, noise),
         size=SizeBaseline.fit(data.heavy_atoms, data.targets),
-        neighbours=TrainingNeighbours.of([m.mol for m in data.molecules]),
+        neighbours=TrainingNeighbours.of(data.molecules),
         provenance={
             "training_molecules": len(data.molecules),
             "training_digest": data.digest,
@@ -121,7 +122,7 @@ def fit_proxy(
 
 def _fit_members(
     data: Dataset,
-    graphs: list[Graph],
+    graphs: Graphs,
     indices: NDArray[np.int64],
     settings: FitSettings,
     seed: int,
@@ -160,7 +161,7 @@ def _fit_members(
         networks=tuple(networks),
         calibration=Calibration(mean, sd, 1.0, 0.0),
         size=SizeBaseline.fit(data.heavy_atoms[indices], values),
-        neighbours=TrainingNeighbours.of([data.molecules[i].mol for i in indices]),
+        neighbours=TrainingNeighbours.of([data.molecules[i] for i in indices]),
         provenance={},
     )
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
-from molgfn.reward.proxy.features import collate, featurise
+from molgfn.reward.proxy.features import Graphs
+from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.network import Architecture, ProxyNetwork
 from molgfn.reward.proxy.size import SizeBaseline
-
-#: Molecules per forward pass: large enough for speed, small enough to stay in the cache.
-_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +81,8 @@ class Proxy:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict the target of molecules.
 
-        The same molecules in the same order give the same bits on the same machine. Another
-        order or another batch may change the last bits of a float, not more.
+        The same molecules give the same bits on the same machine, whatever else was or is
+        predicted; another order of a molecule's atoms may change the last bits.
 
         Args:
             molecules: Molecules; stereo is not seen.
@@ -104,14 +103,12 @@ class Proxy:
         Returns:
             Values in the target's unit, shape ``(members, len(molecules))``.
         """
-        predicted = np.zeros((len(self.networks), len(molecules)))
-        with torch.inference_mode():
-            for start in range(0, len(molecules), _BATCH):
-                chunk = molecules[start : start + _BATCH]
-                batch = collate([featurise(molecule.mol) for molecule in chunk])
-                for member, network in enumerate(self.networks):
-                    predicted[member, start : start + len(chunk)] = network(batch).numpy()
-        return predicted * self.calibration.sd + self.calibration.mean
+        graphs = Graphs.of(MoleculeBatch.of(molecules))
+        return self._evaluate(graphs) * self.calibration.sd + self.calibration.mean
+
+    @cached_property
+    def _evaluate(self) -> EnsembleInference:
+        return EnsembleInference(self.networks)
 
     def nearest_train_similarity(self, molecules: Sequence[Molecule]) -> NDArray[np.float64]:
         """Tanimoto similarity (Morgan, radius 2) to the nearest training molecule.
@@ -123,4 +120,4 @@ class Proxy:
             Similarity, shape ``(len(molecules),)``, 0 to 1. Predictions far below about 0.3 are
             extrapolations.
         """
-        return self.neighbours.similarity([molecule.mol for molecule in molecules])
+        return self.neighbours.similarity(MoleculeBatch.of(molecules))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch.nn.functional import mse_loss
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from molgfn.errors import NumericalError
-from molgfn.reward.proxy.features import Graph, GraphBatch, collate
+from molgfn.reward.proxy.features import GraphBatch, Graphs
 from molgfn.reward.proxy.network import Architecture, ProxyNetwork
 
 
@@ -38,7 +38,7 @@ class TrainingSettings:
 
 
 def fit_network(
-    graphs: Sequence[Graph],
+    graphs: Graphs,
     targets: NDArray[np.float64],
     train: NDArray[np.int64],
     valid: NDArray[np.int64],
@@ -70,13 +70,13 @@ def fit_network(
     # Layers and dropout draw from torch's global stream; the caller's stays as it was.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = _new_network([graphs[i] for i in train], architecture)
+        network = _new_network(graphs[train], architecture)
         return _run(network, graphs, targets, train, valid, settings, seed, on_epoch)
 
 
-def _new_network(graphs: Sequence[Graph], architecture: Architecture) -> ProxyNetwork:
+def _new_network(graphs: Graphs, architecture: Architecture) -> ProxyNetwork:
     network = ProxyNetwork(architecture)
-    descriptors = np.stack([graph.descriptors for graph in graphs])
+    descriptors = graphs.descriptors
     network.descriptor_mean.copy_(torch.from_numpy(descriptors.mean(axis=0)))
     # A descriptor that never varies in training says nothing: leave it near zero, not infinite.
     sd = np.maximum(descriptors.std(axis=0), 0.05)
@@ -86,7 +86,7 @@ def _new_network(graphs: Sequence[Graph], architecture: Architecture) -> ProxyNe
 
 def _run(
     network: ProxyNetwork,
-    graphs: Sequence[Graph],
+    graphs: Graphs,
     targets: NDArray[np.float64],
     train: NDArray[np.int64],
     valid: NDArray[np.int64],
@@ -104,14 +104,14 @@ def _run(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=n_steps, pct_start=0.1
     )
-    held_out = collate([graphs[i] for i in valid])
+    held_out = graphs[valid].batch()
     best_error, best_epoch, best_state = float("inf"), -1, averaged.module.state_dict()
     for epoch in range(settings.epochs):
         network.train()
         order = rng.permutation(train)
         for start in range(0, len(order), settings.batch_size):
             chosen = order[start : start + settings.batch_size]
-            loss = mse_loss(network(collate([graphs[i] for i in chosen])), values[chosen])
+            loss = mse_loss(network(graphs[chosen].batch()), values[chosen])
             if not torch.isfinite(loss):
                 raise NumericalError(
                     f"the proxy's loss is {loss.item()} in epoch {epoch}; "

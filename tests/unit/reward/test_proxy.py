@@ -4,59 +4,143 @@ import json
 import numpy as np
 import pytest
 import torch
+from rdkit import Chem
+from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
+from rdkit.DataStructs import BulkTanimotoSimilarity, ExplicitBitVect
 
+from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import read_molecule
+from molgfn.config.resources import shipped_path
 from molgfn.errors import CheckpointError, ConfigError, OutputError, TableError
-from molgfn.reward.proxy.dataset import Dataset
-from molgfn.reward.proxy.features import N_ATOM_CODES, N_BOND_CODES, collate, featurise
+from molgfn.reward.proxy import inference
+from molgfn.reward.proxy.dataset import Dataset, read_dataset
+from molgfn.reward.proxy.features import N_ATOM_CODES, N_BOND_CODES, Graphs
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
+from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.split import scaffold_folds
 from molgfn.reward.proxy.store import check_writable, find_proxy, load_proxy, save_proxy
 
 ODD = ["C", "[Na+].[Cl-]", "[Fe]", "C[Si](C)(C)C", "[2H]C", "C#N", "C1CC1", "FS(F)(F)(F)(F)F"]
 
 
+@pytest.fixture(scope="module")
+def shipped():
+    return load_proxy(find_proxy("parp1"))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """300 of the shipped proxy's own molecules."""
+    path = shipped_path("data", "parp1", "docked.csv")
+    molecules = read_dataset(path, None, "PARP1_kcal_mol").molecules
+    return MoleculeBatch(molecules[:: len(molecules) // 300])
+
+
+def read(smiles):
+    return [read_molecule(s) for s in smiles]
+
+
 def test_graph_of_propene():
-    graph = featurise(read_molecule("C=CC").mol)
-    assert graph.edges.T.tolist() == [[0, 1], [1, 0], [1, 2], [2, 1]]
-    assert graph.bonds.tolist() == [1, 1, 0, 0]
-    assert graph.descriptors.tolist() == [3, 0, 0, 0, 0, 0, 1, 0, 0]
+    graphs = Graphs.of(MoleculeBatch(read(["C=CC"])))
+    batch = graphs.batch()
+    assert batch.edges.T.tolist() == [[0, 1], [1, 0], [1, 2], [2, 1]]
+    assert batch.bonds.tolist() == [1, 1, 0, 0]
+    assert graphs.descriptors.tolist() == [[3, 0, 0, 0, 0, 0, 1, 0, 0]]
 
 
 def test_graph_of_biphenyl_tells_ring_bonds_from_the_rotatable_one():
-    graph = featurise(read_molecule("c1ccccc1-c1ccccc1").mol)
-    assert sorted(graph.bonds.tolist()) == [0, 0] + [3 + 5] * 24
-    assert graph.descriptors[:4].tolist() == [12, 2, 2, 1]
+    graphs = Graphs.of(MoleculeBatch(read(["c1ccccc1-c1ccccc1"])))
+    assert sorted(graphs.bonds.codes.tolist()) == [0, 0] + [3 + 5] * 24
+    assert graphs.descriptors[0, :4].tolist() == [12, 2, 2, 1]
 
 
 @pytest.mark.parametrize("smiles", ODD)
 def test_every_molecule_has_codes_within_the_tables(smiles):
-    graph = featurise(read_molecule(smiles).mol)
-    assert graph.atoms.min() >= 0
-    assert graph.atoms.max() < N_ATOM_CODES
-    assert graph.edges.shape == (2, len(graph.bonds))
-    assert all(0 <= code < N_BOND_CODES for code in graph.bonds)
+    batch = Graphs.of(MoleculeBatch(read([smiles]))).batch()
+    assert batch.atoms.min() >= 0
+    assert batch.atoms.max() < N_ATOM_CODES
+    assert batch.edges.shape == (2, len(batch.bonds))
+    assert all(0 <= code < N_BOND_CODES for code in batch.bonds)
 
 
-def test_collating_shifts_edges_and_names_the_owner():
-    batch = collate([featurise(read_molecule(s).mol) for s in ("CC", "C", "CO")])
+def test_chosen_graphs_are_joined_in_the_order_of_the_choice():
+    graphs = Graphs.of(MoleculeBatch(read(["C#N", "CC", "C", "CO"])))
+    batch = graphs[np.array([3, 2, 1])].batch()
     assert batch.edges.tolist() == [[0, 1, 3, 4], [1, 0, 4, 3]]
     assert batch.owner.tolist() == [0, 0, 1, 2, 2]
-    with pytest.raises(ValueError, match="zero graphs"):
-        collate([])
+    assert np.array_equal(graphs[1:3].types, graphs.types[2:5])
 
 
-def test_predictions_are_the_same_again_and_do_not_depend_on_the_order(proxy, dataset):
-    molecules = dataset.molecules
-    value, std = proxy.predict(molecules)
-    again, _ = proxy.predict(molecules)
-    assert np.array_equal(value, again)
-    backwards, backwards_std = proxy.predict(molecules[::-1])
-    assert backwards[::-1] == pytest.approx(value, abs=1e-5)
-    assert backwards_std[::-1] == pytest.approx(std, abs=1e-5)
-    alone, _ = proxy.predict(molecules[:1])
-    assert alone == pytest.approx(value[:1], abs=1e-5)
+def plain_descriptors(mol):
+    """As RDKit counts them."""
+    halogens = sum(atom.GetAtomicNum() in (9, 17, 35, 53) for atom in mol.GetAtoms())
+    sp3 = Chem.HybridizationType.SP3
+    carbons = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() == 6]
+    return [
+        mol.GetNumAtoms(),
+        mol.GetRingInfo().NumRings(),
+        rdMolDescriptors.CalcNumAromaticRings(mol),
+        sum(
+            bond.GetBondType() == Chem.BondType.SINGLE
+            and not bond.IsInRing()
+            and min(bond.GetBeginAtom().GetDegree(), bond.GetEndAtom().GetDegree()) > 1
+            for bond in mol.GetBonds()
+        ),
+        rdMolDescriptors.CalcNumLipinskiHBD(mol),
+        rdMolDescriptors.CalcNumLipinskiHBA(mol),
+        sum(atom.GetHybridization() == sp3 for atom in carbons),
+        halogens,
+    ]
+
+
+def test_descriptors_are_those_of_rdkit(trained):
+    descriptors = Graphs.of(trained).descriptors
+    for row, mol in zip(descriptors.tolist(), trained.mols, strict=True):
+        expected = plain_descriptors(mol)
+        assert row[:-1] == expected
+        assert row[-1] == pytest.approx(expected[3] / expected[0])
+
+
+def test_the_fast_ensemble_predicts_what_the_networks_do(shipped, trained):
+    fast = shipped.predict_members(trained)
+    scale, mean = shipped.calibration.sd, shipped.calibration.mean
+    batch = Graphs.of(trained).batch()
+    with torch.inference_mode():
+        plain = np.stack([network(batch).numpy() for network in shipped.networks])
+    assert fast == pytest.approx(plain * scale + mean, abs=1e-5)
+
+
+def test_predictions_do_not_depend_on_the_batch_nor_on_what_was_predicted_before(
+    shipped, trained, monkeypatch
+):
+    value, std = shipped.predict(trained)
+    backwards, backwards_std = shipped.predict(trained[::-1])
+    assert np.array_equal(backwards[::-1], value)
+    assert np.array_equal(backwards_std[::-1], std)
+    monkeypatch.setattr(inference, "CAPACITY", 100)
+    forgetful = EnsembleInference(shipped.networks)
+    monkeypatch.setattr(inference, "CAPACITY", 100_000)
+    retentive = EnsembleInference(shipped.networks)
+    for start in range(0, 60, 3):
+        graphs = Graphs.of(trained[start : start + 3])
+        assert np.array_equal(forgetful(graphs), retentive(graphs))
+        assert forgetful(graphs).mean(axis=0) == pytest.approx(
+            (value[start : start + 3] - shipped.calibration.mean) / shipped.calibration.sd
+        )
     assert (std > 0).all()
+
+
+def test_similarity_is_the_largest_tanimoto_similarity(shipped, trained):
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    training = [ExplicitBitVect(2048) for _ in shipped.neighbours.counts]
+    ends = np.cumsum(shipped.neighbours.counts.astype(int))
+    for bits, row in zip(np.split(shipped.neighbours.bits, ends[:-1]), training, strict=True):
+        row.SetBitsFromList(bits.tolist())
+    strangers = read(["CCOC(=O)c1cnc2ccsc2c1", "N#CC(Br)(Br)I", "C", "O=C1CCC(N2CCCC2)CN1"])
+    for molecule in strangers:
+        expected = max(BulkTanimotoSimilarity(generator.GetFingerprint(molecule.mol), training))
+        assert shipped.nearest_train_similarity([molecule])[0] == pytest.approx(expected, abs=1e-12)
+    assert shipped.nearest_train_similarity(trained[:50]).tolist() == [1.0] * 50
 
 
 def test_no_molecules_give_no_predictions(proxy):
@@ -205,8 +289,7 @@ def test_a_proxy_is_found_by_name_or_path(saved):
         find_proxy("parp2")
 
 
-def test_the_shipped_proxy_beats_the_forest_and_knows_an_inhibitor():
-    shipped = load_proxy(find_proxy("parp1"))
+def test_the_shipped_proxy_beats_the_forest_and_knows_an_inhibitor(shipped):
     report = shipped.provenance["report"]
     assert report["beats_random_forest"]
     assert report["ensemble"]["spearman"] > 0.9
