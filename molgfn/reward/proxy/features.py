@@ -107,9 +107,9 @@ class Graphs:
         properties = KINDS.table[atoms.kinds]
         return cls(
             sizes=atoms.sizes,
-            types=_atom_types(KINDS.table)[atoms.kinds],
+            types=atom_types(KINDS.table)[atoms.kinds],
             bonds=atoms.bonds,
-            descriptors=_describe(atoms, properties, np.array(rings), np.array(aromatic)),
+            descriptors=describe(atoms, properties, np.array(rings), np.array(aromatic)),
         )
 
     def __len__(self) -> int:
@@ -171,8 +171,16 @@ def atom_codes(types: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.stack(np.unravel_index(types, _ATOM_SIZES), axis=1) + _ATOM_OFFSETS
 
 
-def _atom_types(table: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Type of the atoms with the properties of :class:`~molgfn.chem.atom_arrays.AtomKinds`."""
+def atom_types(table: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Types of atoms with given properties.
+
+    Args:
+        table: One row for each atom, columns as in
+            :class:`~molgfn.chem.atom_arrays.AtomKinds`, shape ``(n, 7 or more)``.
+
+    Returns:
+        Types, shape ``(n,)``.
+    """
     element, degree, hydrogens, charge, hybridisation, aromatic, rings = table.T[:7]
     codes = (
         _code(element, _ELEMENTS),
@@ -192,13 +200,23 @@ def _code(values: NDArray[np.int64], known: Sequence[int]) -> NDArray[np.int64]:
     return np.where(equal.any(axis=1), equal.argmax(axis=1), len(known)).astype(np.int64)
 
 
-def _describe(
+def describe(
     atoms: AtomArrays,
     properties: NDArray[np.int64],
     rings: NDArray[np.int64],
     aromatic_rings: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """Molecule descriptors, ``(B, len(DESCRIPTORS))``."""
+    """Compute molecule descriptors.
+
+    Args:
+        atoms: Sizes and bonds; the kinds are not looked at.
+        properties: Properties of every atom as in :func:`atom_types`, shape ``(V, 7 or more)``.
+        rings: Rings of each molecule, shape ``(B,)``.
+        aromatic_rings: Aromatic rings of each molecule, shape ``(B,)``.
+
+    Returns:
+        Descriptors, shape ``(B, len(DESCRIPTORS))``.
+    """
     element, _, hydrogens, _, hybridisation = properties.T[:5]
     bonds = atoms.bonds
     branching = bonds.degrees > 1

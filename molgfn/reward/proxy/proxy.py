@@ -91,7 +91,18 @@ class Proxy:
             Predicted values and their standard deviations, each of shape ``(len(molecules),)``,
             in the target's unit.
         """
-        members = self.predict_members(molecules)
+        return self.predict_graphs(Graphs.of(MoleculeBatch.of(molecules)))
+
+    def predict_graphs(self, graphs: Graphs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Predict the target of molecules given as graphs.
+
+        Args:
+            graphs: B molecules.
+
+        Returns:
+            As :meth:`predict`.
+        """
+        members = self._scaled(graphs)
         return members.mean(axis=0), self.calibration.std(members.std(axis=0))
 
     def predict_members(self, molecules: Sequence[Molecule]) -> NDArray[np.float64]:
@@ -103,7 +114,9 @@ class Proxy:
         Returns:
             Values in the target's unit, shape ``(members, len(molecules))``.
         """
-        graphs = Graphs.of(MoleculeBatch.of(molecules))
+        return self._scaled(Graphs.of(MoleculeBatch.of(molecules)))
+
+    def _scaled(self, graphs: Graphs) -> NDArray[np.float64]:
         return self._evaluate(graphs) * self.calibration.sd + self.calibration.mean
 
     @cached_property
