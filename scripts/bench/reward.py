@@ -1,0 +1,182 @@
+"""Throughput of the reward: JSON on stdout, a table for people on stderr.
+
+    python scripts/bench/reward.py [--n 1024] [--threads 1] > reward.json
+
+Counts molecules per second of processor time, so that other work on the machine matters less; on
+processors with two threads a core it still does. Molecules are random trajectories of the shipped
+environment and draws of the shipped policy, fresh ones in every pass. ``plain`` is the plain way
+to the same number, measured in the same run: RDKit's own functions, and the ensemble network by
+network on graphs of single molecules.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import rdkit
+import torch
+from rdkit import Chem
+from rdkit.Chem import QED, Crippen
+
+from molgfn import __version__
+from molgfn.baselines.uniform import UniformPolicy
+from molgfn.chem.alerts import structural_alerts
+from molgfn.chem.batch import MoleculeBatch
+from molgfn.chem.molecule import Molecule
+from molgfn.chem.properties import BATCH_PROPERTIES, PROPERTIES
+from molgfn.config.resources import shipped_path
+from molgfn.config.reward_schema import RewardConfig
+from molgfn.env.states import FragmentStates
+from molgfn.reward.proxy.features import Graphs
+from molgfn.reward.proxy.proxy import Proxy
+from molgfn.reward.proxy.trees import TreeFeaturiser
+from molgfn.reward.reward import build_reward
+from molgfn.reward.scorers import PropertyScorer, ProxyScorer
+from molgfn.runs.components import seeded
+from molgfn.runs.sampler import load_sampler
+
+BATCH = 64
+#: The most used implementation, from SMILES, batch 64, on the 2-core machine (BASELINES.md).
+BASELINE = (105.0, 163.0)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n", type=int, default=1024, help="molecules in each pass")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    results = {}
+    for name, beta in (("random", None), ("policy", 32.0)):
+        results[name] = measure(options.n, beta)
+        show(name, results[name])
+    json.dump({**about(options), "molecules_per_cpu_second": results}, sys.stdout, indent=2)
+    print()
+
+
+def measure(n: int, beta: float | None) -> dict[str, dict[str, float]]:
+    """Measure everything on molecules of one kind: random ones, or the policy's at beta."""
+    sampler = load_sampler(shipped_path("policy", "parp1"), "cpu")
+    if beta is None:
+        sampler = replace(sampler, policy=UniformPolicy(sampler.env))
+    states = sampler.draw_states(2 * n, beta if beta else 1.0, generator=seeded(7))
+    warm, test = states[torch.arange(n)], states[torch.arange(n, 2 * n)]
+    env = sampler.env
+    smiles = {id(part): [m.smiles for m in env.molecules(part)] for part in (warm, test)}
+
+    def fresh(part: FragmentStates) -> list[list[Molecule]]:
+        """Molecules that nothing has been computed of."""
+        molecules = [Molecule(Chem.MolFromSmiles(s), s) for s in smiles[id(part)]]
+        return [molecules[i : i + BATCH] for i in range(0, n, BATCH)]
+
+    def pairs(part: FragmentStates) -> list[FragmentStates]:
+        return [part[torch.arange(i, min(i + BATCH, n))] for i in range(0, n, BATCH)]
+
+    results: dict[str, dict[str, float]] = {}
+
+    def compare(
+        name: str,
+        fast: Callable[[list[Molecule]], object],
+        plain: Callable[[list[Molecule]], object] | None = None,
+    ) -> None:
+        for molecules in fresh(warm):
+            fast(molecules)
+        results[name] = {"rate": rate(fast, fresh(test), n)}
+        if plain is not None:
+            results[name]["plain"] = rate(plain, fresh(test), n)
+
+    reward = build_reward(RewardConfig())
+    proxy = next(s.proxy for s in reward.scorers if isinstance(s, ProxyScorer))
+    texts = [smiles[id(test)][i : i + BATCH] for i in range(0, n, BATCH)]
+    featurise = TreeFeaturiser(env.vocabulary)
+
+    def from_smiles(batch: list[str]) -> object:
+        return proxy.predict([Molecule(Chem.MolFromSmiles(s), s) for s in batch])
+
+    compare("proxy from molecules", proxy.predict, lambda ms: plain_proxy(proxy, ms))
+    results["proxy from SMILES"] = {"rate": rate(from_smiles, texts, n)}
+    for part in pairs(warm):
+        featurise(part)
+    from_trees = rate(lambda part: proxy.predict_graphs(featurise(part)), pairs(test), n)
+    results["proxy from trees"] = {"rate": from_trees}
+    compare("nearest training similarity", proxy.nearest_train_similarity)
+    plain_ways = {"QED": QED.qed, "logP": Crippen.MolLogP, "SA": PROPERTIES["SA"]}
+    for name, function in BATCH_PROPERTIES.items():
+        scorer = PropertyScorer(name, PROPERTIES[name], function)
+        way = plain_ways[name]
+        compare(name, scorer, lambda ms, way=way: [way(m.mol) for m in ms])
+    alerts = next(s for s in reward.scorers if s.columns == ("alerts",))
+    compare("alerts", alerts, lambda ms: [structural_alerts(m.mol) for m in ms])
+    compare("whole default reward", reward)
+    results["states to molecules"] = {"rate": rate(env.molecules, pairs(test), n)}
+    results["SMILES to molecules"] = {
+        "rate": rate(lambda batch: [Chem.MolFromSmiles(s) for s in batch], texts, n)
+    }
+    return results
+
+
+def plain_proxy(proxy: Proxy, molecules: Sequence[Molecule]) -> object:
+    """The ensemble, network by network."""
+    batch = Graphs.of(MoleculeBatch(molecules)).batch()
+    with torch.inference_mode():
+        return np.mean([network(batch).numpy() for network in proxy.networks], axis=0)
+
+
+def rate(function: Callable[..., object], batches: Sequence[object], n: int) -> float:
+    """Molecules per second of processor time."""
+    start = time.process_time()
+    for batch in batches:
+        function(batch)
+    return round(n / (time.process_time() - start), 1)
+
+
+def show(kind: str, results: dict[str, dict[str, float]]) -> None:
+    """Print a table to stderr."""
+    print(f"{kind} molecules of the shipped environment", file=sys.stderr)
+    print(f"{'':32}{'per CPU-second':>16}{'plain way':>12}{'ratio':>8}", file=sys.stderr)
+    for name, row in results.items():
+        plain = row.get("plain")
+        more = f"{plain:12.0f}{row['rate'] / plain:8.1f}" if plain else ""
+        print(f"{name:32}{row['rate']:16.0f}{more}", file=sys.stderr)
+    for name in ("proxy from SMILES", "proxy from trees"):
+        low, high = (results[name]["rate"] / base for base in reversed(BASELINE))
+        print(f"{name}: {low:.0f} to {high:.0f} times the baseline", file=sys.stderr)
+
+
+def about(options: argparse.Namespace) -> dict[str, object]:
+    """Machine and versions."""
+    cpu = "unknown"
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text().splitlines()
+        cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), cpu)
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "load_average": [round(x, 2) for x in os.getloadavg()],
+        "threads": options.threads,
+        "n": options.n,
+        "batch": BATCH,
+        "baseline_per_cpu_second": BASELINE,
+        "versions": {
+            "python": platform.python_version(),
+            "molgfn": __version__,
+            "torch": torch.__version__,
+            "rdkit": rdkit.__version__,
+            "numpy": np.__version__,
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()
