@@ -135,6 +135,37 @@ DEFAULT_FACTORS: tuple[FactorConfig, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class GuardConfig:
+    """How much the reward trusts the proxy.
+
+    Attributes:
+        kappa: Standard deviations by which every prediction is moved to its bad side before a
+            factor reads it; 0 trusts the mean. 0.5 to 1 keeps a policy from seeking molecules
+            about which the proxy is unsure.
+        min_similarity: Similarity to the nearest training molecule of the proxy (Tanimoto,
+            0 to 1) below which the Score is lowered; 0 lowers none.
+        softness: Similarity missing to min_similarity that lowers the Score by a factor of e, > 0.
+
+    Raises:
+        ConfigError: A number is out of its range.
+    """
+
+    kappa: float = 0.0
+    min_similarity: float = 0.0
+    softness: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.kappa) and self.kappa >= 0.0):
+            raise ConfigError(f"reward.guard.kappa must be 0 or more, came {self.kappa}")
+        if not 0.0 <= self.min_similarity <= 1.0:
+            raise ConfigError(
+                f"reward.guard.min_similarity must lie in 0 to 1, came {self.min_similarity}"
+            )
+        if not (math.isfinite(self.softness) and self.softness > 0.0):
+            raise ConfigError(f"reward.guard.softness must be above 0, came {self.softness}")
+
+
+@dataclass(frozen=True, slots=True)
 class RewardConfig:
     """The reward: the product of its factors, each raised to its weight.
 
@@ -148,6 +179,7 @@ class RewardConfig:
             fragment trees that make it, so that molecules and not trees are drawn in proportion to
             their reward. Only a vocabulary that does not decode uniquely needs it
             (``molgfn fragments check`` tells); taking every new molecule apart costs time.
+        guard: How much the proxy is trusted.
 
     Raises:
         ConfigError: No factor, two factors of one label, or a floor outside (0, 1).
@@ -157,6 +189,7 @@ class RewardConfig:
     factors: tuple[FactorConfig, ...] = DEFAULT_FACTORS
     floor: float = 1e-4
     divide_by_multiplicity: bool = False
+    guard: GuardConfig = GuardConfig()
 
     def __post_init__(self) -> None:
         if not self.factors:

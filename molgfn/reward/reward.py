@@ -13,11 +13,15 @@ from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
 from molgfn.config.reward_schema import DEFAULT_FACTORS, FactorConfig, RewardConfig
 from molgfn.errors import ConfigError, ScorerError
+from molgfn.reward.guard import applicability, pessimistic
 from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.proxy.store import find_proxy, load_proxy
-from molgfn.reward.scorers import PropertyScorer, ProxyScorer, find_scorer
+from molgfn.reward.scorers import SIMILARITY_COLUMN, PropertyScorer, ProxyScorer, find_scorer
 from molgfn.reward.transforms import transform
+
+#: Label of the guard's part of the Score among the factors.
+GATE = "applicability"
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class RewardTable:
         score: Reward before the exponent beta, shape ``(n,)``, in (0, 1]; NaN = failed.
         log_score: Its natural logarithm, shape ``(n,)``, NaN = failed.
         columns: Values of the scorers by column name, each ``(n,)``, NaN = missing.
-        factors: The factors' parts in (0, 1], before the weight, by label, each ``(n,)``.
+        factors: The factors' parts in (0, 1], before the weight, by label, each ``(n,)``; with
+            :data:`GATE`, where the guard has one.
         status: ``"ok"`` or ``"failed"`` for each molecule.
         reasons: Why a molecule failed, naming the factor; ``""`` where it did not.
     """
@@ -79,7 +84,7 @@ class Reward:
             ScorerError: A scorer broke as a whole.
         """
         molecules = MoleculeBatch.of(molecules)  # what the scorers share is computed once
-        n_molecules = len(molecules)
+        n_molecules, guard = len(molecules), self.config.guard
         sizes = np.array([m.n_heavy_atoms for m in molecules], dtype=np.float64)
         known: dict[int, Scores] = {}
         columns: dict[str, NDArray[np.float64]] = {}
@@ -91,8 +96,10 @@ class Reward:
                 known[id(scorer)] = _checked(factor, scorer(molecules), n_molecules)
                 columns.update(known[id(scorer)].values)
             scores = known[id(scorer)]
-            size = scorer.proxy.size if isinstance(scorer, ProxyScorer) else None
-            values = scores.values[scorer.columns[0]]
+            values, size = scores.values[scorer.columns[0]], None
+            if isinstance(scorer, ProxyScorer):
+                size = scorer.proxy.size
+                values = pessimistic(factor, values, scores.values[scorer.columns[1]], guard)
             part = transform(factor, values, sizes, size, self.config.floor)
             factors[factor.label] = part
             log_score += factor.weight * np.log(part)
@@ -100,6 +107,10 @@ class Reward:
                 if not reasons[index]:
                     given = scores.reasons[index]
                     reasons[index] = f"{factor.label}: {given if given else 'no value'}"
+        if guard.min_similarity > 0.0 and self.proxy is not None:
+            gate = np.maximum(applicability(columns[SIMILARITY_COLUMN], guard), self.config.floor)
+            factors[GATE] = gate
+            log_score += np.log(gate)
         return RewardTable(
             score=np.exp(log_score),
             log_score=log_score,

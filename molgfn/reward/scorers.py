@@ -26,6 +26,8 @@ from molgfn.reward.proxy.proxy import Proxy
 
 #: Packages offer scorers under this entry point group.
 ENTRY_POINT_GROUP = "molgfn.scorers"
+#: Column of the similarity to the nearest training molecule of the proxy.
+SIMILARITY_COLUMN = "nearest_train_similarity"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class ProxyScorer:
     def columns(self) -> tuple[str, ...]:
         """``PARP1_kcal_mol``, ``PARP1_kcal_mol_std``, ``nearest_train_similarity``."""
         value = self.proxy.value_column
-        return value, f"{value}_std", "nearest_train_similarity"
+        return value, f"{value}_std", SIMILARITY_COLUMN
 
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
         """Predict.

@@ -48,6 +48,21 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Control:
+    """Networks of the same architecture, fitted on another part of the data.
+
+    Attributes:
+        networks: The networks, in evaluation mode.
+        mean: Mean of their training targets.
+        sd: Standard deviation of their training targets.
+    """
+
+    networks: tuple[ProxyNetwork, ...]
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
 class Proxy:
     """Ensemble of message-passing networks with what is needed to read its predictions.
 
@@ -60,6 +75,7 @@ class Proxy:
         size: What a training molecule of a given size has.
         neighbours: Fingerprints of the training molecules.
         provenance: Training digest, report and versions, as written to ``proxy.json``.
+        control: A second opinion that never enters a reward; older proxies have none.
     """
 
     target: str
@@ -70,6 +86,7 @@ class Proxy:
     size: SizeBaseline
     neighbours: TrainingNeighbours
     provenance: Mapping[str, Any]
+    control: Control | None = None
 
     @property
     def value_column(self) -> str:
@@ -115,6 +132,24 @@ class Proxy:
             Values in the target's unit, shape ``(members, len(molecules))``.
         """
         return self._scaled(Graphs.of(MoleculeBatch.of(molecules)))
+
+    def predict_control(self, molecules: Sequence[Molecule]) -> NDArray[np.float64]:
+        """Predictions of the control, for watching the proxy only.
+
+        Args:
+            molecules: Molecules.
+
+        Returns:
+            Values in the target's unit, shape ``(len(molecules),)``.
+
+        Raises:
+            ValueError: The proxy has no control.
+        """
+        if self.control is None:
+            raise ValueError(f"the proxy of {self.target!r} has no control")
+        evaluate = EnsembleInference(self.control.networks)
+        predicted = evaluate(Graphs.of(MoleculeBatch.of(molecules))).mean(axis=0)
+        return np.asarray(predicted * self.control.sd + self.control.mean, dtype=np.float64)
 
     def _scaled(self, graphs: Graphs) -> NDArray[np.float64]:
         return self._evaluate(graphs) * self.calibration.sd + self.calibration.mean

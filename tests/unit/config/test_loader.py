@@ -131,12 +131,18 @@ def test_plain_values_survive_json():
     assert from_mapping(Config, json.loads(json.dumps(to_mapping(Config())))) == Config()
 
 
+def sections_of(config):
+    """The configuration, its sections and theirs."""
+    inner = [v for v in vars_of(config) if dataclasses.is_dataclass(v)]
+    return [config, *(section for part in inner for section in sections_of(part))]
+
+
 def test_every_key_of_the_dump_has_a_comment():
     lines = dump_config(Config()).splitlines()
     keys = [i for i, line in enumerate(lines) if line and line.strip()[0] not in "#-"]
     assert len(keys) == sum(
         len(dataclasses.fields(part))
-        for part in (Config(), *(v for v in vars_of(Config()) if dataclasses.is_dataclass(v)))
+        for part in sections_of(Config())
     )
     for i in keys:
         assert lines[i - 1].lstrip().startswith("#"), lines[i]

@@ -1,0 +1,116 @@
+"""Keeps a generator from living on the proxy's mistakes.
+
+A generator finds the molecules that the proxy overrates: they are what it is asked for. Two parts
+of the reward resist: predictions count with a margin of their standard deviation, and molecules
+unlike all training molecules score less. A third is for watching: a control, fitted on another
+part of the data, which the reward never reads. As long as proxy and control agree on the best
+molecules as well as on random ones, the proxy's opinion of them can be believed.
+
+References:
+    Renz et al. 2019, On failure modes in molecule generation and optimization.
+    https://doi.org/10.1016/j.ddtec.2020.09.003
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molgfn.chem.molecule import Molecule
+from molgfn.config.reward_schema import FactorConfig, GuardConfig
+from molgfn.reward.proxy.proxy import Proxy
+
+#: The gap of the best molecules is suspicious from this many standard errors on, ...
+_SUSPICIOUS_ERRORS = 3.0
+#: ... and from this share of the spread of the training targets on.
+_SUSPICIOUS_SHARE = 0.15
+
+
+def pessimistic(
+    factor: FactorConfig, value: NDArray[np.float64], std: NDArray[np.float64], guard: GuardConfig
+) -> NDArray[np.float64]:
+    """Move predictions to their bad side.
+
+    Args:
+        factor: Says which side is good; a window has none and sees the values as they are.
+        value: Predictions, shape ``(n,)``, NaN = missing.
+        std: Their standard deviations, shape ``(n,)``.
+        guard: The margin.
+
+    Returns:
+        mean - kappa * std where large values are good, mean + kappa * std where small ones are,
+        shape ``(n,)``.
+    """
+    if guard.kappa == 0.0 or factor.transform == "window":
+        return value
+    sign = 1.0 if factor.direction == "maximise" else -1.0
+    return np.asarray(value - sign * guard.kappa * std, dtype=np.float64)
+
+
+def applicability(similarity: NDArray[np.float64], guard: GuardConfig) -> NDArray[np.float64]:
+    """How far the proxy applies to molecules.
+
+    Args:
+        similarity: Similarity to the nearest training molecule, shape ``(n,)``.
+        guard: Where the proxy ends to apply.
+
+    Returns:
+        exp(-missing similarity / softness), 1 from ``min_similarity`` on, shape ``(n,)``.
+    """
+    missing = np.maximum(guard.min_similarity - similarity, 0.0)
+    return np.asarray(np.exp(-missing / guard.softness), dtype=np.float64)
+
+
+def control_measures(proxy: Proxy, molecules: Sequence[Molecule]) -> dict[str, float]:
+    """Compare the proxy with its control on some molecules.
+
+    Args:
+        proxy: The proxy.
+        molecules: Distinct molecules, such as the best of a policy.
+
+    Returns:
+        ``control mean``: the control's mean prediction; ``proxy minus control``: mean difference;
+        ``its standard error``. Empty when the proxy has no control or there are no molecules.
+    """
+    if proxy.control is None or not molecules:
+        return {}
+    control = proxy.predict_control(molecules)
+    gap = proxy.predict(molecules)[0] - control
+    n = len(gap)
+    return {
+        "control mean": float(control.mean()),
+        "proxy minus control": float(gap.mean()),
+        "its standard error": float(gap.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan,
+    }
+
+
+def warn_of_exploitation(
+    best: dict[str, float], ordinary: dict[str, float], proxy: Proxy, direction: str
+) -> list[str]:
+    """Tell whether the proxy overrates the best molecules of a policy against its control.
+
+    Args:
+        best: :func:`control_measures` of a policy's best molecules.
+        ordinary: The same of random molecules.
+        proxy: The proxy.
+        direction: ``maximise`` or ``minimise``: which predictions are good.
+
+    Returns:
+        A warning, or nothing.
+    """
+    if not best or not ordinary:
+        return []
+    sign = 1.0 if direction == "maximise" else -1.0
+    excess = sign * (best["proxy minus control"] - ordinary["proxy minus control"])
+    error = math.hypot(best["its standard error"], ordinary["its standard error"])
+    limit = max(_SUSPICIOUS_ERRORS * error, _SUSPICIOUS_SHARE * proxy.calibration.sd)
+    if not excess > limit:
+        return []
+    return [
+        f"WARNING: on the best molecules the proxy is {excess:.2f} more optimistic than its "
+        f"control, measured against random molecules ({proxy.value_column}); the policy may live "
+        "on the proxy's mistakes: raise reward.guard.kappa, or measure some of its molecules"
+    ]
