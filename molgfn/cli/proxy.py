@@ -1,4 +1,4 @@
-"""``molgfn proxy``: fit a proxy on measured or docked molecules."""
+"""``molgfn proxy``: fit a proxy on measured or docked molecules, and test it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def fit(
     for problem in dataset.problems:
         typer.echo(problem, err=True)
     typer.echo(f"{len(dataset.molecules)} distinct molecules with a value", err=True)
-    settings = FitSettings(members, seed, training=TrainingSettings(epochs=epochs))
+    settings = FitSettings(members, seed=seed, training=TrainingSettings(epochs=epochs))
     with progress_bar("fit", settings.n_epochs) as advance:
         fitted = fit_proxy(
             dataset,
@@ -79,6 +79,75 @@ def fit(
     for line in _report_lines(fitted.provenance["report"]):
         typer.echo(line, err=True)
     typer.echo(f"written to {output}", err=True)
+
+
+@proxy_app.command()
+def evaluate(
+    tested: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROXY or DATA",
+            help="A proxy, to see how it did on the molecules its fit held out; or a CSV with "
+            "measured molecules to test --proxy on.",
+        ),
+    ] = "parp1",
+    proxy_name: Annotated[
+        str, typer.Option("--proxy", help="With DATA: name or directory of the proxy.")
+    ] = "parp1",
+    target_column: Annotated[
+        str | None,
+        typer.Option("--target-column", help="Column of DATA; default: what the proxy predicts."),
+    ] = None,
+    smiles_column: Annotated[
+        str | None, typer.Option("--smiles-column", help="Column of DATA with the SMILES.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Image file for a parity plot, .png or .svg.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="CSV for the single predictions.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="CSV; default: stdout.")
+    ] = None,
+) -> None:
+    """Measure a proxy on molecules it did not learn from, beside simpler models.
+
+    Example: molgfn proxy evaluate new_measurements.csv --proxy my_proxy --plot parity.png
+
+    The size residual is what heavy atoms alone do not explain. Calibration of the standard
+    deviation and errors by similarity to the training molecules go to standard error.
+    """
+    from molgfn.errors import UsageError
+    from molgfn.report.plots import plot_parity
+    from molgfn.report.proxy_evaluation import evaluate_on, evaluate_own_test
+    from molgfn.reward.proxy.store import find_proxy, is_proxy
+    from molgfn.tables.sink import csv_sink
+
+    if is_proxy(tested) and (target_column is not None or smiles_column is not None):
+        raise UsageError("--target-column and --smiles-column name columns of DATA; give a CSV")
+    with csv_sink(output) as sink:
+        evaluation = (
+            evaluate_own_test(find_proxy(tested))
+            if is_proxy(tested)
+            else evaluate_on(find_proxy(proxy_name), tested, smiles_column, target_column)
+        )
+        sink.write(evaluation.table)
+    if predictions is not None:
+        with csv_sink(predictions) as sink:
+            sink.write(evaluation.held_out)
+    if plot is not None:
+        found = evaluation.held_out
+        plot_parity(
+            plot,
+            found["measured"].to_numpy(),
+            found["predicted"].to_numpy(),
+            found["nearest_train_similarity"].to_numpy(),
+            "similarity to the nearest training molecule",
+            evaluation.value_column,
+        )
+    for note in evaluation.notes:
+        typer.echo(note, err=True)
 
 
 def _report_lines(report: dict[str, object]) -> list[str]:
@@ -97,6 +166,7 @@ def _report_lines(report: dict[str, object]) -> list[str]:
         row = report[key]
         if isinstance(row, dict):
             lines.append(f"{label:22}{row['rmse']:8.3f}{row['r2']:8.3f}{row['spearman']:10.3f}")
+    lines.append("more with molgfn proxy evaluate")
     std = report["std"]
     if isinstance(std, dict):
         lines.append(

@@ -75,6 +75,40 @@ def plot_curves(
     _save(figure, path)
 
 
+def plot_parity(
+    path: Path,
+    measured: NDArray[np.float64],
+    predicted: NDArray[np.float64],
+    colour: NDArray[np.float64],
+    colour_label: str,
+    value: str,
+) -> None:
+    """Draw predictions against measured values, with the diagonal of perfect ones.
+
+    Args:
+        path: Image file to write; its suffix is the format.
+        measured: Measured values, shape ``(n,)``.
+        predicted: Predictions, shape ``(n,)``.
+        colour: What colours the points, shape ``(n,)``.
+        colour_label: What the colour means.
+        value: What is measured, with its unit.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    figure = Figure(figsize=(6.0, 5.0), layout="constrained")
+    axes = figure.subplots()
+    points = axes.scatter(measured, predicted, c=colour, s=8, cmap="viridis", linewidths=0)
+    both = np.concatenate([measured, predicted])
+    ends = [float(both.min()), float(both.max())]
+    axes.plot(ends, ends, color="black", linewidth=0.8)
+    axes.set_aspect("equal")
+    axes.set_xlabel(f"measured {value}")
+    axes.set_ylabel(f"predicted {value}")
+    figure.colorbar(points, label=colour_label)
+    _save(figure, path)
+
+
 def _save(figure: Figure, path: Path) -> None:
     try:
         figure.savefig(path, dpi=_DOTS_PER_INCH)

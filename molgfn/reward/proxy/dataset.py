@@ -17,6 +17,9 @@ from molgfn.tables import read_molecule_table
 #: Fewer distinct molecules cannot be split into parts that say anything.
 MIN_MOLECULES = 30
 
+#: A column of this name tells where the molecules are from; tests are reported for each source.
+SOURCE_COLUMN = "source"
+
 #: Squares of larger values overflow what the networks compute with.
 MAX_VALUE = 1e15
 
@@ -29,11 +32,28 @@ class Dataset:
         molecules: Standardised molecules without stereo, which the network does not see.
         targets: Shape ``(n,)``, finite; the mean where a molecule came several times.
         problems: One line per row that was left out or averaged, naming the row.
+        sources: Where each molecule is from, such as ``environment``; empty where not told.
     """
 
     molecules: tuple[Molecule, ...]
     targets: NDArray[np.float64]
     problems: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    def part(self, chosen: NDArray[np.int64]) -> Dataset:
+        """Choose molecules.
+
+        Args:
+            chosen: Their numbers.
+
+        Returns:
+            These alone, without the problems.
+        """
+        return Dataset(
+            tuple(self.molecules[i] for i in chosen),
+            self.targets[chosen],
+            sources=tuple(self.sources[i] for i in chosen) if self.sources else (),
+        )
 
     @property
     def heavy_atoms(self) -> NDArray[np.int64]:
@@ -72,6 +92,7 @@ def read_dataset(path: str | Path, smiles_column: str | None, target_column: str
             f"{', '.join(table.frame.columns)}; name the right one with --target-column"
         )
     measured: dict[Molecule, list[tuple[int, float]]] = {}
+    sources = table.frame[SOURCE_COLUMN] if SOURCE_COLUMN in table.frame.columns else None
     problems = []
     cells = zip(table.smiles, table.frame[target_column], strict=True)
     for row, (smiles, cell) in enumerate(cells, start=1):
@@ -98,7 +119,12 @@ def read_dataset(path: str | Path, smiles_column: str | None, target_column: str
             f"{table.source}: every value of {target_column} is {values[0]:g}; "
             "a proxy needs values that differ"
         )
-    return Dataset(tuple(measured), values, tuple(problems))
+    told = (
+        ()
+        if sources is None
+        else (str(sources.iloc[found[0][0] - 1]) for found in measured.values())
+    )
+    return Dataset(tuple(measured), values, tuple(problems), tuple(told))
 
 
 def _read_value(cell: str, column: str) -> float:

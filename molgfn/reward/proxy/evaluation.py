@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rdkit.Chem import rdFingerprintGenerator
 
-from molgfn.reward.proxy.dataset import Dataset
+#: Models by name, with their column in the table of unseen molecules.
+_MODELS = {
+    "ensemble": "predicted",
+    "random_forest": "random_forest",
+    "heavy_atoms": "heavy_atoms",
+}
+#: A source with fewer unseen molecules is not measured on its own.
+_MIN_OF_SOURCE = 30
+_SIMILARITIES = (0.0, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7, 1.01)
 
 
 def errors(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> dict[str, float]:
@@ -49,25 +57,6 @@ def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
-def fit_std(residuals: NDArray[np.float64], spread: NDArray[np.float64]) -> tuple[float, float]:
-    """Fit the standard deviation sqrt(noise² + (scale · spread)²) to errors on unseen molecules.
-
-    Args:
-        residuals: Errors of the ensemble mean, shape ``(n,)``.
-        spread: Standard deviation among the members, shape ``(n,)``.
-
-    Returns:
-        ``scale`` (0 to 4) and ``noise`` of largest Gaussian likelihood on a grid.
-    """
-    rms = max(float(np.sqrt((residuals**2).mean())), 1e-9)
-    scale = np.linspace(0.0, 4.0, 41)[:, None, None]
-    noise = np.linspace(0.05, 1.5, 59)[None, :, None] * rms
-    variance = noise**2 + (scale * spread) ** 2  # (scale, noise, n)
-    cost = (np.log(variance) + residuals**2 / variance).mean(axis=2)
-    best = np.unravel_index(int(cost.argmin()), cost.shape)
-    return float(scale[best[0], 0, 0]), float(noise[0, best[1], 0])
-
-
 def std_quality(residuals: NDArray[np.float64], std: NDArray[np.float64]) -> dict[str, float]:
     """Whether the standard deviation tells the size of the errors.
 
@@ -88,35 +77,111 @@ def std_quality(residuals: NDArray[np.float64], std: NDArray[np.float64]) -> dic
     }
 
 
-def baseline_errors(
-    data: Dataset, train: NDArray[np.int64], test: NDArray[np.int64], seed: int
-) -> dict[str, Any]:
-    """Fit the two models a network has to beat on the same split.
+def compare_models(table: pd.DataFrame) -> pd.DataFrame:
+    """Measure the ensemble and the simpler models on molecules they did not learn from.
+
+    The residuals are what size does not explain: values and predictions less the prediction from
+    heavy atoms alone.
 
     Args:
-        data: All molecules.
-        train: Indices both baselines are fitted on.
-        test: Indices they are tested on.
-        seed: Seed of the forest.
+        table: Predictions, as made by :func:`molgfn.reward.proxy.held_out.held_out_table`.
 
     Returns:
-        ``random_forest`` (500 trees on Morgan counts and heavy atoms) and ``heavy_atoms`` (a
-        quadratic in the number of heavy atoms), each as :func:`errors`.
+        One row for each set of molecules (``all``, then each source of 30 or more) and model
+        (``ensemble``, ``random_forest``, ``heavy_atoms``): columns ``molecules``, ``model``,
+        ``n``, ``rmse``, ``r2``, ``spearman``, ``size_residual_r2``, ``size_residual_spearman``.
     """
-    from sklearn.ensemble import RandomForestRegressor
+    counts = table["source"].value_counts()
+    sources = sorted(name for name in counts.index if name and counts[name] >= _MIN_OF_SOURCE)
+    sets = {"all": table, **{name: table[table["source"] == name] for name in sources}}
+    rows = []
+    for name, part in sets.items():
+        true, size = part["measured"].to_numpy(), part["heavy_atoms"].to_numpy()
+        for model, column in _MODELS.items():
+            predicted = part[column].to_numpy()
+            found = errors(predicted, true)
+            residual = errors(predicted - size, true - size)
+            rows.append(
+                {
+                    "molecules": name,
+                    "model": model,
+                    "n": len(part),
+                    **found,
+                    "size_residual_r2": residual["r2"],
+                    "size_residual_spearman": residual["spearman"],
+                }
+            )
+    return pd.DataFrame(rows)
 
-    morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
-    counts = np.stack([morgan.GetCountFingerprintAsNumPy(m.mol) for m in data.molecules])
-    sizes = data.heavy_atoms.astype(np.float64)
-    inputs = np.column_stack([counts, sizes])
-    forest = RandomForestRegressor(
-        500, max_features=0.3, min_samples_leaf=2, random_state=seed, n_jobs=1
-    )
-    forest.fit(inputs[train], data.targets[train])
-    degree = min(2, len(np.unique(sizes[train])) - 1)
-    curve = np.polyfit(sizes[train], data.targets[train], degree)
-    expected = np.asarray(np.polyval(curve, sizes[test]), dtype=np.float64)
-    return {
-        "random_forest": errors(forest.predict(inputs[test]), data.targets[test]),
-        "heavy_atoms": errors(expected, data.targets[test]),
+
+def summarise(table: pd.DataFrame) -> dict[str, Any]:
+    """Sum a table of unseen molecules up for the record of a proxy.
+
+    Args:
+        table: As in :func:`compare_models`.
+
+    Returns:
+        ``n_test``; ``ensemble``, ``random_forest`` and ``heavy_atoms`` as :func:`errors`, with the
+        same of what size does not explain; ``beats_random_forest``; ``std`` as
+        :func:`std_quality`; ``interval_coverage``; ``sources`` with the ensemble's errors on each.
+    """
+    compared = compare_models(table)
+    measures = [name for name in compared.columns if name not in ("molecules", "model", "n")]
+    rows = {
+        (row["molecules"], row["model"]): {name: float(row[name]) for name in measures}
+        for row in compared.to_dict("records")
     }
+    residuals = (table["predicted"] - table["measured"]).to_numpy()
+    models = {model: rows["all", model] for model in _MODELS}
+    return {
+        "n_test": len(table),
+        **models,
+        "beats_random_forest": models["ensemble"]["rmse"] < models["random_forest"]["rmse"],
+        "std": std_quality(residuals, table["std"].to_numpy()),
+        "interval_coverage": interval_coverage(table),
+        "sources": {
+            name: {"n": int((table["source"] == name).sum()), **found}
+            for (name, model), found in rows.items()
+            if name != "all" and model == "ensemble"
+        },
+    }
+
+
+def interval_coverage(table: pd.DataFrame) -> float:
+    """Share of the measured values within the conformal interval.
+
+    Args:
+        table: As in :func:`compare_models`.
+
+    Returns:
+        The share, 0 to 1.
+    """
+    within = (table["predicted"] - table["measured"]).abs() <= table["interval"]
+    return round(float(within.mean()), 3)
+
+
+def errors_by_similarity(table: pd.DataFrame) -> pd.DataFrame:
+    """Errors of the ensemble by similarity to the nearest molecule it learned from.
+
+    Args:
+        table: As in :func:`compare_models`.
+
+    Returns:
+        One row for each range that has molecules: ``similarity`` such as ``0.2 to 0.3``, ``n``,
+        ``rmse``, ``mean_std``.
+    """
+    rows = []
+    for low, high in pairwise(_SIMILARITIES):
+        similarity = table["nearest_train_similarity"]
+        part = table[(similarity >= low) & (similarity < high)]
+        if len(part):
+            residuals = (part["predicted"] - part["measured"]).to_numpy()
+            rows.append(
+                {
+                    "similarity": f"{low:g} to {min(high, 1.0):g}",
+                    "n": len(part),
+                    "rmse": round(float(np.sqrt((residuals**2).mean())), 3),
+                    "mean_std": round(float(part["std"].mean()), 3),
+                }
+            )
+    return pd.DataFrame(rows, columns=["similarity", "n", "rmse", "mean_std"])

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from molgfn import __version__
 from molgfn.chem.batch import MoleculeBatch
 from molgfn.errors import TableError
+from molgfn.reward.proxy.calibration import Calibration, fit_calibration
 from molgfn.reward.proxy.dataset import Dataset
-from molgfn.reward.proxy.evaluation import baseline_errors, errors, fit_std, std_quality
+from molgfn.reward.proxy.evaluation import summarise
 from molgfn.reward.proxy.features import Graphs
+from molgfn.reward.proxy.held_out import SimpleModels, held_out_table
+from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.network import Architecture, ProxyNetwork
-from molgfn.reward.proxy.proxy import Calibration, Proxy
+from molgfn.reward.proxy.proxy import Control, Proxy
 from molgfn.reward.proxy.size import SizeBaseline
 from molgfn.reward.proxy.split import scaffold_folds
 from molgfn.reward.proxy.training import TrainingSettings, fit_network
@@ -36,12 +39,14 @@ class FitSettings:
 
     Attributes:
         members: Networks in the ensemble, at least 2.
+        control_members: Networks of the control, at least 1.
         seed: Seed of splits, initial weights and batch order.
         architecture: Shape of each network.
         training: How each network is fitted.
     """
 
     members: int = 5
+    control_members: int = 2
     seed: int = 0
     architecture: Architecture = field(default_factory=Architecture)
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -49,11 +54,13 @@ class FitSettings:
     def __post_init__(self) -> None:
         if self.members < 2:
             raise ValueError(f"an ensemble needs at least 2 members, came {self.members}")
+        if self.control_members < 1:
+            raise ValueError(f"a control needs a member, came {self.control_members}")
 
     @property
     def n_epochs(self) -> int:
         """Epochs that :func:`fit_proxy` reports, for a progress bar."""
-        return 2 * self.members * self.training.epochs
+        return (2 * self.members + self.control_members) * self.training.epochs
 
 
 def fit_proxy(
@@ -65,10 +72,11 @@ def fit_proxy(
 ) -> Proxy:
     """Fit an ensemble and measure it.
 
-    Two ensembles are fitted. The first learns from six eighths of the scaffolds; an eighth fits
-    the scale of the standard deviation, the last eighth is the test that the report tells of,
+    Three ensembles are fitted. The first learns from six eighths of the scaffolds; an eighth
+    calibrates the standard deviation, the last eighth is the test that the report tells of,
     against a random forest and heavy atoms alone. The second, which is returned, learns from all
-    molecules, each member but for the tenth it stops early on.
+    molecules, each member but for the tenth it stops early on. The third, the control, learns from
+    half of the scaffolds.
 
     Args:
         data: Measured molecules.
@@ -84,39 +92,48 @@ def fit_proxy(
         TableError: The molecules of one part all have the same value.
     """
     graphs = Graphs.of(MoleculeBatch.of(data.molecules))
-    folds = scaffold_folds(data.molecules, _SPLIT_FOLDS, settings.seed)
-    test, held = np.flatnonzero(folds == 0), np.flatnonzero(folds == 1)
-    train = np.flatnonzero(folds > 1)
+    seed, n_members = settings.seed, settings.members
+    folds = scaffold_folds(data.molecules, _SPLIT_FOLDS, seed)
+    test, train = np.flatnonzero(folds == 0), np.flatnonzero(folds > 1)
+    tested = _fit_members(data, graphs, train, settings, n_members, seed + 1, on_epoch)
+    calibration = _calibrate(tested, data, graphs, np.flatnonzero(folds == 1))
+    held_out = _test(tested, calibration, data, train, test, seed)
 
-    tested = _fit_members(data, graphs, train, settings, settings.seed + 1, on_epoch)
-    scale, noise = fit_std(*_residuals(tested, data, held))
-    report = _report(tested, data, train, test, Calibration(0.0, 1.0, scale, noise), settings.seed)
-
-    everything = np.arange(len(data.molecules))
-    final = _fit_members(data, graphs, everything, settings, settings.seed + 1001, on_epoch)
+    halves = scaffold_folds(data.molecules, 2, seed + 2000)
+    half, everything = np.flatnonzero(halves == 0), np.arange(len(data.molecules))
+    final = _fit_members(data, graphs, everything, settings, n_members, seed + 1001, on_epoch)
+    control = _fit_members(
+        data, graphs, half, settings, settings.control_members, seed + 3001, on_epoch
+    )
+    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     return Proxy(
         target=target,
         unit=unit,
         architecture=settings.architecture,
         networks=final.networks,
-        calibration=Calibration(final.calibration.mean, final.calibration.sd, scale, noise),
+        # The prediction enters the standard deviation on the scale it was calibrated on.
+        calibration=replace(calibration, mean=final.mean, sd=final.sd),
         size=SizeBaseline.fit(data.heavy_atoms, data.targets),
         neighbours=TrainingNeighbours.of(data.molecules),
         provenance={
             "training_molecules": len(data.molecules),
             "training_digest": data.digest,
-            "seed": settings.seed,
+            "seed": seed,
             "made_by": (
                 "the report is of an ensemble that never saw the test and calibration scaffolds; "
                 "the members stored here were fitted on all molecules, each but for the tenth of "
-                "the scaffolds it stopped early on"
+                "the scaffolds it stopped early on; the control on half of the scaffolds"
             ),
-            "versions": {
-                "molgfn": __version__,
-                **{name: importlib.metadata.version(name) for name in _LIBRARIES},
+            "versions": {"molgfn": __version__, **versions},
+            "report": {
+                "split": "Murcko scaffolds, none in two parts",
+                "n_train": len(train),
+                "n_calibration": int((folds == 1).sum()),
+                **summarise(held_out),
             },
-            "report": report,
         },
+        control=control,
+        held_out=held_out,
     )
 
 
@@ -125,10 +142,11 @@ def _fit_members(
     graphs: Graphs,
     indices: NDArray[np.int64],
     settings: FitSettings,
+    n_members: int,
     seed: int,
     on_epoch: Callable[[], None],
-) -> Proxy:
-    """Fit an ensemble on the molecules ``indices``; only networks and scale are of use."""
+) -> Control:
+    """Fit networks on the molecules ``indices``."""
     values = data.targets[indices]
     mean, sd = float(values.mean()), float(values.std())
     if sd == 0.0:
@@ -137,10 +155,10 @@ def _fit_members(
             f"among the {len(values)} molecules it learns from"
         )
     targets = (data.targets - mean) / sd
+    own = [data.molecules[i] for i in indices]
     networks: list[ProxyNetwork] = []
-    for member in range(settings.members):
+    for member in range(n_members):
         turn, fold = divmod(member, _MEMBER_FOLDS)
-        own = [data.molecules[i] for i in indices]
         folds = scaffold_folds(own, _MEMBER_FOLDS, seed + turn)
         networks.append(
             fit_network(
@@ -154,44 +172,45 @@ def _fit_members(
                 on_epoch=on_epoch,
             )
         )
-    return Proxy(
-        target="",
-        unit="",
-        architecture=settings.architecture,
-        networks=tuple(networks),
-        calibration=Calibration(mean, sd, 1.0, 0.0),
-        size=SizeBaseline.fit(data.heavy_atoms[indices], values),
-        neighbours=TrainingNeighbours.of([data.molecules[i] for i in indices]),
-        provenance={},
+    return Control(tuple(networks), mean, sd)
+
+
+def _calibrate(
+    ensemble: Control, data: Dataset, graphs: Graphs, held: NDArray[np.int64]
+) -> Calibration:
+    """Fit the standard deviation to the errors on molecules the ensemble never saw."""
+    members = EnsembleInference(ensemble.networks)(graphs[held]) * ensemble.sd + ensemble.mean
+    value = members.mean(axis=0)
+    return fit_calibration(
+        Calibration(ensemble.mean, ensemble.sd, 0.0, 0.0),
+        value - data.targets[held],
+        members.std(axis=0),
+        value,
+        graphs.descriptors[held],
     )
 
 
-def _residuals(
-    proxy: Proxy, data: Dataset, indices: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Errors of the ensemble mean, and the spread among its members."""
-    members = proxy.predict_members([data.molecules[i] for i in indices])
-    return members.mean(axis=0) - data.targets[indices], members.std(axis=0)
-
-
-def _report(
-    proxy: Proxy,
+def _test(
+    ensemble: Control,
+    calibration: Calibration,
     data: Dataset,
     train: NDArray[np.int64],
     test: NDArray[np.int64],
-    calibration: Calibration,
     seed: int,
-) -> dict[str, Any]:
-    residuals, spread = _residuals(proxy, data, test)
-    ensemble = errors(residuals + data.targets[test], data.targets[test])
-    baselines = baseline_errors(data, train, test, seed)
-    return {
-        "split": "Murcko scaffolds, none in two parts",
-        "n_train": len(train),
-        "n_calibration": int(len(data.molecules) - len(train) - len(test)),
-        "n_test": len(test),
-        "ensemble": ensemble,
-        **baselines,
-        "beats_random_forest": ensemble["rmse"] < baselines["random_forest"]["rmse"],
-        "std": std_quality(residuals, calibration.std(spread)),
-    }
+) -> pd.DataFrame:
+    """Predictions of the test molecules by the ensemble and by simpler models."""
+    unseen = data.part(test)
+    molecules = MoleculeBatch.of(unseen.molecules)
+    members = EnsembleInference(ensemble.networks)(Graphs.of(molecules))
+    members = members * ensemble.sd + ensemble.mean
+    value = members.mean(axis=0)
+    std = calibration.std(members.std(axis=0), value, Graphs.of(molecules).descriptors)
+    seen = TrainingNeighbours.of(data.part(train).molecules)
+    return held_out_table(
+        unseen,
+        value,
+        std,
+        calibration.interval,
+        seen.similarity(molecules),
+        SimpleModels.fit(data, train, seed),
+    )

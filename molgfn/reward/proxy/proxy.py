@@ -5,46 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
+from molgfn.reward.proxy.calibration import Calibration
 from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.network import Architecture, ProxyNetwork
 from molgfn.reward.proxy.size import SizeBaseline
 
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """From the ensemble to the target's scale.
-
-    Attributes:
-        mean: Mean of the training targets.
-        sd: Standard deviation of the training targets.
-        spread_scale: Factor on the standard deviation among the members.
-        noise: Standard deviation that remains where all members agree, in the target's unit.
-    """
-
-    mean: float
-    sd: float
-    spread_scale: float
-    noise: float
-
-    def std(self, spread: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Standard deviation of the error to expect.
-
-        Args:
-            spread: Standard deviation among the members, shape ``(n,)``, target's unit.
-
-        Returns:
-            sqrt(noise^2 + (spread_scale * spread)^2), shape ``(n,)``.
-        """
-        return np.hypot(self.noise, self.spread_scale * spread)
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -76,6 +52,8 @@ class Proxy:
         neighbours: Fingerprints of the training molecules.
         provenance: Training digest, report and versions, as written to ``proxy.json``.
         control: A second opinion that never enters a reward; older proxies have none.
+        held_out: Predictions of the test molecules (:mod:`molgfn.reward.proxy.held_out`) by an
+            ensemble that never saw them; only of a proxy fresh from its fit.
     """
 
     target: str
@@ -87,6 +65,7 @@ class Proxy:
     neighbours: TrainingNeighbours
     provenance: Mapping[str, Any]
     control: Control | None = None
+    held_out: pd.DataFrame | None = None
 
     @property
     def value_column(self) -> str:
@@ -120,7 +99,8 @@ class Proxy:
             As :meth:`predict`.
         """
         members = self._scaled(graphs)
-        return members.mean(axis=0), self.calibration.std(members.std(axis=0))
+        value = members.mean(axis=0)
+        return value, self.calibration.std(members.std(axis=0), value, graphs.descriptors)
 
     def predict_members(self, molecules: Sequence[Molecule]) -> NDArray[np.float64]:
         """Predictions of each network.

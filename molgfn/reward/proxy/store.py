@@ -5,6 +5,7 @@
     proxy.safetensors   weights of every member, fingerprints of the training molecules
     proxy.json          target, unit, architecture, calibration, size baseline, report, versions
     train.csv.gz        the training molecules and their values
+    held_out.csv.gz     predictions of the test molecules by an ensemble that never saw them
 
 Nothing is pickled, so a proxy from elsewhere runs no code.
 """
@@ -30,14 +31,17 @@ from torch import Tensor
 
 from molgfn.config.resources import shipped_path
 from molgfn.errors import CheckpointError, ConfigError, OutputError
-from molgfn.reward.proxy.dataset import Dataset
+from molgfn.reward.proxy.calibration import Calibration
+from molgfn.reward.proxy.dataset import Dataset, read_dataset
+from molgfn.reward.proxy.held_out import COLUMNS
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.network import Architecture, ProxyNetwork
-from molgfn.reward.proxy.proxy import Calibration, Proxy
+from molgfn.reward.proxy.proxy import Control, Proxy
 from molgfn.reward.proxy.size import SizeBaseline
 
 _FORMAT = 1
-_JSON, _TENSORS, _TRAIN = "proxy.json", "proxy.safetensors", "train.csv.gz"
+_JSON, _TENSORS = "proxy.json", "proxy.safetensors"
+_TRAIN, _HELD_OUT = "train.csv.gz", "held_out.csv.gz"
 
 
 def save_proxy(proxy: Proxy, data: Dataset, directory: Path) -> None:
@@ -109,12 +113,13 @@ def load_proxy(directory: Path) -> Proxy:
                 _restore(architecture, tensors, f"members.{member}.")
                 for member in range(int(about["members"]))
             ),
-            calibration=Calibration(**about["calibration"]),
+            calibration=_calibration(about["calibration"]),
             size=SizeBaseline(**size | {"mean": tuple(size["mean"]), "sd": tuple(size["sd"])}),
             neighbours=TrainingNeighbours(
                 tensors["train.bits"].numpy(), tensors["train.counts"].numpy()
             ),
             provenance=about["provenance"],
+            control=_control(architecture, tensors, about.get("control")),
         )
         _check_numbers(proxy)
         return proxy
@@ -124,6 +129,65 @@ def load_proxy(directory: Path) -> Proxy:
             f"{directory}: {_JSON} and {_TENSORS} do not make a proxy ({text[:200]}); "
             "fit it again with molgfn proxy fit"
         ) from error
+
+
+def load_held_out(directory: Path) -> pd.DataFrame | None:
+    """Read the predictions of the test molecules.
+
+    Args:
+        directory: A directory written by :func:`save_proxy`.
+
+    Returns:
+        The table, or None: proxies of before have none.
+
+    Raises:
+        CheckpointError: It cannot be read.
+    """
+    path = directory / _HELD_OUT
+    if not path.is_file():
+        return None
+    try:
+        frame = pd.read_csv(path, keep_default_na=False)
+        if tuple(frame.columns) != COLUMNS:
+            raise ValueError(f"its columns are {', '.join(frame.columns)}")
+        return frame.astype(dict.fromkeys(COLUMNS[2:], float))
+    except (OSError, EOFError, ValueError) as error:
+        text = " ".join(str(error).split())
+        raise CheckpointError(
+            f"{path}: cannot be read ({text[:200]}); fit the proxy again"
+        ) from error
+
+
+def load_training(directory: Path, value_column: str) -> Dataset:
+    """Read the training molecules.
+
+    Args:
+        directory: A directory written by :func:`save_proxy`.
+        value_column: Name of their value, ``Proxy.value_column``.
+
+    Returns:
+        The training data.
+
+    Raises:
+        CheckpointError: The file is missing.
+        TableError: It cannot be read.
+    """
+    path = directory / _TRAIN
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing; fit the proxy again with molgfn proxy fit")
+    return read_dataset(path, None, value_column)
+
+
+def is_proxy(name: str) -> bool:
+    """Tell a proxy from other things.
+
+    Args:
+        name: Name of a shipped proxy, or a path.
+
+    Returns:
+        Whether a proxy is there.
+    """
+    return (shipped_path("proxy", name) / _JSON).is_file() or (Path(name) / _JSON).is_file()
 
 
 def find_proxy(name: str) -> Path:
@@ -155,9 +219,11 @@ def _write(proxy: Proxy, data: Dataset, directory: Path) -> None:
         "train.bits": torch.from_numpy(proxy.neighbours.bits),
         "train.counts": torch.from_numpy(proxy.neighbours.counts),
     }
-    for member, network in enumerate(proxy.networks):
-        for name, tensor in network.state_dict().items():
-            tensors[f"members.{member}.{name}"] = tensor.contiguous()
+    control = () if proxy.control is None else proxy.control.networks
+    for group, networks in (("members", proxy.networks), ("control", control)):
+        for member, network in enumerate(networks):
+            for name, tensor in network.state_dict().items():
+                tensors[f"{group}.{member}.{name}"] = tensor.contiguous()
     (directory / _TENSORS).write_bytes(save(tensors))
     about = {
         "format": _FORMAT,
@@ -169,16 +235,45 @@ def _write(proxy: Proxy, data: Dataset, directory: Path) -> None:
         "size": asdict(proxy.size),
         "provenance": dict(proxy.provenance),
     }
+    if proxy.control is not None:
+        about["control"] = {
+            "members": len(proxy.control.networks),
+            "mean": proxy.control.mean,
+            "sd": proxy.control.sd,
+        }
     (directory / _JSON).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     frame = pd.DataFrame(
         {"SMILES": [m.smiles for m in data.molecules], proxy.value_column: data.targets}
     )
+    _write_table(frame, directory / _TRAIN)
+    if proxy.held_out is not None:
+        _write_table(proxy.held_out, directory / _HELD_OUT)
+
+
+def _write_table(frame: pd.DataFrame, path: Path) -> None:
     text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     buffer = io.BytesIO()
     # No time stamp and no file name: the same data give the same bytes.
     with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
         file.write(text.encode())
-    (directory / _TRAIN).write_bytes(buffer.getvalue())
+    path.write_bytes(buffer.getvalue())
+
+
+def _calibration(about: dict[str, Any]) -> Calibration:
+    return Calibration(**about | {"weights": tuple(about.get("weights", ()))})
+
+
+def _control(
+    architecture: Architecture, tensors: Mapping[str, Tensor], about: dict[str, Any] | None
+) -> Control | None:
+    """The control; proxies of before have none."""
+    if about is None:
+        return None
+    networks = tuple(
+        _restore(architecture, tensors, f"control.{member}.")
+        for member in range(int(about["members"]))
+    )
+    return Control(networks, float(about["mean"]), float(about["sd"]))
 
 
 def _restore(
@@ -196,7 +291,7 @@ def _check_numbers(proxy: Proxy) -> None:
         raise ValueError("members is 0")
     size = proxy.size
     numbers = {
-        "calibration": astuple(proxy.calibration),
+        "calibration": (*astuple(proxy.calibration)[:4], *proxy.calibration.weights),
         "size.mean": size.mean,
         "size.sd": size.sd,
         "size": (size.smallest_sd, size.n_min, size.n_max),

@@ -140,10 +140,7 @@ def sections_of(config):
 def test_every_key_of_the_dump_has_a_comment():
     lines = dump_config(Config()).splitlines()
     keys = [i for i, line in enumerate(lines) if line and line.strip()[0] not in "#-"]
-    assert len(keys) == sum(
-        len(dataclasses.fields(part))
-        for part in sections_of(Config())
-    )
+    assert len(keys) == sum(len(dataclasses.fields(part)) for part in sections_of(Config()))
     for i in keys:
         assert lines[i - 1].lstrip().startswith("#"), lines[i]
 

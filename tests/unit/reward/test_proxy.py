@@ -18,7 +18,15 @@ from molgfn.reward.proxy.features import N_ATOM_CODES, N_BOND_CODES, Graphs
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
 from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.split import scaffold_folds
-from molgfn.reward.proxy.store import check_writable, find_proxy, load_proxy, save_proxy
+from molgfn.reward.proxy.store import (
+    check_writable,
+    find_proxy,
+    is_proxy,
+    load_held_out,
+    load_proxy,
+    load_training,
+    save_proxy,
+)
 
 ODD = ["C", "[Na+].[Cl-]", "[Fe]", "C[Si](C)(C)C", "[2H]C", "C#N", "C1CC1", "FS(F)(F)(F)(F)F"]
 
@@ -160,13 +168,17 @@ def test_the_seed_decides_the_proxy_and_leaves_the_callers_random_numbers_alone(
 def test_progress_counts_every_epoch(dataset, settings):
     calls = []
     fit_proxy(dataset, "TOY", "", settings, on_epoch=lambda: calls.append(1))
-    assert len(calls) == settings.n_epochs == 12
+    assert len(calls) == settings.n_epochs == 18
 
 
 def test_the_report_says_how_the_test_went(proxy):
     report = proxy.provenance["report"]
     assert report["n_train"] + report["n_calibration"] + report["n_test"] == 42
-    assert set(report["ensemble"]) == {"rmse", "r2", "spearman"}
+    assert set(report["ensemble"]) == {
+        *("rmse", "r2", "spearman", "size_residual_r2", "size_residual_spearman")
+    }
+    assert 0.0 <= report["interval_coverage"] <= 1.0
+    assert report["sources"] == {}
     # The target is linear in heavy atoms, so three epochs of a tiny network cannot beat this.
     assert report["heavy_atoms"]["rmse"] < 1e-6
     assert isinstance(report["beats_random_forest"], bool)
@@ -175,6 +187,8 @@ def test_the_report_says_how_the_test_went(proxy):
 def test_an_ensemble_needs_two_members():
     with pytest.raises(ValueError, match="at least 2 members"):
         FitSettings(members=1)
+    with pytest.raises(ValueError, match="a control needs a member"):
+        FitSettings(control_members=0)
 
 
 def test_similarity_to_the_training_set(proxy, dataset):
@@ -189,6 +203,13 @@ def test_a_saved_proxy_comes_back_the_same(proxy, dataset, tmp_path):
     assert loaded.value_column == "TOY_kcal_mol"
     assert loaded.size == proxy.size
     assert loaded.calibration == proxy.calibration
+    assert len(loaded.calibration.weights) == 5
+    control = loaded.predict_control(dataset.molecules)
+    assert np.array_equal(control, proxy.predict_control(dataset.molecules))
+    held_out = load_held_out(tmp_path / "toy")
+    assert held_out["measured"].tolist() == pytest.approx(proxy.held_out["measured"].tolist())
+    training = load_training(tmp_path / "toy", "TOY_kcal_mol")
+    assert training.molecules == dataset.molecules
     for ours, theirs in zip(
         loaded.predict(dataset.molecules), proxy.predict(dataset.molecules), strict=True
     ):
@@ -266,6 +287,7 @@ def test_tensors_cut_short_are_refused(saved):
         ("size", {"mean": [], "sd": [1.0], "smallest_sd": 1.0, "n_min": 1, "n_max": 9}),
         ("size", {"mean": "12", "sd": [1.0], "smallest_sd": 1.0, "n_min": 1, "n_max": 9}),
         ("members", 0),
+        ("control", {"members": 9, "mean": 0.0, "sd": 1.0}),
     ],
 )
 def test_files_that_do_not_fit_each_other_are_refused(saved, key, value):
@@ -285,6 +307,9 @@ def test_a_newer_format_is_refused(saved):
 def test_a_proxy_is_found_by_name_or_path(saved):
     assert find_proxy("parp1").name == "parp1"
     assert find_proxy(str(saved)) == saved
+    assert is_proxy("parp1")
+    assert is_proxy(str(saved))
+    assert not is_proxy("parp2")
     with pytest.raises(ConfigError, match="neither a directory nor a shipped proxy .*parp1"):
         find_proxy("parp2")
 
@@ -298,6 +323,22 @@ def test_the_shipped_proxy_beats_the_forest_and_knows_an_inhibitor(shipped):
     value, _ = shipped.predict([olaparib, aspirin])
     assert value[0] < -11.0
     assert value[1] > -8.0
+
+
+def test_a_proxy_of_before_has_no_control_and_no_test_molecules(shipped):
+    directory = find_proxy("parp1")
+    if load_held_out(directory) is None:
+        assert shipped.control is None
+        assert shipped.calibration.weights == ()
+
+
+def test_garbled_test_molecules_are_named(saved):
+    (saved / "held_out.csv.gz").write_bytes(gzip.compress(b"SMILES,what\nCC,1\n"))
+    with pytest.raises(CheckpointError, match="held_out.csv.gz: cannot be read .*SMILES, what"):
+        load_held_out(saved)
+    (saved / "train.csv.gz").unlink()
+    with pytest.raises(CheckpointError, match="train.csv.gz is missing"):
+        load_training(saved, "TOY_kcal_mol")
 
 
 def test_values_that_differ_in_one_molecule_alone_are_refused(dataset, settings):
