@@ -1,4 +1,11 @@
-"""Make the shipped proxy again from the shipped docked molecules: ``make artefacts`` calls this."""
+"""Make the shipped proxy again from the shipped docked molecules: ``make artefacts`` calls this.
+
+Writes weights (safetensors), model card, training molecules and test predictions. Another place can
+be given for a trial: ``python scripts/fit_proxy.py /tmp/trial``.
+"""
+
+import sys
+from pathlib import Path
 
 import torch
 
@@ -11,5 +18,5 @@ if __name__ == "__main__":
     fit(
         data=str(shipped_path("data", "parp1", "docked.csv")),
         target_column="PARP1_kcal_mol",
-        output=shipped_path("proxy", "parp1"),
+        output=Path(sys.argv[1]) if len(sys.argv) > 1 else shipped_path("proxy", "parp1"),
     )

@@ -6,6 +6,7 @@
     proxy.json          target, unit, architecture, calibration, size baseline, report, versions
     train.csv.gz        the training molecules and their values
     held_out.csv.gz     predictions of the test molecules by an ensemble that never saw them
+    README.md           the model card
 
 Nothing is pickled, so a proxy from elsewhere runs no code.
 """
@@ -32,6 +33,7 @@ from torch import Tensor
 from molgfn.config.resources import shipped_path
 from molgfn.errors import CheckpointError, ConfigError, OutputError
 from molgfn.reward.proxy.calibration import Calibration
+from molgfn.reward.proxy.card import model_card
 from molgfn.reward.proxy.dataset import Dataset, read_dataset
 from molgfn.reward.proxy.held_out import COLUMNS
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
@@ -41,7 +43,7 @@ from molgfn.reward.proxy.size import SizeBaseline
 
 _FORMAT = 1
 _JSON, _TENSORS = "proxy.json", "proxy.safetensors"
-_TRAIN, _HELD_OUT = "train.csv.gz", "held_out.csv.gz"
+_TRAIN, _HELD_OUT, _CARD = "train.csv.gz", "held_out.csv.gz", "README.md"
 
 
 def save_proxy(proxy: Proxy, data: Dataset, directory: Path) -> None:
@@ -242,6 +244,7 @@ def _write(proxy: Proxy, data: Dataset, directory: Path) -> None:
             "sd": proxy.control.sd,
         }
     (directory / _JSON).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    (directory / _CARD).write_text(model_card(proxy, data), encoding="utf-8")
     frame = pd.DataFrame(
         {"SMILES": [m.smiles for m in data.molecules], proxy.value_column: data.targets}
     )

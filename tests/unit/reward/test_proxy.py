@@ -221,6 +221,15 @@ def test_a_saved_proxy_comes_back_the_same(proxy, dataset, tmp_path):
     assert lines[:2] == ["SMILES,TOY_kcal_mol", "Cc1ccccc1,-2.1"]
 
 
+def test_a_model_card_is_written(saved, proxy):
+    card = (saved / "README.md").read_text()
+    report = proxy.provenance["report"]
+    assert card.startswith("# Proxy of TOY_kcal_mol\n")
+    assert "Training: 42 molecules, values" in card
+    assert f"| all | ensemble | {report['ensemble']['rmse']:.3f} |" in card
+    assert "A control of 2 networks" in card
+
+
 def test_saving_again_replaces_a_proxy_and_gives_the_same_bytes(proxy, dataset, tmp_path):
     directory = tmp_path / "deep" / "toy"
     save_proxy(proxy, dataset, directory)
