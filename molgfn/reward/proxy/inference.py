@@ -1,10 +1,10 @@
 """Fast evaluation of an ensemble: equal surroundings of atoms are computed once and remembered.
 
 After l rounds of message passing the state of an atom depends on nothing but its surroundings up
-to l bonds away. Molecules made of the same fragments share most of these, so states are kept in a
-table for each round under a hash of the surroundings, and only the missing ones are computed. The
-neighbours of an atom are added up in an order given by their hashes, so a state does not depend on
-the molecule it was computed for, nor on what was in the table.
+to l bonds away. Molecules made of the same fragments share most of these, so every round computes
+the distinct ones alone, and keeps them in a table under a hash of the surroundings. The neighbours
+of an atom are added up in an order given by their hashes, so a state depends neither on the
+molecule it was computed for nor on what was in the table.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -22,8 +23,8 @@ from molgfn.chem.atom_arrays import mix
 from molgfn.reward.proxy.features import N_BOND_CODES, Graphs, atom_codes
 from molgfn.reward.proxy.network import ProxyNetwork, RoundWeights
 
-#: States kept for each round of message passing; 1.3 kB each for 5 members of width 64.
-CAPACITY = 16_384
+#: States kept for each round, a power of two; 1.3 kB each for 5 members of width 64.
+CAPACITY = 1 << 14
 #: Molecules per pass: enough to fill the matrix products, few enough to stay in the cache.
 _CHUNK = 128
 #: Smaller products, or a head with rows left over, are rounded differently by the library.
@@ -41,13 +42,10 @@ class EnsembleInference:
             networks: The members, in evaluation mode; their weights must not change any more.
         """
         self._networks = tuple(networks)
-        self._rounds = [
-            _Round.of([network.round_weights(i) for network in networks])
-            for i in range(len(networks[0].convs))
-        ]
-        self._atoms = torch.cat([network.atom.weight for network in networks], dim=1).detach()
-        self._width = networks[0].atom.embedding_dim
-        self._tables = [_StateTable(self._atoms.shape[1]) for _ in range(len(self._rounds) + 1)]
+        n_rounds = len(networks[0].convs)
+        self._rounds = [[network.round_weights(i) for network in networks] for i in range(n_rounds)]
+        width = networks[0].atom.embedding_dim
+        self._tables = [_StateTable(len(networks), width) for _ in range(n_rounds)]
 
     def __call__(self, graphs: Graphs) -> NDArray[np.float64]:
         """Evaluate every member on every molecule.
@@ -66,11 +64,8 @@ class EnsembleInference:
         return predicted
 
     def _evaluate(self, graphs: Graphs) -> NDArray[np.float32]:
-        slots = torch.from_numpy(self._fill_tables(graphs))
+        rows, states = self._compute_states(graphs)
         starts = torch.from_numpy(graphs.offsets)
-        states = self._tables[-1].rows
-        totals = functional.embedding_bag(slots, states, starts, mode="sum").split(self._width, 1)
-        tops = functional.embedding_bag(slots, states, starts, mode="max").split(self._width, 1)
         counts = torch.from_numpy(graphs.sizes).unsqueeze(1)
         descriptors = torch.from_numpy(graphs.descriptors)
         # Padding with copies of the last molecule keeps the rounding of every batch the same.
@@ -78,162 +73,159 @@ class EnsembleInference:
         n_rows = -(-n_molecules // _HEAD_ROWS) * _HEAD_ROWS
         padded = torch.arange(n_rows).clamp(max=n_molecules - 1)
         predicted = np.zeros((len(self._networks), n_molecules), dtype=np.float32)
-        members = zip(self._networks, totals, tops, strict=True)
-        for member, (network, total, top) in enumerate(members):
+        for member, (network, state) in enumerate(zip(self._networks, states, strict=True)):
+            total = functional.embedding_bag(rows, state, starts, mode="sum")
+            top = functional.embedding_bag(rows, state, starts, mode="max")
             read_out = network.read_out(total, counts, top, descriptors)
             values = network.head(read_out[padded]).squeeze(1)
             predicted[member] = values[:n_molecules].numpy()
         return predicted
 
-    def _fill_tables(self, graphs: Graphs) -> NDArray[np.int64]:
-        """Compute the missing states; return the place of each atom's last one, ``(V,)``."""
+    def _compute_states(self, graphs: Graphs) -> tuple[Tensor, list[Tensor]]:
+        """States after the last round: row of each atom ``(V,)``, rows of each member."""
         bonds, n_atoms = graphs.bonds, len(graphs.types)
         hashes = [mix(graphs.types.astype(np.uint64))]
-        for _ in self._tables[1:]:
+        for _ in self._rounds:
             hashes.append(bonds.widen(hashes[-1]))
-        # From the last round down: a missing state needs those of the atom and its neighbours.
+        # From the last round down: a state not in the table needs those of the atom and its
+        # neighbours of the round before.
         atoms = np.arange(n_atoms)
-        rounds = []
-        for table, keys in zip(reversed(self._tables), reversed(hashes), strict=True):
-            table.make_room(n_atoms)
-            places = np.zeros(n_atoms, dtype=np.int64)
-            places[atoms], unknown = table.find(keys[atoms])
-            # Padding with repeats keeps the rounding of small products the same.
-            new = np.resize(atoms[unknown], max(len(unknown), _MIN_ROWS) if len(unknown) else 0)
-            degrees, edges = bonds.of_atoms(new)
-            rounds.append((new, (degrees, edges), places))
+        needs = []
+        for table, keys in zip(reversed(self._tables), reversed(hashes[1:]), strict=True):
+            needs.append(_Need.of(atoms, keys, table, n_atoms))
+            new = needs[-1].new
             needed = np.zeros(n_atoms, dtype=bool)
             needed[new] = True
-            needed[bonds.targets[edges]] = True
+            needed[bonds.targets[bonds.of_atoms(new)[1]]] = True
             atoms = np.flatnonzero(needed)
-        (first, _, before), *later = reversed(rounds)
-        if len(first):
-            codes = torch.from_numpy(atom_codes(graphs.types[first]))
-            rows = functional.embedding_bag(codes, self._atoms, mode="sum")
-            self._tables[0].rows.index_copy_(0, torch.from_numpy(before[first]), rows)
-        for level, (new, (degrees, edges), after) in enumerate(later, start=1):
-            if len(new):
-                owner = np.repeat(np.arange(len(new)), degrees)
-                edges = edges[np.lexsort((bonds.labels(hashes[level - 1])[edges], owner))]
-                sent = before[bonds.targets[edges]] * N_BOND_CODES + bonds.codes[edges]
-                self._pass_messages(level, sent, degrees, before[new], after[new])
-            before = after
-        return before
+        needs.reverse()
 
-    def _pass_messages(
-        self,
-        level: int,
-        sent: NDArray[np.int64],
-        degrees: NDArray[np.int64],
-        before: NDArray[np.int64],
-        after: NDArray[np.int64],
-    ) -> None:
-        """Compute states after one more round.
-
-        A message depends on the sender's state and the bond: each such pair is computed once.
-
-        Args:
-            level: Number of the round, from 1.
-            sent: Place of the sender's state times the number of bond codes, plus the bond's code,
-                for each bond of each atom, ``(E,)``.
-            degrees: Bonds of each atom, ``(n,)``.
-            before: Place of each atom's state of the round before, ``(n,)``.
-            after: Place for its new state, ``(n,)``.
-        """
-        pairs, message = np.unique(sent, return_inverse=True)
-        read, row = np.unique(np.concatenate([pairs // N_BOND_CODES, before]), return_inverse=True)
-        rows = torch.from_numpy(row)
-        senders, receivers = rows[: len(pairs)], rows[len(pairs) :]
-        bond_codes = torch.from_numpy(pairs % N_BOND_CODES)
-        starts = torch.from_numpy(np.cumsum(degrees) - degrees)
-
-        weights, width = self._rounds[level - 1], self._width
-        states = self._tables[level - 1].rows.index_select(0, torch.from_numpy(read))  # (S, K H)
-        normed = functional.layer_norm(states.view(-1, width), (width,)).view_as(states)
-        normed = torch.addcmul(weights.norm_shift, normed, weights.norm_scale)
-        said = normed.index_select(0, senders)
-        said.add_(weights.bonds.index_select(0, bond_codes)).relu_()
-        heard = functional.embedding_bag(torch.from_numpy(message), said, starts, mode="sum")
-        heard.addcmul_(normed.index_select(0, receivers), weights.own)  # (R, K H)
-        hidden = weights.inner_bias.repeat(len(heard), 1)
-        columns = zip(hidden.split(width, 1), heard.split(width, 1), weights.inner, strict=True)
-        for target, source, matrix in columns:
-            target.addmm_(source, matrix)
-        hidden.relu_()
-        following = states.index_select(0, receivers).add_(weights.outer_bias)
-        columns = zip(following.split(width, 1), hidden.split(width, 1), weights.outer, strict=True)
-        for target, source, matrix in columns:
-            target.addmm_(source, matrix)
-        self._tables[level].rows.index_copy_(0, torch.from_numpy(after), following)
+        before = np.zeros(n_atoms, dtype=np.int64)
+        before[atoms], types = pd.factorize(graphs.types[atoms])
+        codes = torch.from_numpy(atom_codes(types))
+        states = [network.atom(codes) for network in self._networks]
+        rounds = zip(self._rounds, self._tables, needs, hashes[:-1], strict=True)
+        for weights, table, need, keys in rounds:
+            fresh: Sequence[Tensor | None] = [None] * len(states)
+            if len(need.new):
+                messages = _Messages.of(need.new, before, keys, graphs)
+                fresh = [_round(w, s, messages) for w, s in zip(weights, states, strict=True)]
+            states = table.join(need, fresh)
+            before = need.row
+        return torch.from_numpy(before), states
 
 
 @dataclass(frozen=True)
-class _Round:
-    """Weights of one round of message passing of K members side by side."""
+class _Need:
+    """Which distinct states of a round are wanted, new ones first, and where they come from."""
 
-    norm_scale: Tensor  # (K H,)
-    norm_shift: Tensor  # (K H,)
-    bonds: Tensor  # (bond codes, K H)
-    own: Tensor  # (K H,)
-    inner: tuple[Tensor, ...]  # K of (H, H)
-    inner_bias: Tensor  # (K H,)
-    outer: tuple[Tensor, ...]  # K of (H, H)
-    outer_bias: Tensor  # (K H,)
+    row: NDArray[np.int64]  # of each atom that is wanted, (V,)
+    new: NDArray[np.int64]  # an atom for each state to compute, with repeats up to _MIN_ROWS
+    new_keys: NDArray[np.uint64]
+    held: NDArray[np.int64]  # places in the table of the others
 
     @classmethod
-    def of(cls, members: Sequence[RoundWeights]) -> _Round:
-        def joined(name: str) -> Tensor:
-            return torch.cat([getattr(member, name) for member in members], dim=-1)
+    def of(
+        cls,
+        atoms: NDArray[np.int64],
+        keys: NDArray[np.uint64],
+        table: _StateTable,
+        n_atoms: int,
+    ) -> _Need:
+        number, distinct = pd.factorize(keys[atoms])
+        held = table.holds(distinct)
+        new_first = np.where(held, (~held).sum() + np.cumsum(held), np.cumsum(~held)) - 1
+        row = np.zeros(n_atoms, dtype=np.int64)
+        row[atoms] = new_first[number]
+        first = np.zeros(len(distinct), dtype=np.int64)
+        first[number[::-1]] = atoms[::-1]
+        new = first[~held]
+        padded = np.resize(new, max(len(new), _MIN_ROWS)) if len(new) else new
+        return cls(row, padded, distinct[~held], table.places(distinct[held]))
 
+
+@dataclass(frozen=True)
+class _Messages:
+    """Who hears what: a message depends on the sender's state and the bond alone."""
+
+    sender: Tensor  # row of the sender's state, (M,)
+    code: Tensor  # bond code, (M,)
+    along: Tensor  # message along each bond, the bonds of a receiver together, (E,)
+    starts: Tensor  # first bond of each receiver, (R,)
+    receiver: Tensor  # row of the receiver's own state, (R,)
+
+    @classmethod
+    def of(
+        cls,
+        receivers: NDArray[np.int64],
+        row: NDArray[np.int64],
+        hashes: NDArray[np.uint64],
+        graphs: Graphs,
+    ) -> _Messages:
+        bonds = graphs.bonds
+        degrees, edges = bonds.of_atoms(receivers)
+        # By receiver, then by hash: whatever the order of the atoms, the sum is the same.
+        owner = np.repeat(np.arange(len(receivers), dtype=np.uint64), degrees)
+        labels = bonds.labels(hashes)[edges]
+        edges = edges[np.argsort((owner << np.uint64(40)) | (labels >> np.uint64(24)))]
+        sent = row[bonds.targets[edges]] * N_BOND_CODES + bonds.codes[edges]
+        used = np.zeros((int(row.max()) + 1) * N_BOND_CODES, dtype=bool)
+        used[sent] = True
+        sender, code = np.divmod(np.flatnonzero(used), N_BOND_CODES)
         return cls(
-            norm_scale=joined("norm_scale"),
-            norm_shift=joined("norm_shift"),
-            bonds=joined("bonds"),
-            own=joined("own"),
-            inner=tuple(member.inner for member in members),
-            inner_bias=joined("inner_bias"),
-            outer=tuple(member.outer for member in members),
-            outer_bias=joined("outer_bias"),
+            sender=torch.from_numpy(sender),
+            code=torch.from_numpy(code),
+            along=torch.from_numpy((np.cumsum(used) - 1)[sent]),
+            starts=torch.from_numpy(np.cumsum(degrees) - degrees),
+            receiver=torch.from_numpy(row[receivers]),
         )
 
 
+def _round(weights: RoundWeights, states: Tensor, messages: _Messages) -> Tensor:
+    """One round of message passing of one member; returns the receivers' new states."""
+    shape = states.shape[1:]
+    normed = functional.layer_norm(states, shape, weights.norm_scale, weights.norm_shift)
+    said = normed.index_select(0, messages.sender)
+    said.add_(weights.bonds.index_select(0, messages.code)).relu_()
+    heard = functional.embedding_bag(messages.along, said, messages.starts, mode="sum")
+    heard.addcmul_(normed.index_select(0, messages.receiver), weights.own)
+    hidden = torch.addmm(weights.inner_bias, heard, weights.inner).relu_()
+    kept = states.index_select(0, messages.receiver).add_(weights.outer_bias)
+    return kept.addmm_(hidden, weights.outer)
+
+
 class _StateTable:
-    """States of atoms by hash, the oldest forgotten first."""
+    """States of one round by hash; a hash has one place, where the latest state lies."""
 
-    def __init__(self, width: int) -> None:
-        self.rows = torch.zeros(CAPACITY, width)
-        self._keys = np.zeros(CAPACITY, dtype=np.uint64)
-        self._slot: dict[int, int] = {}
-        self._next = 0
-        self._free = CAPACITY
+    def __init__(self, n_members: int, width: int) -> None:
+        self._rows = [torch.zeros(CAPACITY, width) for _ in range(n_members)]
+        # A hash that belongs elsewhere stands for an empty place.
+        self._keys = np.arange(CAPACITY, dtype=np.uint64) ^ np.uint64(1)
+        self._mask = np.uint64(CAPACITY - 1)
 
-    def make_room(self, n: int) -> None:
-        """Forget the oldest states until n more fit."""
-        capacity = len(self._keys)
-        if n > capacity:
-            self.rows = torch.zeros(n, self.rows.shape[1])
-            self._keys = np.zeros(n, dtype=np.uint64)
-            self._slot, self._next, self._free = {}, 0, n
-        elif n > self._free:
-            start = self._next + self._free
-            oldest = np.arange(start, start + n - self._free) % capacity
-            for key in self._keys[oldest].tolist():
-                del self._slot[key]
-            self._free = n
+    def places(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Place of each key."""
+        return (keys & self._mask).astype(np.int64)
 
-    def find(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Places of n keys, unknown ones included, and positions of the latter without repeats."""
-        listed: list[int] = keys.tolist()
-        places = np.array([self._slot.get(key, -1) for key in listed], dtype=np.int64)
-        lacking = np.flatnonzero(places < 0).tolist()
-        if not lacking:
-            return places, np.zeros(0, dtype=np.int64)
-        first = {listed[i]: i for i in reversed(lacking)}
-        positions = np.array(list(first.values()), dtype=np.int64)
-        fresh = np.arange(self._next, self._next + len(first)) % len(self._keys)
-        self._slot |= zip(first, fresh.tolist(), strict=True)
-        self._keys[fresh] = keys[positions]
-        self._next = (self._next + len(first)) % len(self._keys)
-        self._free -= len(first)
-        places[lacking] = [self._slot[listed[i]] for i in lacking]
-        return places, positions
+    def holds(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Whether the state of each key is there."""
+        held: NDArray[np.bool_] = self._keys[self.places(keys)] == keys
+        return held
+
+    def join(self, need: _Need, fresh: Sequence[Tensor | None]) -> list[Tensor]:
+        """Put new states and those held together, one tensor for each member; keep the new."""
+        n_new, held = len(need.new_keys), torch.from_numpy(need.held)
+        places = self.places(need.new_keys)
+        self._keys[places] = need.new_keys
+        # Of several new states with one place the last is kept.
+        kept = np.flatnonzero(self._keys[places] == need.new_keys)
+        source, target = torch.from_numpy(kept), torch.from_numpy(places[kept])
+        joined = []
+        for rows, new in zip(self._rows, fresh, strict=True):
+            states = torch.empty(n_new + len(held), rows.shape[1])
+            torch.index_select(rows, 0, held, out=states[n_new:])
+            if new is not None:
+                states[:n_new] = new[:n_new]
+                rows.index_copy_(0, target, new.index_select(0, source))
+            joined.append(states)
+        return joined

@@ -125,9 +125,9 @@ def test_predictions_do_not_depend_on_the_batch_nor_on_what_was_predicted_before
     backwards, backwards_std = shipped.predict(trained[::-1])
     assert np.array_equal(backwards[::-1], value)
     assert np.array_equal(backwards_std[::-1], std)
-    monkeypatch.setattr(inference, "CAPACITY", 100)
+    monkeypatch.setattr(inference, "CAPACITY", 64)
     forgetful = EnsembleInference(shipped.networks)
-    monkeypatch.setattr(inference, "CAPACITY", 100_000)
+    monkeypatch.setattr(inference, "CAPACITY", 1 << 16)
     retentive = EnsembleInference(shipped.networks)
     for start in range(0, 60, 3):
         graphs = Graphs.of(trained[start : start + 3])
