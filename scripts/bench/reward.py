@@ -1,18 +1,19 @@
 """Throughput of the reward: JSON on stdout, a table for people on stderr.
 
-    python scripts/bench/reward.py [--n 1024] [--threads 1] > reward.json
+    OMP_NUM_THREADS=1 python scripts/bench/reward.py [--n 1024] [--proxy parp1] > reward.json
 
-Counts molecules per second of processor time, so that other work on the machine matters less; on
-processors with two threads a core it still does. Molecules are random trajectories of the shipped
-environment and draws of the shipped policy, fresh ones in every pass. ``plain`` is the plain way
-to the same number, measured in the same run: RDKit's own functions, and the ensemble network by
-network on graphs of single molecules.
+Counts molecules per second of processor time, the best of three passes, so that other work on the
+machine matters less; on processors with two threads a core it still does. Molecules are random
+trajectories of the shipped environment and draws of the shipped policy, fresh ones in every pass.
+``plain`` is the plain way to the same number, measured in the same run: RDKit's own functions, and
+the ensemble network by network.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import sys
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rdkit
@@ -45,6 +47,7 @@ from molgfn.runs.components import seeded
 from molgfn.runs.sampler import load_sampler
 
 BATCH = 64
+PASSES = 3
 #: The most used implementation, from SMILES, batch 64, on the 2-core machine (BASELINES.md).
 BASELINE = (105.0, 163.0)
 
@@ -53,34 +56,53 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=1024, help="molecules in each pass")
+    parser.add_argument("--proxy", default="parp1", help="name or directory of a proxy")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     results = {}
     for name, beta in (("random", None), ("policy", 32.0)):
-        results[name] = measure(options.n, beta)
+        results[name] = measure(options.n, beta, options.proxy)
         show(name, results[name])
     json.dump({**about(options), "molecules_per_cpu_second": results}, sys.stdout, indent=2)
     print()
 
 
-def measure(n: int, beta: float | None) -> dict[str, dict[str, float]]:
+def measure(n: int, beta: float | None, proxy_name: str) -> dict[str, dict[str, float]]:
     """Measure everything on molecules of one kind: random ones, or the policy's at beta."""
     sampler = load_sampler(shipped_path("policy", "parp1"), "cpu")
     if beta is None:
         sampler = replace(sampler, policy=UniformPolicy(sampler.env))
-    states = sampler.draw_states(2 * n, beta if beta else 1.0, generator=seeded(7))
-    warm, test = states[torch.arange(n)], states[torch.arange(n, 2 * n)]
+    states = sampler.draw_states((PASSES + 1) * n, beta if beta else 1.0, generator=seeded(7))
     env = sampler.env
-    smiles = {id(part): [m.smiles for m in env.molecules(part)] for part in (warm, test)}
+    smiles = [molecule.smiles for molecule in env.molecules(states)]
 
-    def fresh(part: FragmentStates) -> list[list[Molecule]]:
+    def trees(number: int) -> list[FragmentStates]:
+        """Batches of the pass of that number; pass 0 warms up."""
+        return [
+            states[torch.arange(i, min(i + BATCH, (number + 1) * n))]
+            for i in range(number * n, (number + 1) * n, BATCH)
+        ]
+
+    def texts(number: int) -> list[list[str]]:
+        part = smiles[number * n : (number + 1) * n]
+        return [part[i : i + BATCH] for i in range(0, n, BATCH)]
+
+    def fresh(number: int) -> list[list[Molecule]]:
         """Molecules that nothing has been computed of."""
-        molecules = [Molecule(Chem.MolFromSmiles(s), s) for s in smiles[id(part)]]
-        return [molecules[i : i + BATCH] for i in range(0, n, BATCH)]
+        return [[Molecule(Chem.MolFromSmiles(s), s) for s in part] for part in texts(number)]
 
-    def pairs(part: FragmentStates) -> list[FragmentStates]:
-        return [part[torch.arange(i, min(i + BATCH, n))] for i in range(0, n, BATCH)]
+    def rate(function: Callable[..., object], batches: Callable[[int], list[Any]]) -> float:
+        """Molecules per second of processor time in the best pass."""
+        best = math.inf
+        for number in range(PASSES + 1):
+            part = batches(number)
+            start = time.process_time()
+            for batch in part:
+                function(batch)
+            if number:
+                best = min(best, time.process_time() - start)
+        return round(n / best, 1)
 
     results: dict[str, dict[str, float]] = {}
 
@@ -89,38 +111,33 @@ def measure(n: int, beta: float | None) -> dict[str, dict[str, float]]:
         fast: Callable[[list[Molecule]], object],
         plain: Callable[[list[Molecule]], object] | None = None,
     ) -> None:
-        for molecules in fresh(warm):
-            fast(molecules)
-        results[name] = {"rate": rate(fast, fresh(test), n)}
+        results[name] = {"rate": rate(fast, fresh)}
         if plain is not None:
-            results[name]["plain"] = rate(plain, fresh(test), n)
+            results[name]["plain"] = rate(plain, fresh)
 
-    reward = build_reward(RewardConfig())
+    reward = build_reward(RewardConfig(proxy=proxy_name))
     proxy = next(s.proxy for s in reward.scorers if isinstance(s, ProxyScorer))
-    texts = [smiles[id(test)][i : i + BATCH] for i in range(0, n, BATCH)]
     featurise = TreeFeaturiser(env.vocabulary)
 
     def from_smiles(batch: list[str]) -> object:
         return proxy.predict([Molecule(Chem.MolFromSmiles(s), s) for s in batch])
 
     compare("proxy from molecules", proxy.predict, lambda ms: plain_proxy(proxy, ms))
-    results["proxy from SMILES"] = {"rate": rate(from_smiles, texts, n)}
-    for part in pairs(warm):
-        featurise(part)
-    from_trees = rate(lambda part: proxy.predict_graphs(featurise(part)), pairs(test), n)
-    results["proxy from trees"] = {"rate": from_trees}
+    results["proxy from SMILES"] = {"rate": rate(from_smiles, texts)}
+    results["proxy from trees"] = {
+        "rate": rate(lambda part: proxy.predict_graphs(featurise(part)), trees)
+    }
     compare("nearest training similarity", proxy.nearest_train_similarity)
     plain_ways = {"QED": QED.qed, "logP": Crippen.MolLogP, "SA": PROPERTIES["SA"]}
     for name, function in BATCH_PROPERTIES.items():
         scorer = PropertyScorer(name, PROPERTIES[name], function)
-        way = plain_ways[name]
-        compare(name, scorer, lambda ms, way=way: [way(m.mol) for m in ms])
+        compare(name, scorer, lambda ms, way=plain_ways[name]: [way(m.mol) for m in ms])
     alerts = next(s for s in reward.scorers if s.columns == ("alerts",))
     compare("alerts", alerts, lambda ms: [structural_alerts(m.mol) for m in ms])
     compare("whole default reward", reward)
-    results["states to molecules"] = {"rate": rate(env.molecules, pairs(test), n)}
+    results["trees to molecules"] = {"rate": rate(env.molecules, trees)}
     results["SMILES to molecules"] = {
-        "rate": rate(lambda batch: [Chem.MolFromSmiles(s) for s in batch], texts, n)
+        "rate": rate(lambda batch: [Chem.MolFromSmiles(s) for s in batch], texts)
     }
     return results
 
@@ -130,14 +147,6 @@ def plain_proxy(proxy: Proxy, molecules: Sequence[Molecule]) -> object:
     batch = Graphs.of(MoleculeBatch(molecules)).batch()
     with torch.inference_mode():
         return np.mean([network(batch).numpy() for network in proxy.networks], axis=0)
-
-
-def rate(function: Callable[..., object], batches: Sequence[object], n: int) -> float:
-    """Molecules per second of processor time."""
-    start = time.process_time()
-    for batch in batches:
-        function(batch)
-    return round(n / (time.process_time() - start), 1)
 
 
 def show(kind: str, results: dict[str, dict[str, float]]) -> None:
@@ -166,6 +175,7 @@ def about(options: argparse.Namespace) -> dict[str, object]:
         "load_average": [round(x, 2) for x in os.getloadavg()],
         "threads": options.threads,
         "n": options.n,
+        "proxy": options.proxy,
         "batch": BATCH,
         "baseline_per_cpu_second": BASELINE,
         "versions": {
