@@ -87,12 +87,14 @@ def compare_models(table: pd.DataFrame) -> pd.DataFrame:
         table: Predictions, as made by :func:`molgfn.reward.proxy.held_out.held_out_table`.
 
     Returns:
-        One row for each set of molecules (``all``, then each source of 30 or more) and model
+        One row for each set of molecules (``all``, then each of several sources, if it has 30 or
+        more) and model
         (``ensemble``, ``random_forest``, ``heavy_atoms``): columns ``molecules``, ``model``,
         ``n``, ``rmse``, ``r2``, ``spearman``, ``size_residual_r2``, ``size_residual_spearman``.
     """
     counts = table["source"].value_counts()
-    sources = sorted(name for name in counts.index if name and counts[name] >= _MIN_OF_SOURCE)
+    large = (name for name in counts.index if name and counts[name] >= _MIN_OF_SOURCE)
+    sources = sorted(large) if len(counts) > 1 else []
     sets = {"all": table, **{name: table[table["source"] == name] for name in sources}}
     rows = []
     for name, part in sets.items():
