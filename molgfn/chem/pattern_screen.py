@@ -23,8 +23,6 @@ from molgfn.chem.atom_arrays import KINDS, N_BOND_CODES, AtomArrays
 
 #: Neighbourhoods remembered by a screen; at most 2 kB each.
 CAPACITY = 10_000
-#: Molecules searched at a time: bounds the memory of their atoms' rows.
-_CHUNK = 32
 #: Atoms with more neighbours are taken to fit every star.
 _MAX_DEGREE = 4
 #: A bond of every code that patterns can ask about: code, SMILES with the bond as its first.
@@ -212,35 +210,35 @@ class PatternScreen:
             start = len(self._row)
             self._row |= zip(new, range(start, start + len(new)), strict=True)
             positions = np.array(list(new.values()), dtype=np.int64)
-            for part in np.array_split(positions, -(-len(positions) // _CHUNK)):
-                self._rows[start : start + len(part)] = self._fit_stars(atoms, part)
-                start += len(part)
+            rows = np.arange(start, start + len(positions))
+            degrees = atoms.bonds.degrees[positions]
+            for degree in np.unique(degrees).tolist():
+                alike = np.flatnonzero(degrees == degree)
+                fits = self._fit_stars(atoms, positions[alike], degree)
+                self._rows[rows[alike]] = fits
         return np.fromiter(map(self._row.__getitem__, keys), dtype=np.int64, count=len(keys))
 
-    def _fit_stars(self, atoms: AtomArrays, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Work out which stars fit some atoms, shape ``(n, len(self._stars))``."""
+    def _fit_stars(
+        self, atoms: AtomArrays, positions: NDArray[np.int64], degree: int
+    ) -> NDArray[np.bool_]:
+        """Work out which stars fit n atoms of one degree, shape ``(n, len(self._stars))``."""
+        stars = np.ones((len(positions), len(self._stars)), dtype=bool)
+        if degree > _MAX_DEGREE:
+            return stars
         kind_fits, bonds = self._fits_of_kinds(), atoms.bonds
-        n_atoms, degrees = len(positions), bonds.degrees[positions]
-        # Whether neighbour i of an atom fits a slot; places without a neighbour fit none.
-        fits = np.zeros((_MAX_DEGREE, n_atoms, len(self._slot_bond)), dtype=bool)
-        for i in range(_MAX_DEGREE):
-            there = np.flatnonzero(degrees > i)
-            edges = bonds.starts[positions[there]] + i
-            fits[i, there] = (
-                self._bond_fits[bonds.codes[edges]][:, self._slot_bond]
-                & kind_fits[atoms.kinds[bonds.targets[edges]]][:, self._slot_label]
-            )
+        # Whether neighbour i fits a slot, (degree, n, slots).
+        edges = bonds.starts[positions] + np.arange(degree)[:, None]
+        fits = self._bond_fits[bonds.codes[edges]][:, :, self._slot_bond]
+        fits &= kind_fits[atoms.kinds[bonds.targets[edges]]][:, :, self._slot_label]
         centre = kind_fits[atoms.kinds[positions]]
-        stars = np.zeros((n_atoms, len(self._stars)), dtype=bool)
         for n_slots, (numbers, centres, slots) in enumerate(self._layout):
-            around = np.full((n_atoms, len(numbers)), n_slots == 0)
-            for order in permutations(range(_MAX_DEGREE), n_slots) if n_slots else ():
+            around = np.full((len(positions), len(numbers)), n_slots == 0)
+            for order in permutations(range(degree), n_slots) if n_slots else ():
                 one = fits[order[0]][:, slots[:, 0]]
                 for slot, i in enumerate(order[1:], start=1):
                     one &= fits[i][:, slots[:, slot]]
                 around |= one
             stars[:, numbers] = around & centre[:, centres]
-        stars[degrees > _MAX_DEGREE] = True
         return stars
 
     def _fits_of_kinds(self) -> NDArray[np.bool_]:
