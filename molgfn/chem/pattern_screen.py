@@ -290,7 +290,8 @@ def _first_atom(smarts: str) -> str:
     raise ValueError(f"the SMARTS {smarts!r} has an open bracket")
 
 
-def _split(text: str, separator: str) -> list[str]:
+@cache
+def _split(text: str, separator: str) -> tuple[str, ...]:
     """Split at separators that stand outside brackets and parentheses."""
     parts, depth = [""], 0
     for character in text:
@@ -299,4 +300,4 @@ def _split(text: str, separator: str) -> list[str]:
             parts.append("")
         else:
             parts[-1] += character
-    return parts
+    return tuple(parts)
