@@ -18,7 +18,7 @@ BASE_PYTHON = $(shell for p in python3.11 python3 python3.12 python3.13 python; 
 ARTEFACTS := build/artefacts
 
 DEMO_RUN := runs/demo
-DEMO_STEPS := 400
+DEMO_STEPS := 120
 
 .PHONY: help env format check test test-all slow demo artefacts clean
 

@@ -27,6 +27,7 @@ SETTINGS = (
     "train.beta_max=1",
     "train.n_beta_groups=1",
     "train.batch_size=64",
+    "train.updates_per_step=1",
     "train.replay_batch_size=64",
     "train.ema_decay=0.99",
     "train.steps=6000",

@@ -79,12 +79,14 @@ class TrainConfig:
     """How the policy is trained.
 
     Attributes:
-        steps: Updates of the policy.
+        steps: Batches of trajectories.
         batch_size: Trajectories sampled and scored in each step.
+        updates_per_step: Updates of the policy in each step, each on its part of the trajectories
+            and on replayed ones of its own.
         random_share: Share of them sampled at random and not with the current policy, 0 to below
             1: from these the policy learns how improbable poor molecules shall be.
-        replay_batch_size: Trajectories in each step that are rebuilt backwards from molecules seen
-            before, half of them from the best tenth; 0 turns replay off.
+        replay_batch_size: Trajectories in each update that are rebuilt backwards from molecules
+            seen before, half of them from the best tenth; 0 turns replay off.
         replay_capacity: Molecules the replay buffer holds.
         learning_rate: Learning rate of the policy.
         log_z_learning_rate: Learning rate of log Z; ``vargrad`` does not use it.
@@ -96,6 +98,8 @@ class TrainConfig:
         beta_max: Largest exponent of the reward the policy is trained for.
         log_reward_floor: A log reward (natural logarithm, after the exponent) below this counts as
             this: what is hopeless need not be told apart from what is worse.
+        half_weight_nats: A trajectory counts half in the loss when its end is this many nats less
+            probable than the best of its group, both by the reward and by the policy.
         n_beta_groups: Values of beta in each batch; trajectories of one group share theirs.
         objective: ``vargrad`` estimates log Z from each group, ``trajectory_balance`` learns it;
             ``sub_trajectory_balance``, ``detailed_balance`` and ``flow_matching`` learn the flow
@@ -112,8 +116,9 @@ class TrainConfig:
         ConfigError: A value is out of range.
     """
 
-    steps: int = 3000
-    batch_size: int = 32
+    steps: int = 1000
+    batch_size: int = 256
+    updates_per_step: int = 4
     random_share: float = 0.125
     replay_batch_size: int = 96
     replay_capacity: int = 50_000
@@ -122,10 +127,11 @@ class TrainConfig:
     gradient_clip: float = 5.0
     epsilon_start: float = 0.05
     epsilon_end: float = 0.01
-    ema_decay: float = 0.9
+    ema_decay: float = 0.99
     beta_min: float = 4.0
     beta_max: float = 32.0
     log_reward_floor: float = -300.0
+    half_weight_nats: float = 10.0
     n_beta_groups: int = 8
     objective: Literal[
         "vargrad",
@@ -143,6 +149,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _at_least("train.steps", self.steps, 1)
         _at_least("train.batch_size", self.batch_size, 1)
+        _at_least("train.updates_per_step", self.updates_per_step, 1)
         if not 0.0 <= self.random_share < 1.0:
             raise ConfigError(
                 f"train.random_share must lie in 0 to below 1, came {self.random_share}"
@@ -166,22 +173,31 @@ class TrainConfig:
             raise ConfigError(
                 f"train.log_reward_floor must be below 0, came {self.log_reward_floor}"
             )
+        _positive("train.half_weight_nats", self.half_weight_nats)
         _positive("train.sub_trajectory_decay", self.sub_trajectory_decay)
         _at_least("train.n_beta_groups", self.n_beta_groups, 1)
-        for key, size in (
-            ("train.batch_size", self.batch_size),
-            ("train.replay_batch_size", self.replay_batch_size),
+        for key, size, parts, of in (
+            (
+                "train.batch_size",
+                self.batch_size,
+                self.updates_per_step * self.n_beta_groups,
+                "train.updates_per_step times train.n_beta_groups",
+            ),
+            (
+                "train.replay_batch_size",
+                self.replay_batch_size,
+                self.n_beta_groups,
+                "train.n_beta_groups",
+            ),
         ):
-            if size % self.n_beta_groups:
-                raise ConfigError(
-                    f"{key} must be a multiple of train.n_beta_groups ({self.n_beta_groups}), "
-                    f"came {size}"
-                )
-        if self.objective == "vargrad" and self.batch_size < 2 * self.n_beta_groups:
+            if size % parts:
+                raise ConfigError(f"{key} must be a multiple of {of} ({parts}), came {size}")
+        each = self.batch_size // (self.updates_per_step * self.n_beta_groups)
+        if self.objective == "vargrad" and each < 2:
             raise ConfigError(
-                f"train.batch_size must be at least twice train.n_beta_groups "
-                f"({self.n_beta_groups}) for vargrad, which compares within groups; "
-                f"came {self.batch_size}"
+                "train.batch_size must be at least twice train.updates_per_step times "
+                f"train.n_beta_groups ({self.updates_per_step * self.n_beta_groups}) for vargrad, "
+                f"which compares within groups; came {self.batch_size}"
             )
         _at_least("train.checkpoint_every", self.checkpoint_every, 1)
         _at_least("train.keep_checkpoints", self.keep_checkpoints, 1)

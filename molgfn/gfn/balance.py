@@ -7,6 +7,7 @@ in each balance equation and only that of terminal states, part of the last tran
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
@@ -23,6 +24,7 @@ from molgfn.gfn.objectives import (
     vargrad,
 )
 from molgfn.gfn.protocols import Environment, FlowPolicy, S
+from molgfn.gfn.relevance import relevance
 from molgfn.gfn.rollout import Trajectories
 from molgfn.gfn.segments import log_sum_by_group
 
@@ -44,6 +46,7 @@ class Evaluated(Generic[S]):
         log_z: Learned log Z of the condition of every trajectory, shape ``(B,)``, nats.
         log_pf: log P_F of every transition, shape ``(T,)``, nats.
         log_flow: log F of the state that every transition leaves, shape ``(T,)``, nats.
+        weight: How much every trajectory counts, > 0, shape ``(B,)``.
     """
 
     env: Environment[S]
@@ -55,6 +58,7 @@ class Evaluated(Generic[S]):
     log_z: Tensor
     log_pf: Tensor
     log_flow: Tensor
+    weight: Tensor
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ def evaluate(
     group: Tensor,
     log_reward: Tensor,
     log_z: Tensor,
+    half_weight_nats: float = math.inf,
 ) -> Evaluated[S]:
     """Send the states of a batch through the policy, each distinct one once.
 
@@ -89,6 +94,7 @@ def evaluate(
         group: Number of the group of every trajectory, shape ``(B,)``.
         log_reward: log R of every trajectory's end, shape ``(B,)``, nats.
         log_z: Learned log Z of the condition of every trajectory, shape ``(B,)``, nats.
+        half_weight_nats: See :func:`molgfn.gfn.relevance.relevance`; by default all count alike.
 
     Returns:
         The batch with log P_F and log F, differentiable in the weights.
@@ -101,7 +107,11 @@ def evaluate(
     distribution = policy(states, condition[owner])
     log_pf = distribution.log_prob(batch.actions, index)
     log_flow = _log_flow(env, states, distribution.log_flow, log_z[owner])[index]
-    return Evaluated(env, policy, batch, condition, group, log_reward, log_z, log_pf, log_flow)
+    log_p = batch.total(log_pf.detach()) - batch.total(batch.log_pb)
+    weight = relevance(log_p, log_reward, group, half_weight_nats)
+    return Evaluated(
+        env, policy, batch, condition, group, log_reward, log_z, log_pf, log_flow, weight
+    )
 
 
 def residuals(of: Evaluated[S], config: TrainConfig) -> Residuals:
@@ -120,20 +130,20 @@ def residuals(of: Evaluated[S], config: TrainConfig) -> Residuals:
 def _trajectory_balance(of: Evaluated[S], _config: TrainConfig) -> Residuals:
     total = of.batch.total
     value = trajectory_balance(total(of.log_pf), total(of.batch.log_pb), of.log_reward, of.log_z)
-    return Residuals(value, torch.ones_like(value))
+    return Residuals(value, of.weight)
 
 
 def _vargrad(of: Evaluated[S], _config: TrainConfig) -> Residuals:
     total = of.batch.total
-    value = vargrad(total(of.log_pf), total(of.batch.log_pb), of.log_reward, of.group)
-    return Residuals(value, torch.ones_like(value))
+    value = vargrad(total(of.log_pf), total(of.batch.log_pb), of.log_reward, of.group, of.weight)
+    return Residuals(value, of.weight)
 
 
 def _detailed_balance(of: Evaluated[S], _config: TrainConfig) -> Residuals:
     padded, length = of.batch.padded, of.batch.length
     value = detailed_balance(_flows_with_end(of), padded(of.log_pf), padded(of.batch.log_pb))
     place = torch.arange(value.shape[1], device=value.device)
-    return Residuals(value, (place < length[:, None]).to(value.dtype))
+    return Residuals(value, (place < length[:, None]) * of.weight[:, None])
 
 
 def _sub_trajectory_balance(of: Evaluated[S], config: TrainConfig) -> Residuals:
@@ -145,7 +155,7 @@ def _sub_trajectory_balance(of: Evaluated[S], config: TrainConfig) -> Residuals:
         length,
         config.sub_trajectory_decay,
     )
-    return Residuals(value, weight)
+    return Residuals(value, weight * of.weight[:, None, None])
 
 
 def _flow_matching(of: Evaluated[S], config: TrainConfig) -> Residuals:
@@ -169,8 +179,8 @@ def _flow_matching(of: Evaluated[S], config: TrainConfig) -> Residuals:
         torch.cat([of.log_flow[entered], of.log_reward[batch.trajectory[ends]]]),
         config.log_reward_floor,
     )
-    weight = torch.ones_like(value)
-    weight[len(states) :] = TERMINAL_WEIGHT
+    weight = of.weight[torch.cat([trajectory, batch.trajectory[ends]])]
+    weight[len(states) :] *= TERMINAL_WEIGHT
     return Residuals(value, weight)
 
 

@@ -32,19 +32,23 @@ def trajectory_balance(log_pf: Tensor, log_pb: Tensor, log_reward: Tensor, log_z
     return log_z + log_pf - log_reward - log_pb
 
 
-def vargrad(log_pf: Tensor, log_pb: Tensor, log_reward: Tensor, group: Tensor) -> Tensor:
+def vargrad(
+    log_pf: Tensor, log_pb: Tensor, log_reward: Tensor, group: Tensor, weight: Tensor
+) -> Tensor:
     r"""Residual of trajectory balance with log Z estimated within groups of one condition.
 
     .. math:: \delta_i = \bar\zeta_{g(i)} - \zeta_i, \quad
               \zeta = \log R(x) + \sum_t \log P_B - \sum_t \log P_F
 
-    The group mean is the log Z that minimises the loss, so it is held constant.
+    The weighted mean of a group is the log Z that minimises the weighted squares, so it is held
+    constant.
 
     Args:
         log_pf: Sum over steps of log P_F(s'|s), shape ``(B,)``, nats.
         log_pb: Sum over steps of the symmetry-corrected log P_B(s|s'), shape ``(B,)``, nats.
         log_reward: log R(x) after the exponent beta, shape ``(B,)``, nats.
         group: Number of the group of every trajectory, from 0, shape ``(B,)``.
+        weight: Weight of every trajectory in the loss, > 0, shape ``(B,)``.
 
     Returns:
         Residual of each trajectory, shape ``(B,)``, nats. The caller squares and reduces.
@@ -55,9 +59,9 @@ def vargrad(log_pf: Tensor, log_pb: Tensor, log_reward: Tensor, group: Tensor) -
     References:
         Zhang et al. 2023, Robust scheduling with GFlowNets. https://arxiv.org/abs/2302.05446
     """
-    _same_shape(log_pf=log_pf, log_pb=log_pb, log_reward=log_reward, group=group)
+    _same_shape(log_pf=log_pf, log_pb=log_pb, log_reward=log_reward, group=group, weight=weight)
     zeta = log_reward + log_pb - log_pf
-    return group_mean(zeta.detach(), group)[group] - zeta
+    return group_mean(zeta.detach(), group, weight)[group] - zeta
 
 
 def detailed_balance(log_flow: Tensor, log_pf: Tensor, log_pb: Tensor) -> Tensor:

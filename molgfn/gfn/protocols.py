@@ -73,7 +73,7 @@ class Environment(Protocol[S]):
 class Distribution(Protocol):
     """A distribution over the legal actions of B states."""
 
-    def sample(self, *, generator: torch.Generator, epsilon: float = 0.0) -> Tensor:
+    def sample(self, *, generator: torch.Generator, epsilon: Tensor | None = None) -> Tensor:
         """Draw one action per state, shape ``(B, A)``."""
 
     def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:

@@ -95,7 +95,7 @@ def rollout(
     condition: Tensor,
     *,
     generator: torch.Generator,
-    epsilon: float = 0.0,
+    epsilon: Tensor | None = None,
 ) -> Trajectories[S]:
     """Sample one trajectory per condition with a policy.
 
@@ -104,7 +104,7 @@ def rollout(
         policy: The sampling policy.
         condition: Condition of every trajectory, shape ``(B,)``.
         generator: Source of randomness.
-        epsilon: Share of uniform actions.
+        epsilon: Share of uniform actions in every trajectory, shape ``(B,)``; default: none.
 
     Returns:
         The trajectories.
@@ -114,7 +114,9 @@ def rollout(
     alive = torch.arange(n, device=condition.device)
     visited, actions, owners, log_pb, finished, finishers = [], [], [], [], [], []
     while len(alive):
-        action = policy(states, condition[alive]).sample(generator=generator, epsilon=epsilon)
+        distribution = policy(states, condition[alive])
+        share = None if epsilon is None else epsilon[alive]
+        action = distribution.sample(generator=generator, epsilon=share)
         visited.append(states)
         actions.append(action)
         owners.append(alive)

@@ -110,7 +110,7 @@ class Trainer(Generic[S]):
         )
 
     def train_step(self) -> dict[str, float]:
-        """Do one update.
+        """Sample and score one batch, and learn from it and from what came before.
 
         Returns:
             What happened: step, loss, log Z, scores of the states that the policy sampled, counts.
@@ -121,47 +121,65 @@ class Trainer(Generic[S]):
         """
         config, device = self.config, self.generator.device
         group_beta = self._draw_log_beta()
-        group = self._groups(config.batch_size)
+        n_updates, n_groups = config.updates_per_step, config.n_beta_groups
+        # Every n-th trajectory belongs to the same update; each update sees all groups.
+        number = torch.arange(config.batch_size, device=device)
+        group = (number // n_updates) % n_groups
         sampled = self._rollout(group_beta[group])
-        sampled_score = self.score(sampled.terminal).to(device)
-        batch, log_score = sampled, sampled_score
-        n_replayed = config.replay_batch_size if len(self._replay) else 0
-        if n_replayed:
-            known, known_score = self._replay.sample(
-                n_replayed, generator=self.generator, device=device
-            )
-            replayed = rollout_backward(self.env, known, generator=self.generator)
-            batch = join(sampled, replayed)
-            log_score = torch.cat([sampled_score, known_score])
-            group = torch.cat([group, self._groups(n_replayed)])
-        self._remember(sampled, sampled_score)
-        metrics = self._update(batch, log_score, group, group_beta)
+        log_score = self.score(sampled.terminal).to(device)
+        self._remember(sampled, log_score)
+        self._refuse_silence(log_score)
+        updates = [
+            self._update(*self._with_replay(sampled, log_score, group, part), group_beta)
+            for part in (number % n_updates == i for i in range(n_updates))
+        ]
         self.step += 1
-        own = sampled_score[: len(sampled_score) - self._n_random]
+        own = log_score[: len(log_score) - self._n_random]
         scores = own[~own.isnan()].exp()
         return {
             "step": self.step,
-            **metrics,
+            "loss": _mean([loss for loss, _ in updates]),
+            "log_z": _mean([log_z for _, log_z in updates]),
             "score_mean": float(scores.mean()) if len(scores) else math.nan,
             "score_max": float(scores.max()) if len(scores) else math.nan,
-            "failed": int(sampled_score.isnan().sum()),
+            "failed": int(log_score.isnan().sum()),
             "length": len(sampled.states) / len(sampled),
             "replay": len(self._replay),
             **self.score.statistics(),
         }
 
-    def _update(
-        self, batch: Trajectories[S], log_score: Tensor, group: Tensor, group_beta: Tensor
-    ) -> dict[str, float]:
-        scored = ~log_score.isnan()
-        self._failed_batches = 0 if scored.any() else self._failed_batches + 1
+    def _with_replay(
+        self, sampled: Trajectories[S], log_score: Tensor, group: Tensor, part: Tensor
+    ) -> tuple[Trajectories[S], Tensor, Tensor]:
+        """Join a part of the sampled trajectories with replayed ones; their scores and groups."""
+        batch, log_score, group = sampled.select(part), log_score[part], group[part]
+        n = self.config.replay_batch_size if len(self._replay) else 0
+        if not n:
+            return batch, log_score, group
+        known, known_score = self._replay.sample(
+            n, generator=self.generator, device=self.generator.device
+        )
+        batch = join(batch, rollout_backward(self.env, known, generator=self.generator))
+        again = torch.arange(n, device=group.device) % self.config.n_beta_groups
+        return batch, torch.cat([log_score, known_score]), torch.cat([group, again])
+
+    def _refuse_silence(self, log_score: Tensor) -> None:
+        """Stop where nothing is left to learn from; with a filled replay buffer there is."""
+        silent = bool(log_score.isnan().all()) and not len(self._replay)
+        self._failed_batches = self._failed_batches + 1 if silent else 0
         if self._failed_batches >= MAX_FAILED_BATCHES:
             raise ScorerError(
                 f"no molecule of the last {MAX_FAILED_BATCHES} batches could be scored; "
                 "score a few with `molgfn score` to see the reasons"
             )
+
+    def _update(
+        self, batch: Trajectories[S], log_score: Tensor, group: Tensor, group_beta: Tensor
+    ) -> tuple[float, float]:
+        """Do one update; returns loss and log Z, NaN where nothing could be scored."""
+        scored = ~log_score.isnan()
         if not scored.any():
-            return {"loss": math.nan, "log_z": math.nan}
+            return math.nan, math.nan
         # A failed score takes no part, neither as a zero nor in its group's mean.
         batch, log_score, group = batch.select(scored), log_score[scored], group[scored]
         log_beta = group_beta[group]
@@ -169,7 +187,14 @@ class Trainer(Generic[S]):
         log_reward = log_reward - self.score.log_multiplicity(batch.terminal).to(log_reward)
         log_z = self.networks.log_z(log_beta)
         evaluated = evaluate(
-            self.env, self.networks.policy, batch, log_beta, group, log_reward, log_z
+            self.env,
+            self.networks.policy,
+            batch,
+            log_beta,
+            group,
+            log_reward,
+            log_z,
+            self.config.half_weight_nats,
         )
         residual = residuals(evaluated, self.config)
         loss = _weighted_huber(residual.value, residual.weight)
@@ -179,7 +204,7 @@ class Trainer(Generic[S]):
             )
         self._descend(loss)
         zeta = log_reward + batch.total(batch.log_pb) - batch.total(evaluated.log_pf.detach())
-        return {"loss": loss.item(), "log_z": float(group_mean(zeta, group).mean())}
+        return loss.item(), float(group_mean(zeta, group, evaluated.weight).mean())
 
     def _descend(self, loss: Tensor) -> None:
         progress = min(self.step / self.config.steps, 1.0)
@@ -204,22 +229,15 @@ class Trainer(Generic[S]):
         Without random trajectories the policy would hardly see what it makes improbable, and
         could not learn how improbable it shall be.
         """
-        n_own = len(log_beta) - self._n_random
-        parts = [
-            rollout(
-                self.env,
-                self.networks.sampler,
-                conditions,
-                generator=self.generator,
-                epsilon=epsilon,
-            )
-            for conditions, epsilon in (
-                (log_beta[:n_own], self._epsilon()),
-                (log_beta[n_own:], 1.0),
-            )
-            if len(conditions)
-        ]
-        return parts[0] if len(parts) == 1 else join(*parts)
+        epsilon = torch.full_like(log_beta, self._epsilon())
+        epsilon[len(log_beta) - self._n_random :] = 1.0
+        return rollout(
+            self.env,
+            self.networks.sampler,
+            log_beta,
+            generator=self.generator,
+            epsilon=epsilon,
+        )
 
     @property
     def _n_random(self) -> int:
@@ -231,9 +249,6 @@ class Trainer(Generic[S]):
         device = self.generator.device
         draw = torch.rand(n, generator=self.generator, device=device)
         return low + (high - low) * (torch.arange(n, device=device) + draw) / n
-
-    def _groups(self, n: int) -> Tensor:
-        return torch.arange(n, device=self.generator.device) % self.config.n_beta_groups
 
     def _epsilon(self) -> float:
         config = self.config
@@ -293,6 +308,10 @@ class Trainer(Generic[S]):
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointError(f"the checkpoint does not fit this run: {reason}") from error
+
+
+def _mean(values: list[float]) -> float:
+    return float(torch.tensor(values).nanmean())
 
 
 def _weighted_huber(residual: Tensor, weight: Tensor) -> Tensor:

@@ -35,12 +35,13 @@ class ActionDistribution:
     row_mask: Tensor
     entry_logits: Callable[[Tensor, Tensor], Tensor]
 
-    def sample(self, *, generator: torch.Generator, epsilon: float = 0.0) -> Tensor:
+    def sample(self, *, generator: torch.Generator, epsilon: Tensor | None = None) -> Tensor:
         """Draw one action per state.
 
         Args:
             generator: Source of randomness.
-            epsilon: Probability to replace a row, and independently an entry, by a uniform one.
+            epsilon: Probability to replace a row, and independently an entry, by a uniform one,
+                shape ``(B,)``; default: none.
 
         Returns:
             Actions, shape ``(B, 2)``.
@@ -52,7 +53,8 @@ class ActionDistribution:
         if len(moving):
             rows = columns[moving]
             mask = self.env.legal_entry_mask(self.states[moving], rows)
-            entries = draw(self.entry_logits(moving, rows), mask, generator, epsilon)
+            share = None if epsilon is None else epsilon[moving]
+            entries = draw(self.entry_logits(moving, rows), mask, generator, share)
             actions[moving] = torch.stack([rows, entries], 1)
         return actions
 
@@ -106,20 +108,23 @@ def masked_log_softmax(logits: Tensor, mask: Tensor) -> Tensor:
     return logits.masked_fill(~mask, -torch.inf).log_softmax(1)
 
 
-def draw(logits: Tensor, mask: Tensor, generator: torch.Generator, epsilon: float) -> Tensor:
+def draw(
+    logits: Tensor, mask: Tensor, generator: torch.Generator, epsilon: Tensor | None
+) -> Tensor:
     """Draw a legal column per row by the Gumbel trick.
 
     Args:
         logits: Shape ``(B, C)``; what stands at illegal columns does not matter.
         mask: Legal columns, at least one per row, shape ``(B, C)``.
         generator: Source of randomness.
-        epsilon: Probability to draw uniformly among the legal columns instead.
+        epsilon: Probability to draw uniformly among the legal columns instead, shape ``(B,)``;
+            default: none.
 
     Returns:
         Columns, shape ``(B,)``.
     """
-    if epsilon > 0:
-        uniform = torch.rand(len(logits), 1, generator=generator, device=logits.device) < epsilon
-        logits = torch.where(uniform, torch.zeros_like(logits), logits)
+    if epsilon is not None:
+        uniform = torch.rand(len(logits), generator=generator, device=logits.device) < epsilon
+        logits = logits.masked_fill(uniform[:, None], 0.0)
     noise = torch.empty_like(logits).exponential_(generator=generator).log()
     return (logits - noise).masked_fill(~mask, -torch.inf).argmax(1)

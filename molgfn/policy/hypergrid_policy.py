@@ -28,7 +28,7 @@ class MaskedCategorical:
     mask: Tensor
     log_flow: Tensor
 
-    def sample(self, *, generator: torch.Generator, epsilon: float = 0.0) -> Tensor:
+    def sample(self, *, generator: torch.Generator, epsilon: Tensor | None = None) -> Tensor:
         """Draw one action per state.
 
         Args:

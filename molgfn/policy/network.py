@@ -19,6 +19,8 @@ from molgfn.policy.graph import StateGraph, pack
 N_BETA_BINS = 16
 #: Spread of vectors that are learned one by one; those that many actions share start at 1.
 INITIAL_SPREAD = 0.3
+#: Weight, at the largest beta, of the head that is proportional to beta; that of the other is 1.
+BETA_GAIN = 4.0
 
 
 class BetaEncoding(nn.Module):
@@ -66,6 +68,9 @@ class FlowPolicy(nn.Module):
     Sites enter by the orbits of sites and of pairs of sites under the template's symmetry, never
     by their index: two actions that lead to the same state have the same probability. Fragments
     and sites have a learned vector each, on top of one that follows from their chemistry.
+
+    Logits are those of two heads, the second times beta: log F is a free energy, of which the part
+    that counts molecules stays and the part that counts their rewards grows with beta.
     """
 
     descriptors: Tensor
@@ -104,24 +109,15 @@ class FlowPolicy(nn.Module):
         self.final_norm = nn.LayerNorm(hidden)
         self.site_orbit = nn.Embedding(tensors.n_orbits, hidden)
         self.near = nn.Linear(hidden, hidden)
-        self.row = _mlp(hidden, hidden, hidden)
-        self.row_logit = nn.Linear(hidden, 1)
-        self.stop_logit = _mlp(hidden, hidden, 1)
-        self.entry = nn.Embedding(tensors.n_entries, hidden)
-        self.entry_chemistry = nn.Linear(hidden, hidden)
-        self.entry_bias = nn.Parameter(torch.zeros(tensors.n_entries))
+        self.heads = nn.ModuleList(_ActionHead(hidden, tensors.n_entries) for _ in range(2))
         self.log_flow = _mlp(hidden, hidden, 1)
-        # A larger beta asks for sharper choices, whatever the state: one factor for rows, stop and
-        # entries each, which starts at 1.
-        self.log_sharpness = nn.Linear(self.beta.n_features, 3)
-        nn.init.zeros_(self.log_sharpness.weight)
-        nn.init.zeros_(self.log_sharpness.bias)
+        self.beta_max = beta_max
         for embedding in (
             self.fragment,
             self.port_orbit,
             self.site_orbit,
             self.pair,
-            self.entry,
+            *(head.entry for head in self._action_heads()),
         ):
             nn.init.normal_(embedding.weight, std=INITIAL_SPREAD)
 
@@ -143,31 +139,41 @@ class FlowPolicy(nn.Module):
         empty = self.env.is_initial(states)
         open_rows = row_mask[:, :-1] & ~empty[:, None]
         state, row = open_rows.nonzero(as_tuple=True)
-        vectors = self.row(self._row_features(graph, nodes, state, row))  # (R, H)
-        vectors = torch.cat([vectors, self.row(context)])  # the empty tree's only row
-        sharpness = self.log_sharpness(self.beta(log_beta)).exp()  # (B, 3)
-        for_rows, for_stop, for_entries = sharpness.unbind(1)
-        logits = torch.zeros(row_mask.shape, device=row_mask.device)
-        logits[state, row] = self.row_logit(vectors[: len(row)]).squeeze(1) * for_rows[state]
-        logits[:, -1] = self.stop_logit(pooled).squeeze(1) * for_stop
+        features = self._row_features(graph, nodes, state, row)
+        features = torch.cat([features, context])  # the empty tree's only row comes last
         position = torch.zeros(open_rows.shape, dtype=torch.long, device=row.device)
         position[state, row] = torch.arange(len(row), device=row.device)
         position[:, 0] = torch.where(
             empty, len(row) + torch.arange(len(states), device=row.device), position[:, 0]
         )
-
-        scale = 1 / math.sqrt(vectors.shape[1])
         shared = fragments[self.env.tensors.entry_fragment]
-        entries = (self.entry.weight + self.entry_chemistry(shared)) * scale  # (E, H)
+        weights = self._head_weights(log_beta)  # (B, K)
+        heads = self._action_heads()
+        queries = [head.query(features) for head in heads]
+        entries = [head.entries(shared) for head in heads]
+        logits = torch.zeros(row_mask.shape, device=row_mask.device)
+        for k, head in enumerate(heads):
+            of_rows = head.row_logit(queries[k][: len(row)]).squeeze(1)
+            logits[state, row] += weights[state, k] * of_rows
+            logits[:, -1] += weights[:, k] * head.stop_logit(pooled).squeeze(1)
 
         def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
-            query = vectors[position[index, rows]]  # (S, H)
-            logits: Tensor = query @ entries.T + self.entry_bias
-            sharpened: Tensor = logits * for_entries[index, None]
-            return sharpened
+            place, weight = position[index, rows], weights[index]
+            total = torch.zeros(len(index), len(shared), device=index.device)
+            for k, head in enumerate(heads):
+                total = total + weight[:, k, None] * (queries[k][place] @ entries[k].T + head.bias)
+            return total
 
         log_flow = self.log_flow(pooled).squeeze(1)
         return FlowActionDistribution(self.env, states, logits, row_mask, entry_logits, log_flow)
+
+    def _action_heads(self) -> list[_ActionHead]:
+        return [head for head in self.heads if isinstance(head, _ActionHead)]
+
+    def _head_weights(self, log_beta: Tensor) -> Tensor:
+        """Share of each head in the logits: 1, and proportional to beta; shape (B, 2)."""
+        growing = BETA_GAIN * log_beta.exp() / self.beta_max
+        return torch.stack([torch.ones_like(growing), growing], 1)
 
     def _context_features(self, states: FragmentStates, log_beta: Tensor) -> Tensor:
         limits = self.env.limits
@@ -213,6 +219,24 @@ class FlowPolicy(nn.Module):
         own: Tensor = nodes[node] + self.site_orbit(tensors.site_orbit[fragment, site])
         own = own + self.site_type(tensors.site_type[fragment, site])
         return own.index_add(0, where, near.relu())
+
+
+class _ActionHead(nn.Module):
+    """From vectors of rows and states to logits of rows, stop and entries."""
+
+    def __init__(self, hidden: int, n_entries: int) -> None:
+        super().__init__()
+        self.query = _mlp(hidden, hidden, hidden)
+        self.row_logit = nn.Linear(hidden, 1)
+        self.stop_logit = _mlp(hidden, hidden, 1)
+        self.entry = nn.Embedding(n_entries, hidden)
+        self.chemistry = nn.Linear(hidden, hidden)
+        self.bias = nn.Parameter(torch.zeros(n_entries))
+
+    def entries(self, fragments: Tensor) -> Tensor:
+        """Vectors of the entries from those of their fragments, both (E, H)."""
+        vectors: Tensor = self.entry.weight + self.chemistry(fragments)
+        return vectors / math.sqrt(vectors.shape[1])
 
 
 class LogPartition(nn.Module):

@@ -20,6 +20,7 @@ from molgfn.runs.hypergrid_score import HypergridScore
 GRID_SETTINGS = (
     "train.steps=3000",
     "train.batch_size=32",
+    "train.updates_per_step=1",
     "train.replay_batch_size=0",
     "train.random_share=0",
     "train.n_beta_groups=1",

@@ -9,7 +9,8 @@ import pytest
 #: Small and quick: no proxy, a narrow network, short molecules.
 QUICK = [
     "--set", "policy={hidden: 16, layers: 1}",
-    "--set", "train.n_beta_groups=4",
+    "--set", "train.n_beta_groups=2",
+    "--set", "train.updates_per_step=2",
     "--set", "train.batch_size=8",
     "--set", "train.replay_batch_size=8",
     "--set", "train.steps=3",

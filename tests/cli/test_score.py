@@ -107,7 +107,12 @@ def run(tmp_path_factory):
     save_vocabulary(Vocabulary("v", tuple(fragments)), folder / "v.yaml")
     settings = [
         *("reward.factors=[{scorer: QED, transform: identity}]", f"vocabulary={folder / 'v.yaml'}"),
-        *("policy={hidden: 16, layers: 1}", "limits={max_fragments: 3}", "train.steps=1"),
+        *(
+            "policy={hidden: 16, layers: 1}",
+            "limits={max_fragments: 3}",
+            "train.steps=1",
+            "train.batch_size=64",
+        ),
     ]
     sets = [word for setting in settings for word in ("--set", setting)]
     result = CliRunner().invoke(app, ["train", "--run", str(folder / "run"), *sets])

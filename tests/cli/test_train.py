@@ -15,7 +15,8 @@ QUICK = [
     "--set", "policy={hidden: 16, layers: 1}",
     "--set", "train.batch_size=8",
     "--set", "train.replay_batch_size=8",
-    "--set", "train.n_beta_groups=4",
+    "--set", "train.n_beta_groups=2",
+    "--set", "train.updates_per_step=2",
     "--set", "train.checkpoint_every=10",
     "--set", "limits.max_fragments=4",
 ]  # fmt: skip
@@ -189,10 +190,10 @@ def test_a_run_without_its_config_is_damaged(copied, cli):
 
 
 def test_a_group_of_one_has_nothing_to_compare_with(cli, tmp_path):
-    sizes = ("--set", "train.batch_size=4", "--set", "train.n_beta_groups=4")
+    sizes = ("--set", "train.batch_size=16", "--set", "train.updates_per_step=2")
     result = cli("train", "--run", tmp_path / "run", *sizes)
     assert result.exit_code == 3
-    assert "at least twice train.n_beta_groups" in result.stderr
+    assert "at least twice train.updates_per_step times" in result.stderr
 
 
 def test_an_unknown_setting_suggests_the_nearest(cli, tmp_path):

@@ -80,6 +80,7 @@ def test_the_trained_sampler_is_close_to_the_target(objective: str, steps: int) 
     config = TrainConfig(
         steps=steps,
         batch_size=32,
+        updates_per_step=1,
         replay_batch_size=0,
         learning_rate=5e-3,
         beta_min=1,

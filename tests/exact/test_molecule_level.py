@@ -105,6 +105,7 @@ def test_trained_sampler(listed: Listed, *, divide: bool) -> None:
     train = TrainConfig(
         steps=240,
         batch_size=32,
+        updates_per_step=1,
         replay_batch_size=0,
         n_beta_groups=1,
         ema_decay=0.95,

@@ -49,6 +49,8 @@ def train_and_compare(objective: str, *, symmetry_correction: bool) -> float:
     table = dict(zip(keys, score.tolist(), strict=True))
     train = TrainConfig(
         steps=500,
+        batch_size=32,
+        updates_per_step=1,
         replay_batch_size=0,
         beta_min=2.0,
         beta_max=2.0,

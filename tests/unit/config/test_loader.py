@@ -72,7 +72,8 @@ def test_a_list_in_the_file_replaces_the_default_list(tmp_path):
         ("device: gpu", "device must be auto, cpu, cuda or cuda:N, came 'gpu'"),
         (
             "train: {n_beta_groups: 7}",
-            "train.batch_size must be a multiple of train.n_beta_groups (7)",
+            "train.batch_size must be a multiple of train.updates_per_step times "
+            "train.n_beta_groups (28)",
         ),
         (f"train: {{learning_rate: 1{'0' * 400}}}", "train.learning_rate is too large"),
     ],

@@ -44,7 +44,9 @@ class StubScore:
 
 
 def make_trainer(fail, **settings):
-    train = TrainConfig(steps=50, batch_size=8, replay_batch_size=8, n_beta_groups=2, **settings)
+    train = TrainConfig(
+        steps=50, batch_size=8, replay_batch_size=8, n_beta_groups=2, updates_per_step=2, **settings
+    )
     config = Config(limits=LIMITS, policy=PolicyConfig(hidden=8, layers=1), train=train)
     env = FragmentEnv(VOCABULARY, LIMITS)
     score = StubScore(env, fail)

@@ -44,7 +44,8 @@ def test_probabilities_of_legal_actions_sum_to_one(env, policy):
 def test_samples_follow_the_probabilities(env, policy, epsilon):
     states = CORNERS[torch.zeros(20_000, dtype=torch.long)]
     distribution = policy(states, torch.zeros(len(states)))
-    actions = distribution.sample(generator=torch.Generator().manual_seed(0), epsilon=epsilon)
+    share = torch.full((len(states),), epsilon) if epsilon else None
+    actions = distribution.sample(generator=torch.Generator().manual_seed(0), epsilon=share)
     assert actions.shape == (20_000, 1)
     shares = torch.bincount(actions[:, 0], minlength=3) / len(states)
     expected = every_log_prob(policy(CORNERS, torch.zeros(3)))[0].exp()
@@ -56,7 +57,7 @@ def test_an_illegal_action_is_never_drawn():
     mask = torch.tensor([[False, True, False]]).expand(100, 3)
     distribution = MaskedCategorical(torch.zeros(100, 3), mask, torch.zeros(100))
     generator = torch.Generator().manual_seed(0)
-    assert (distribution.sample(generator=generator, epsilon=0.5) == 1).all()
+    assert (distribution.sample(generator=generator, epsilon=torch.full((100,), 0.5)) == 1).all()
 
 
 def test_the_condition_matters_and_every_weight_learns(policy):
