@@ -33,7 +33,7 @@ def fit(
     ] = None,
     target_name: Annotated[
         str | None,
-        typer.Option(help="Name of the target; default: the column without its _kcal_mol."),
+        typer.Option(help="Name of the target; default: the column without its _docked_kcal_mol."),
     ] = None,
     unit: Annotated[
         str | None,
@@ -59,7 +59,9 @@ def fit(
     from molgfn.reward.proxy.training import TrainingSettings
 
     unit = ("kcal_mol" if target_column.endswith("_kcal_mol") else "") if unit is None else unit
-    target = target_column.removesuffix("_kcal_mol") if target_name is None else target_name
+    # What `molgfn dock` writes is learned as what the proxy predicts.
+    target = target_column.removesuffix("_kcal_mol").removesuffix("_docked")
+    target = target if target_name is None else target_name
     check_columns([f"{target}_{unit}" if unit else target], "the proxy", "give --target-name")
     dataset = read_dataset(data, smiles_column, target_column)
     check_writable(output)

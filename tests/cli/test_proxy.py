@@ -35,6 +35,15 @@ def test_a_proxy_of_ones_own_is_fitted_and_scores(cli, data, tmp_path):
     assert "pIC50" in scored.stdout.splitlines()[0].split(",")
 
 
+def test_a_proxy_of_docked_energies_has_the_name_of_the_target(cli, data, tmp_path):
+    data.write_text(data.read_text().replace("pIC50", "KIT_docked_kcal_mol"))
+    column = ("--target-column", "KIT_docked_kcal_mol", "--smiles-column", "structure")
+    fitted = cli("proxy", "fit", data, *column, "-o", tmp_path / "mine", "--epochs", "1")
+    assert fitted.exit_code == 0, fitted.stderr
+    about = json.loads((tmp_path / "mine" / "proxy.json").read_text())
+    assert (about["target"], about["unit"]) == ("KIT", "kcal_mol")
+
+
 def test_a_bad_column_ends_with_3_and_writes_nothing(cli, data, tmp_path):
     out = tmp_path / "mine"
     result = cli(
