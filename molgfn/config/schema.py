@@ -83,8 +83,8 @@ class TrainConfig:
         batch_size: Trajectories sampled and scored in each step.
         updates_per_step: Updates of the policy in each step, each on its part of the trajectories
             and on replayed ones of its own.
-        random_share: Share of them sampled at random and not with the current policy, 0 to below
-            1: from these the policy learns how improbable poor molecules shall be.
+        random_share: Share of the trajectories sampled at random and not with the current policy,
+            0 to below 1: from these it learns how improbable poor molecules shall be.
         replay_batch_size: Trajectories in each update that are rebuilt backwards from molecules
             seen before, half of them from the best tenth; 0 turns replay off.
         replay_capacity: Molecules the replay buffer holds.
