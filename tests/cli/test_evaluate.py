@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 
 import pytest
 
@@ -126,7 +127,8 @@ def test_what_the_training_has_scored_is_not_held_out(cli, tiny):
     found = table(result.stdout)
     assert [found["held-out molecules"][c] for c in ("random", "trained", "all")] == ["0"] * 3
     assert found["rmse of log p - log R"]["all"] == ""
-    assert "warning: of the policy's draws only 0.10 are distinct" in result.stderr
+    # Thirty draws of three molecules; the hardly trained policy may draw fewer of them.
+    assert re.search(r"of the policy's draws only 0\.(03|07|10) are distinct", result.stderr)
     assert "slope" not in result.stderr
 
 

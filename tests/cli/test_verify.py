@@ -17,7 +17,11 @@ QUICK = (
     "--set", "train.replay_batch_size=0",
     "--set", "train.ema_decay=0.9",
 )  # fmt: skip
-GRID = ("--env", "hypergrid", "--dimensions", "2", "--r0", "0.1", "--set", "train.batch_size=16")
+GRID = (
+    "--env", "hypergrid", "--dimensions", "2", "--r0", "0.1",
+    "--set", "train.batch_size=16",
+    "--set", "train.ema_decay=0.9",
+)  # fmt: skip
 
 
 def measures(text: str) -> dict[str, float]:

@@ -87,6 +87,7 @@ def test_the_trained_sampler_is_close_to_the_target(objective: str, steps: int) 
         beta_max=1,
         n_beta_groups=1,
         epsilon_start=0.1,
+        ema_decay=0.9,
         objective=objective,  # type: ignore[arg-type]
     )
     score, distance = trained(2, 0.01, config, hidden=64)
