@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -34,16 +35,11 @@ def plot_fit(
     Raises:
         OutputError: The file cannot be written.
     """
-    figure = Figure(figsize=(6.0, 5.0), layout="constrained")
-    axes = figure.subplots()
-    points = axes.scatter(log_target, log_p, c=colour, s=6, cmap="viridis", linewidths=0)
-    ends = [float(np.min(log_target)), float(np.max(log_target))]
-    axes.plot(ends, ends, color="black", linewidth=0.8, label="p = R/Z")
+    figure, axes = _points_and_diagonal(log_target, log_p, log_target, colour, colour_label)
     axes.set_xlabel("log R/Z, nats")
     axes.set_ylabel("log p of the sampler, nats")
     axes.set_title(title, fontsize="medium")
-    axes.legend(frameon=False)
-    figure.colorbar(points, label=colour_label)
+    axes.legend(["molecules", "p = R/Z"], frameon=False)
     _save(figure, path)
 
 
@@ -96,17 +92,29 @@ def plot_parity(
     Raises:
         OutputError: The file cannot be written.
     """
-    figure = Figure(figsize=(6.0, 5.0), layout="constrained")
-    axes = figure.subplots()
-    points = axes.scatter(measured, predicted, c=colour, s=8, cmap="viridis", linewidths=0)
     both = np.concatenate([measured, predicted])
-    ends = [float(both.min()), float(both.max())]
-    axes.plot(ends, ends, color="black", linewidth=0.8)
+    figure, axes = _points_and_diagonal(measured, predicted, both, colour, colour_label)
     axes.set_aspect("equal")
     axes.set_xlabel(f"measured {value}")
     axes.set_ylabel(f"predicted {value}")
-    figure.colorbar(points, label=colour_label)
     _save(figure, path)
+
+
+def _points_and_diagonal(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    span: NDArray[np.float64],
+    colour: NDArray[np.float64],
+    colour_label: str,
+) -> tuple[Figure, Axes]:
+    """Coloured points with the diagonal over the range of ``span``."""
+    figure = Figure(figsize=(6.0, 5.0), layout="constrained")
+    axes = figure.subplots()
+    points = axes.scatter(x, y, c=colour, s=6, cmap="viridis", linewidths=0)
+    ends = [float(np.min(span)), float(np.max(span))]
+    axes.plot(ends, ends, color="black", linewidth=0.8)
+    figure.colorbar(points, label=colour_label)
+    return figure, axes
 
 
 def _save(figure: Figure, path: Path) -> None:
