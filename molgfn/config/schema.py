@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from molgfn.config.reward_schema import FactorConfig, RewardConfig
+from molgfn.config.rounds_schema import RoundsConfig
 from molgfn.errors import ConfigError
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "LimitsConfig",
     "PolicyConfig",
     "RewardConfig",
+    "RoundsConfig",
     "TrainConfig",
 ]
 
@@ -216,6 +218,7 @@ class Config:
         reward: What makes a molecule good.
         policy: Size of the policy network.
         train: How the policy is trained.
+        rounds: Active learning, ``molgfn rounds`` alone.
 
     Raises:
         ConfigError: A value is out of range.
@@ -228,6 +231,7 @@ class Config:
     reward: RewardConfig = field(default_factory=RewardConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    rounds: RoundsConfig = field(default_factory=RoundsConfig)
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:

@@ -1,0 +1,1 @@
+"""Active learning: rounds of propose, measure, learn."""
