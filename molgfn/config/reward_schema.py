@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Literal
 
 from molgfn.errors import ConfigError
 
@@ -166,6 +167,45 @@ class GuardConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class AcquisitionConfig:
+    """What factors that read the proxy make of its prediction and its uncertainty.
+
+    Attributes:
+        kind: ``greedy``: the prediction. ``ucb``: the prediction moved to its good side by
+            ``exploration`` standard deviations. ``log_ei``: the factors of the proxy become one,
+            the expected improvement over ``best`` against the spread of the training values, in
+            logarithms so that even a hopeless molecule has a slope. ``thompson``: every member of
+            the ensemble has its own Score; the Score is their mean of the power ``power``, from
+            which a policy at that beta draws as if it took another member for each molecule.
+        exploration: Standard deviations, 0 or more (``ucb``).
+        best: Best value measured so far, in the proxy's unit (``log_ei``).
+        power: Exponent of the mean over the members, > 0 (``thompson``).
+
+    Raises:
+        ConfigError: A number is missing or out of its range.
+    """
+
+    kind: Literal["greedy", "ucb", "log_ei", "thompson"] = "greedy"
+    exploration: float = 0.5
+    best: float | None = None
+    power: float = 32.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.exploration) and self.exploration >= 0.0):
+            raise ConfigError(
+                f"reward.acquisition.exploration must be 0 or more, came {self.exploration}"
+            )
+        if not (math.isfinite(self.power) and self.power > 0.0):
+            raise ConfigError(f"reward.acquisition.power must be above 0, came {self.power}")
+        if self.best is not None and not math.isfinite(self.best):
+            raise ConfigError(f"reward.acquisition.best must be a finite number, came {self.best}")
+        if self.kind == "log_ei" and self.best is None:
+            raise ConfigError(
+                "reward.acquisition.best is missing; log_ei needs the best value measured so far"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class RewardConfig:
     """The reward: the product of its factors, each raised to its weight.
 
@@ -180,9 +220,11 @@ class RewardConfig:
             their reward. Only a vocabulary that does not decode uniquely needs it
             (``molgfn fragments check`` tells); taking every new molecule apart costs time.
         guard: How much the proxy is trusted.
+        acquisition: What is made of its uncertainty; ``molgfn rounds`` sets it for every round.
 
     Raises:
-        ConfigError: No factor, two factors of one label, or a floor outside (0, 1).
+        ConfigError: No factor, two factors of one label, a floor outside (0, 1), or a guard and an
+            acquisition that contradict each other.
     """
 
     proxy: str = "parp1"
@@ -190,6 +232,7 @@ class RewardConfig:
     floor: float = 1e-4
     divide_by_multiplicity: bool = False
     guard: GuardConfig = GuardConfig()
+    acquisition: AcquisitionConfig = AcquisitionConfig()
 
     def __post_init__(self) -> None:
         if not self.factors:
@@ -202,6 +245,11 @@ class RewardConfig:
                 )
         if not 0.0 < self.floor < 1.0:
             raise ConfigError(f"reward.floor must lie between 0 and 1, came {self.floor}")
+        if self.guard.kappa > 0.0 and self.acquisition.kind != "greedy":
+            raise ConfigError(
+                "reward.guard.kappa makes the reward wary of uncertainty and "
+                f"reward.acquisition.kind {self.acquisition.kind} makes it seek it; set one of them"
+            )
 
 
 def _unknown(kind: str, value: str, known: tuple[str, ...]) -> str:

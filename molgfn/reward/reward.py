@@ -13,7 +13,14 @@ from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
 from molgfn.config.reward_schema import DEFAULT_FACTORS, FactorConfig, RewardConfig
 from molgfn.errors import ConfigError, ScorerError
-from molgfn.reward.guard import applicability, pessimistic
+from molgfn.reward.acquisition import (
+    acquired_factors,
+    combine,
+    improvement_part,
+    log_improvement,
+    optimistic,
+)
+from molgfn.reward.guard import applicability
 from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.proxy.store import find_proxy, load_proxy
@@ -32,14 +39,17 @@ class RewardTable:
         score: Reward before the exponent beta, shape ``(n,)``, in (0, 1]; NaN = failed.
         log_score: Its natural logarithm, shape ``(n,)``, NaN = failed.
         columns: Values of the scorers by column name, each ``(n,)``, NaN = missing.
-        factors: The factors' parts in (0, 1], before the weight, by label, each ``(n,)``; with
-            :data:`GATE`, where the guard has one.
+        log_opinions: log Score by each member of the ensemble under the acquisition ``thompson``,
+            shape ``(M, n)``; else the log Score alone, ``(1, n)``.
+        factors: The factors' parts in (0, 1], before the weight, by label, each ``(n,)``, of
+            several members the geometric mean; with :data:`GATE`, where the guard has one.
         status: ``"ok"`` or ``"failed"`` for each molecule.
         reasons: Why a molecule failed, naming the factor; ``""`` where it did not.
     """
 
     score: NDArray[np.float64]
     log_score: NDArray[np.float64]
+    log_opinions: NDArray[np.float64]
     columns: dict[str, NDArray[np.float64]]
     factors: dict[str, NDArray[np.float64]]
     status: tuple[str, ...]
@@ -52,11 +62,13 @@ class Reward:
 
     Attributes:
         config: What it was made from.
+        factors: The factors under its acquisition.
         scorers: Scorer of each factor, in order; factors of one scorer share the object.
         proxy: The proxy, where a factor uses it.
     """
 
     config: RewardConfig
+    factors: tuple[FactorConfig, ...]
     scorers: tuple[Scorer, ...]
     proxy: Proxy | None
 
@@ -90,35 +102,53 @@ class Reward:
         columns: dict[str, NDArray[np.float64]] = {}
         factors: dict[str, NDArray[np.float64]] = {}
         reasons = [""] * n_molecules
-        log_score = np.zeros(n_molecules)
-        for factor, scorer in zip(self.config.factors, self.scorers, strict=True):
+        log_opinions = np.zeros((1, n_molecules))
+        for factor, scorer in zip(self.factors, self.scorers, strict=True):
             if id(scorer) not in known:
                 known[id(scorer)] = _checked(factor, scorer(molecules), n_molecules)
                 columns.update(known[id(scorer)].values)
             scores = known[id(scorer)]
-            values, size = scores.values[scorer.columns[0]], None
-            if isinstance(scorer, ProxyScorer):
-                size = scorer.proxy.size
-                values = pessimistic(factor, values, scores.values[scorer.columns[1]], guard)
-            part = transform(factor, values, sizes, size, self.config.floor)
-            factors[factor.label] = part
-            log_score += factor.weight * np.log(part)
-            for index in np.flatnonzero(np.isnan(part)).tolist():
+            log_part = self._log_part(factor, scorer, scores, sizes)
+            factors[factor.label] = np.exp(log_part.mean(axis=0))
+            log_opinions = log_opinions + factor.weight * log_part
+            for index in np.flatnonzero(np.isnan(factors[factor.label])).tolist():
                 if not reasons[index]:
                     given = scores.reasons[index]
                     reasons[index] = f"{factor.label}: {given if given else 'no value'}"
         if guard.min_similarity > 0.0 and self.proxy is not None:
             gate = np.maximum(applicability(columns[SIMILARITY_COLUMN], guard), self.config.floor)
             factors[GATE] = gate
-            log_score += np.log(gate)
+            log_opinions = log_opinions + np.log(gate)
+        log_score = combine(log_opinions, self.config.acquisition.power)
         return RewardTable(
             score=np.exp(log_score),
             log_score=log_score,
+            log_opinions=log_opinions,
             columns=columns,
             factors=factors,
             status=tuple("failed" if reason else "ok" for reason in reasons),
             reasons=tuple(reasons),
         )
+
+    def _log_part(
+        self, factor: FactorConfig, scorer: Scorer, scores: Scores, sizes: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Logarithm of a factor's part by each opinion of it, shape ``(M, n)`` or ``(1, n)``."""
+        opinions, size = [scores.values[scorer.columns[0]]], None
+        if isinstance(scorer, ProxyScorer):
+            acquisition, size = self.config.acquisition, scorer.proxy.size
+            value, std = opinions[0], scores.values[scorer.columns[1]]
+            if acquisition.kind == "log_ei" and acquisition.best is not None:
+                log_ei = log_improvement(value, std, acquisition.best, factor.direction)
+                return improvement_part(log_ei, scorer.proxy.calibration.sd)[None]
+            if acquisition.kind == "thompson":
+                opinions = [scores.values[name] for name in scorer.member_columns]
+            elif acquisition.kind == "ucb":
+                opinions = [optimistic(factor, value, std, acquisition.exploration)]
+            else:
+                opinions = [optimistic(factor, value, std, -self.config.guard.kappa)]
+        parts = [transform(factor, values, sizes, size, self.config.floor) for values in opinions]
+        return np.log(np.stack(parts))
 
 
 def build_reward(config: RewardConfig) -> Reward:
@@ -138,10 +168,12 @@ def build_reward(config: RewardConfig) -> Reward:
     loaded = cache(lambda: load_proxy(find_proxy(config.proxy)))
     scorers: dict[tuple[str, str | None, float], Scorer] = {}
     chosen = []
-    for factor in config.factors:
+    factors = acquired_factors(config)
+    with_members = config.acquisition.kind == "thompson"
+    for factor in factors:
         key = (factor.scorer, factor.column, factor.timeout_s)
         if key not in scorers:
-            scorer = find_scorer(factor, loaded)
+            scorer = find_scorer(factor, loaded, with_members=with_members)
             if isinstance(scorer, ProxyScorer):
                 cure = "fit the proxy again with another --target-name"
                 check_columns(scorer.columns[:2], f"reward.proxy {config.proxy}", cure)
@@ -152,7 +184,7 @@ def build_reward(config: RewardConfig) -> Reward:
             scorers[key] = scorer
         chosen.append(scorers[key])
     uses_proxy = any(isinstance(scorer, ProxyScorer) for scorer in chosen)
-    return Reward(config, tuple(chosen), loaded() if uses_proxy else None)
+    return Reward(config, factors, tuple(chosen), loaded() if uses_proxy else None)
 
 
 def _check_unit(config: RewardConfig, proxy: Proxy) -> None:

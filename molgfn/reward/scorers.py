@@ -36,15 +36,23 @@ class ProxyScorer:
 
     Attributes:
         proxy: The proxy.
+        with_members: Whether every network of the ensemble gets a column too.
     """
 
     proxy: Proxy
+    with_members: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """``PARP1_kcal_mol``, ``PARP1_kcal_mol_std``, ``nearest_train_similarity``."""
+        """``PARP1_kcal_mol``, ``PARP1_kcal_mol_std``, ``nearest_train_similarity``, members."""
         value = self.proxy.value_column
-        return value, f"{value}_std", SIMILARITY_COLUMN
+        return value, f"{value}_std", SIMILARITY_COLUMN, *self.member_columns
+
+    @property
+    def member_columns(self) -> tuple[str, ...]:
+        """``PARP1_kcal_mol_member_1`` and so on; none without members."""
+        n = len(self.proxy.networks) if self.with_members else 0
+        return tuple(f"{self.proxy.value_column}_member_{i}" for i in range(1, n + 1))
 
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
         """Predict.
@@ -53,12 +61,13 @@ class ProxyScorer:
             molecules: Molecules.
 
         Returns:
-            The three columns; a prediction that is no number is missing, with a reason.
+            The columns; a prediction that is no number is missing, with a reason.
         """
-        value, std = self.proxy.predict(molecules)
+        value, std, members = self.proxy.predict_members(molecules)
         reasons = ["" if ok else "the proxy's prediction is no number" for ok in np.isfinite(value)]
         value = np.where(np.isfinite(value), value, np.nan)
-        columns = (value, std, self.proxy.nearest_train_similarity(molecules))
+        similarity = self.proxy.nearest_train_similarity(molecules)
+        columns = (value, std, similarity, *(members if self.with_members else ()))
         return Scores(dict(zip(self.columns, columns, strict=True)), tuple(reasons))
 
 
@@ -165,12 +174,15 @@ def _reasons(values: NDArray[np.float64], name: str) -> tuple[str, ...]:
     return tuple("" if ok else f"{name} gave no number" for ok in np.isfinite(values))
 
 
-def find_scorer(factor: FactorConfig, load_proxy: Callable[[], Proxy]) -> Scorer:
+def find_scorer(
+    factor: FactorConfig, load_proxy: Callable[[], Proxy], *, with_members: bool = False
+) -> Scorer:
     """Make the scorer that a factor names.
 
     Args:
         factor: The factor.
         load_proxy: Gives the reward's proxy; called only for the scorer ``proxy``.
+        with_members: Whether that one gives a column for each network too.
 
     Returns:
         The scorer.
@@ -180,7 +192,7 @@ def find_scorer(factor: FactorConfig, load_proxy: Callable[[], Proxy]) -> Scorer
     """
     name = factor.scorer.strip()
     if name == "proxy":
-        return ProxyScorer(load_proxy())
+        return ProxyScorer(load_proxy(), with_members)
     if name == "alerts":
         return PropertyScorer(name, lambda mol: float(len(structural_alerts(mol))), count_alerts)
     if name in PROPERTIES:

@@ -98,20 +98,23 @@ class Proxy:
         Returns:
             As :meth:`predict`.
         """
-        members = self._scaled(graphs)
-        value = members.mean(axis=0)
-        return value, self.calibration.std(members.std(axis=0), value, graphs.descriptors)
+        return self._summary(graphs, self._scaled(graphs))
 
-    def predict_members(self, molecules: Sequence[Molecule]) -> NDArray[np.float64]:
-        """Predictions of each network.
+    def predict_members(
+        self, molecules: Sequence[Molecule]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Predict the target of molecules, each network for itself too.
 
         Args:
             molecules: Molecules.
 
         Returns:
-            Values in the target's unit, shape ``(members, len(molecules))``.
+            Predicted values and their standard deviations as :meth:`predict` has them, then those
+            of each network, shape ``(members, len(molecules))``, in the target's unit.
         """
-        return self._scaled(Graphs.of(MoleculeBatch.of(molecules)))
+        graphs = Graphs.of(MoleculeBatch.of(molecules))
+        members = self._scaled(graphs)
+        return *self._summary(graphs, members), members
 
     def predict_control(self, molecules: Sequence[Molecule]) -> NDArray[np.float64]:
         """Predictions of the control, for watching the proxy only.
@@ -130,6 +133,12 @@ class Proxy:
         evaluate = EnsembleInference(self.control.networks)
         predicted = evaluate(Graphs.of(MoleculeBatch.of(molecules))).mean(axis=0)
         return np.asarray(predicted * self.control.sd + self.control.mean, dtype=np.float64)
+
+    def _summary(
+        self, graphs: Graphs, members: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        value = members.mean(axis=0)
+        return value, self.calibration.std(members.std(axis=0), value, graphs.descriptors)
 
     def _scaled(self, graphs: Graphs) -> NDArray[np.float64]:
         return self._evaluate(graphs) * self.calibration.sd + self.calibration.mean

@@ -94,7 +94,7 @@ def test_the_control_is_measured_beside_the_proxy(proxy):
     control = Control(proxy.networks[:1], own.mean + 0.5, own.sd)
     watched = replace(proxy, control=control)
     found = control_measures(watched, MOLECULES)
-    first = proxy.predict_members(MOLECULES)[0] + 0.5
+    first = proxy.predict_members(MOLECULES)[2][0] + 0.5
     assert watched.predict_control(MOLECULES) == pytest.approx(first)
     assert found["control mean"] == pytest.approx(first.mean())
     gap = proxy.predict(MOLECULES)[0] - first

@@ -110,7 +110,7 @@ def test_descriptors_are_those_of_rdkit(trained):
 
 
 def test_the_fast_ensemble_predicts_what_the_networks_do(shipped, trained):
-    fast = shipped.predict_members(trained)
+    fast = shipped.predict_members(trained)[2]
     scale, mean = shipped.calibration.sd, shipped.calibration.mean
     batch = Graphs.of(trained).batch()
     with torch.inference_mode():
