@@ -31,6 +31,8 @@ from molgfn.gfn.segments import group_mean
 HUBER_NATS = 5.0
 #: The learning rate falls to this share of its start along a cosine.
 FINAL_LEARNING_RATE_SHARE = 0.03
+#: States of a replay buffer that are scored anew at once.
+RESCORED_AT_ONCE = 512
 #: Batches in a row without a single score, after which the scorer is declared broken.
 MAX_FAILED_BATCHES = 10
 
@@ -127,7 +129,7 @@ class Trainer(Generic[S]):
         group = (number // n_updates) % n_groups
         sampled = self._rollout(group_beta[group])
         log_score = self.score(sampled.terminal).to(device)
-        self._remember(sampled, log_score)
+        self._remember(sampled.terminal, log_score)
         self._refuse_silence(log_score)
         updates = [
             self._update(*self._with_replay(sampled, log_score, group, part), group_beta)
@@ -255,13 +257,38 @@ class Trainer(Generic[S]):
         share = min(1.0, 2 * self.step / config.steps)
         return config.epsilon_start + (config.epsilon_end - config.epsilon_start) * share
 
-    def _remember(self, sampled: Trajectories[S], log_score: Tensor) -> None:
+    def _remember(self, terminal: S, log_score: Tensor) -> None:
         if not self.config.replay_batch_size:
             return
         scored = (~log_score.isnan()).nonzero().squeeze(1)
         if len(scored):
-            states = sampled.terminal[scored]
+            states = terminal[scored]
             self._replay.add(states, self.env.keys(states), log_score[scored])
+
+    def warm_start(self, part: Part) -> None:
+        """Begin where another training ended, whose reward was another.
+
+        The policy and what it has seen are taken over, the latter scored anew. log Z and the state
+        of the optimiser belong to the old reward and start afresh.
+
+        Args:
+            part: What :meth:`state` of that training returned.
+
+        Raises:
+            CheckpointError: It belongs to a network of another shape.
+        """
+        states_type = type(self.env.initial_states(1))
+        try:
+            weights = subset(part.tensors, "sampler")
+            self.networks.policy.load_state_dict(weights)
+            self.networks.sampler.load_state_dict(weights)
+            seen = subset(part.tensors, "replay")["states"]
+        except (KeyError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(f"the checkpoint does not fit this run: {reason}") from error
+        for packed in seen.split(RESCORED_AT_ONCE) if len(seen) else ():
+            states = states_type.from_tensor(packed.to(self.generator.device))
+            self._remember(states, self.score(states))
 
     # ------------------------------------------------------------------ checkpoints
 

@@ -34,7 +34,7 @@ from molgfn.reward.preflight import Preflight, preflight
 from molgfn.reward.proxy.store import find_proxy
 from molgfn.runs.components import build_env, build_networks, seeded, set_up_device
 from molgfn.runs.directory import RunDirectory, check_digest
-from molgfn.runs.molecule_score import build_score
+from molgfn.runs.molecule_score import MoleculeScore, build_score
 
 #: Settings that a resumed run may change: how far it goes and what it writes, not what it is.
 RESUMABLE = (
@@ -57,6 +57,7 @@ class Training:
         directory: Its run directory.
         env: Its environment.
         trainer: The trainer, at the step where it begins.
+        score: What it is trained on.
         preflight: What the reward looks like on random molecules; ``None`` for a resumed run.
     """
 
@@ -64,6 +65,7 @@ class Training:
     directory: RunDirectory
     env: FragmentEnv
     trainer: Trainer[FragmentStates]
+    score: MoleculeScore
     preflight: Preflight | None = None
 
     def steps(self) -> Iterator[dict[str, float]]:
@@ -72,7 +74,7 @@ class Training:
         SIGINT and SIGTERM end it after the step in progress and a checkpoint.
 
         Yields:
-            Metrics of every step.
+            Metrics of every step; those that are logged tell of proxy and control too.
 
         Raises:
             StopTraining: A signal came; the checkpoint is written.
@@ -85,6 +87,7 @@ class Training:
                 step = self.trainer.step
                 last = step == train.steps
                 if step % train.log_every == 0 or last:
+                    metrics |= self.score.divergence()
                     self.directory.append_metrics(metrics)
                 if step % train.checkpoint_every == 0 or last or received:
                     self.save()
@@ -126,7 +129,11 @@ class StopTraining(Exception):
 
 
 def start_training(
-    config: Config, directory: RunDirectory, vocabulary: Vocabulary | None = None
+    config: Config,
+    directory: RunDirectory,
+    vocabulary: Vocabulary | None = None,
+    *,
+    after: RunDirectory | None = None,
 ) -> Training:
     """Begin a run.
 
@@ -134,6 +141,7 @@ def start_training(
         config: The configuration.
         directory: A directory without a run.
         vocabulary: In place of the one that the configuration names.
+        after: A run whose policy and replay buffer, scored anew, this one begins with.
 
     Returns:
         The training at step 0, after the pre-flight of the reward.
@@ -142,6 +150,8 @@ def start_training(
     config = _anchored(config)
     training = _build(config, vocabulary, directory)
     checked = _preflight(training)
+    if after is not None:
+        training.trainer.warm_start(load_part(checkpoints(after.checkpoints)[-1], "trainer"))
     directory.create(config, vocabulary)
     # Before the first step, so that a run killed early resumes with what the pre-flight scored.
     training.save()
@@ -200,7 +210,7 @@ def _build(config: Config, vocabulary: Vocabulary, directory: RunDirectory) -> T
         config.train,
         generator=seeded(config.seed, device),
     )
-    return Training(config, directory, env, trainer)
+    return Training(config, directory, env, trainer, score)
 
 
 def _preflight(training: Training) -> Preflight:

@@ -9,7 +9,8 @@ from molgfn.chem.fragment import Fragment
 from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.schema import Config, LimitsConfig, PolicyConfig, TrainConfig
 from molgfn.env.fragment_env import FragmentEnv
-from molgfn.errors import NumericalError, ScorerError
+from molgfn.errors import CheckpointError, NumericalError, ScorerError
+from molgfn.gfn.checkpoint import Part
 from molgfn.gfn.trainer import MAX_FAILED_BATCHES, Trainer
 from molgfn.runs.components import build_networks, seeded
 
@@ -103,3 +104,39 @@ def test_replayed_trajectories_are_trained_on():
     assert len(score.seen) == 8
     assert trainer.train_step()["replay"] > 0
     assert len(score.seen) == 16  # what is replayed is not scored again
+
+
+def test_a_warm_start_takes_the_policy_and_scores_what_was_seen_anew():
+    before, _ = make_trainer(lambda s: False)
+    for _ in range(3):
+        before.train_step()
+    part = before.state()
+    after, score = make_trainer(has_two_rings)
+    fresh = after.state()
+    after.warm_start(part)
+    state = after.state()
+    for name, weight in state.tensors.items():
+        kind = name.partition("/")[0]
+        if kind in ("policy", "sampler"):
+            average = part.tensors[name.replace("policy/", "sampler/")]
+            assert torch.equal(weight, average)
+        elif kind in ("log_z", "optimizer"):
+            assert torch.equal(weight, fresh.tensors[name])
+    seen = part.document["replay_keys"]
+    assert sorted(score.seen) == sorted(
+        m.smiles
+        for m in before.env.molecules(
+            type(before.env.initial_states(1)).from_tensor(part.tensors["replay/states"])
+        )
+    )
+    kept = [smiles for smiles in score.seen if not has_two_rings(smiles)]
+    assert 0 < len(state.document["replay_keys"]) == len(kept) < len(seen)
+    assert state.document["step"] == 0
+
+
+def test_a_warm_start_from_another_network_is_refused():
+    trainer, _ = make_trainer(lambda s: False)
+    state = trainer.state()
+    broken = {k: v for k, v in state.tensors.items() if not k.startswith("sampler/")}
+    with pytest.raises(CheckpointError, match="does not fit this run"):
+        trainer.warm_start(Part(broken, state.document))
