@@ -10,7 +10,7 @@ from molgfn.env.decoding import NOT_BUILDABLE, Decoder
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
 from molgfn.errors import MoleculeError
-from molgfn.report.progress import Progress, silent
+from molgfn.runs.progress import Progress, silent
 from molgfn.tables.reader import Table
 
 #: Rows that are named one by one when they cannot be read.

@@ -26,12 +26,12 @@ from molgfn.report.likelihood_fit import (
     warn_of_weights,
     weigh,
 )
-from molgfn.report.progress import Progress, silent
 from molgfn.report.scored import CHUNK_ROWS
 from molgfn.reward.proxy.evaluation import spearman
 from molgfn.reward.reward import Reward, build_reward
 from molgfn.runs.components import seeded
 from molgfn.runs.molecule_score import MoleculeScore
+from molgfn.runs.progress import Progress, silent
 from molgfn.runs.sampler import Sampler
 from molgfn.tables.reader import Table
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from molgfn.env.states import FragmentStates
 from molgfn.gfn.likelihood import TERMINAL_CHUNK, log_likelihood
 from molgfn.gfn.metrics import Partition, fit, partition
-from molgfn.report.progress import Progress, silent
+from molgfn.runs.progress import Progress, silent
 from molgfn.runs.sampler import Sampler
 
 Array = NDArray[np.float64]
