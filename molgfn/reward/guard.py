@@ -19,10 +19,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
 from molgfn.config.reward_schema import FactorConfig, GuardConfig
 from molgfn.reward.proxy.proxy import Proxy
 
+#: Names in the metrics of a training, in the proxy's unit.
+PROXY_BEST, CONTROL_BEST = "proxy_best", "control_best"
+#: Names of what :func:`control_measures` returns.
+CONTROL_MEASURES = ("control mean", "proxy minus control", "its standard error")
 #: The gap of the best molecules is suspicious from this many standard errors on, ...
 _SUSPICIOUS_ERRORS = 3.0
 #: ... and from this share of the spread of the training targets on.
@@ -77,13 +82,31 @@ def control_measures(proxy: Proxy, molecules: Sequence[Molecule]) -> dict[str, f
     """
     if proxy.control is None or not molecules:
         return {}
+    molecules = MoleculeBatch.of(molecules)  # what both models read is computed once
     control = proxy.predict_control(molecules)
     gap = proxy.predict(molecules)[0] - control
     n = len(gap)
+    error = float(gap.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
+    found = (float(control.mean()), float(gap.mean()), error)
+    return dict(zip(CONTROL_MEASURES, found, strict=True))
+
+
+def best_predictions(proxy: Proxy, molecules: Sequence[Molecule]) -> dict[str, float]:
+    """Mean predictions of the proxy and of its control, as a training logs them.
+
+    Args:
+        proxy: A proxy with a control.
+        molecules: The best molecules of a batch.
+
+    Returns:
+        :data:`PROXY_BEST` and :data:`CONTROL_BEST`, NaN where there are no molecules.
+    """
+    if not molecules:
+        return {PROXY_BEST: math.nan, CONTROL_BEST: math.nan}
+    molecules = MoleculeBatch.of(molecules)
     return {
-        "control mean": float(control.mean()),
-        "proxy minus control": float(gap.mean()),
-        "its standard error": float(gap.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan,
+        PROXY_BEST: float(proxy.predict(molecules)[0].mean()),
+        CONTROL_BEST: float(proxy.predict_control(molecules).mean()),
     }
 
 
@@ -110,7 +133,7 @@ def warn_of_exploitation(
     if not excess > limit:
         return []
     return [
-        f"WARNING: on the best molecules the proxy is {excess:.2f} more optimistic than its "
+        f"warning: on the best molecules the proxy is {excess:.2f} more optimistic than its "
         f"control, measured against random molecules ({proxy.value_column}); the policy may live "
         "on the proxy's mistakes: raise reward.guard.kappa, or measure some of its molecules"
     ]

@@ -15,6 +15,7 @@ from molgfn.config.reward_schema import RewardConfig
 from molgfn.env.decoding import Decoder
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
+from molgfn.reward.guard import best_predictions
 from molgfn.reward.reward import Reward, build_reward
 
 #: States whose score is remembered; about 150 bytes each.
@@ -25,6 +26,8 @@ MODE_SCORE = 0.5
 MODE_SIMILARITY = 0.7
 #: Modes are counted up to here; comparing with ever more of them would slow a long run down.
 MAX_MODES = 5_000
+#: On so many of the best molecules of a batch the proxy is compared with its control.
+N_WATCHED = 16
 
 
 def build_score(config: RewardConfig, env: FragmentEnv) -> MoleculeScore:
@@ -62,6 +65,7 @@ class MoleculeScore:
         self._n_distinct = 0
         self._modes: list[str] = []
         self._mode_fingerprints: list[ExplicitBitVect] = []
+        self._last: tuple[FragmentStates, list[str], list[float]] | None = None
 
     def __call__(self, states: FragmentStates) -> Tensor:
         """Score terminal states.
@@ -93,7 +97,9 @@ class MoleculeScore:
             self._cache[key] = found[key]
         while len(self._cache) > CACHE_CAPACITY:
             self._cache.popitem(last=False)
-        return torch.tensor([found[key] for key in keys])
+        log_scores = [found[key] for key in keys]
+        self._last = states, keys, log_scores
+        return torch.tensor(log_scores)
 
     def log_multiplicity(self, states: FragmentStates) -> Tensor:
         """Count the trees of every molecule that the environment can build.
@@ -143,6 +149,30 @@ class MoleculeScore:
             ``distinct`` and ``modes``.
         """
         return {"distinct": self._n_distinct, "modes": len(self._modes)}
+
+    def divergence(self) -> dict[str, float]:
+        """Compare the proxy with its control on the best molecules that were scored last.
+
+        Returns:
+            :func:`~molgfn.reward.guard.best_predictions` of them; empty without a control.
+        """
+        proxy = self._reward.proxy
+        if proxy is None or proxy.control is None:
+            return {}
+        return best_predictions(proxy, self._best_of_last(N_WATCHED))
+
+    def _best_of_last(self, n: int) -> list[Molecule]:
+        """Distinct molecules of the n best states of the last batch, the best first."""
+        if self._last is None:
+            return []
+        states, keys, log_scores = self._last
+        place = {key: i for i, key in enumerate(keys)}
+        scored = [i for i in place.values() if not math.isnan(log_scores[i])]
+        best = sorted(scored, key=lambda i: -log_scores[i])[:n]
+        if not best:
+            return []
+        index = torch.tensor(best, device=states.device)
+        return list(dict.fromkeys(self._env.molecules(states[index])))
 
     def state_dict(self) -> dict[str, object]:
         """Return the cache and counts as plain JSON values; a failed score is null.

@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -106,3 +107,70 @@ def test_a_molecule_with_too_many_trees_to_count_is_not_learned_from(monkeypatch
     score = MoleculeScore(CHAINS, StubReward(), divide_by_multiplicity=True)
     assert score(states).isnan().tolist() == [False, True]
     assert score.log_multiplicity(states).isnan().tolist() == [False, True]
+
+
+class SizeProxy:
+    """Predicts heavy atoms; its control predicts half of them."""
+
+    control = object()
+
+    def predict(self, molecules):
+        sizes = np.array([m.n_heavy_atoms for m in molecules], dtype=float)
+        return sizes, np.ones(len(sizes))
+
+    def predict_control(self, molecules):
+        return self.predict(molecules)[0] / 2
+
+
+class SizeReward:
+    """The larger the better; no score for aniline."""
+
+    def __init__(self, proxy):
+        self.proxy = proxy
+
+    def __call__(self, molecules):
+        sizes = [math.nan if m.smiles == "Nc1ccccc1" else m.n_heavy_atoms for m in molecules]
+        return SimpleNamespace(log_score=np.log(np.array(sizes) / 100))
+
+
+BIPHENYL = FragmentTree((0, 0), (-1, 0), (-1, 0), (-1, 0))
+BENZENE = FragmentTree((0,), (-1,), (-1,), (-1,))
+
+
+def test_the_control_is_watched_on_the_best_of_the_last_batch(monkeypatch):
+    score = MoleculeScore(ENV, SizeReward(SizeProxy()))
+    assert all(math.isnan(x) for x in score.divergence().values())
+    score(terminal(DIPHENYLAMINE))
+    # Repeats and failures are left out, known scores are not.
+    score(terminal(BENZENE, BIPHENYL, BENZENE, ANILINE, BENZENE))
+    assert score.divergence() == {"proxy_best": 9.0, "control_best": 4.5}
+    monkeypatch.setattr("molgfn.runs.molecule_score.N_WATCHED", 1)
+    assert score.divergence() == {"proxy_best": 12.0, "control_best": 6.0}
+    score(terminal(BENZENE, BENZENE))
+    assert score.divergence() == {"proxy_best": 6.0, "control_best": 3.0}
+    score(terminal(ANILINE))
+    assert score.divergence().keys() == {"proxy_best", "control_best"}
+    assert all(math.isnan(x) for x in score.divergence().values())
+
+
+def test_watching_leaves_the_state_as_it_is():
+    score = MoleculeScore(ENV, SizeReward(SizeProxy()))
+    score(terminal(BENZENE, BIPHENYL))
+    before = json.dumps(score.state_dict())
+    score.divergence()
+    assert json.dumps(score.state_dict()) == before
+
+
+def test_there_is_nothing_to_watch_without_a_control():
+    bare = SizeProxy()
+    bare.control = None
+    for proxy in (None, bare):
+        score = MoleculeScore(ENV, SizeReward(proxy))
+        score(terminal(BENZENE))
+        assert score.divergence() == {}
+
+
+def test_trees_of_one_molecule_are_watched_once():
+    score = MoleculeScore(CHAINS, SizeReward(SizeProxy()))
+    score(terminal(PROPANE, PROPANE_AGAIN, BUTANE))
+    assert score.divergence() == {"proxy_best": 3.5, "control_best": 1.75}
