@@ -11,21 +11,16 @@ a busy machine: it is not kept, and the next command tries again.
 from __future__ import annotations
 
 import math
-import sqlite3
-import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from molgfn.chem.molecule import Molecule
 from molgfn.config.resources import cache_directory
-from molgfn.errors import OutputError
+from molgfn.reward.database import Database
 from molgfn.reward.docking.result import Docked
 
-#: Seconds to wait for another command that is writing.
-_BUSY_TIMEOUT_S = 60.0
+_CURE = "remove it, or set MOLGFN_CACHE_DIR to another directory"
 _SCHEMA_VERSION = 1
 _CREATE = """
 CREATE TABLE IF NOT EXISTS results (
@@ -70,20 +65,9 @@ class ResultCache:
         Raises:
             OutputError: It cannot be opened, is no such file or of a newer molgfn.
         """
-        self._path = path
-        with self._faults_named():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, _BUSY_TIMEOUT_S, isolation_level=None)
-            (found,) = self._connection.execute("PRAGMA user_version").fetchone()
-            if found not in (0, _SCHEMA_VERSION):
-                raise OutputError(
-                    f"{path} was written by a newer molgfn (format {found}, expected "
-                    f"{_SCHEMA_VERSION}); update molgfn, or set MOLGFN_CACHE_DIR"
-                )
-            self._write_ahead()
-            self._connection.execute(_CREATE)
-            if found != _SCHEMA_VERSION:
-                self._connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        self._database = Database(
+            path, "docking cache", version=_SCHEMA_VERSION, schema=_CREATE, cure=_CURE
+        )
 
     def get(self, molecule: Molecule, kind: ResultKind) -> Docked | None:
         """Look a result up.
@@ -98,8 +82,8 @@ class ResultCache:
         Raises:
             OutputError: The file is damaged or gone.
         """
-        with self._faults_named():
-            row = self._connection.execute(
+        with self._database.faults_named():
+            row = self._database.connection.execute(
                 f"SELECT energy_kcal_mol, reason, molblock FROM results WHERE {_KEY}",
                 _key(molecule, kind),
             ).fetchone()
@@ -125,8 +109,8 @@ class ResultCache:
             return
         energy = None if math.isnan(result.energy_kcal_mol) else result.energy_kcal_mol
         packed = zlib.compress(result.molblock.encode())
-        with self._faults_named():
-            self._connection.execute(
+        with self._database.faults_named():
+            self._database.connection.execute(
                 "INSERT OR REPLACE INTO results (inchikey, smiles, target, settings, engine,"
                 " energy_kcal_mol, reason, molblock) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (*_key(molecule, kind), energy, result.reason, packed),
@@ -134,33 +118,7 @@ class ResultCache:
 
     def close(self) -> None:
         """Close the file; everything is on disk already."""
-        self._connection.close()
-
-    def _write_ahead(self) -> None:
-        """Let readers and a writer work at once; SQLite does not wait when two begin this."""
-        deadline = time.monotonic() + _BUSY_TIMEOUT_S
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-            else:
-                break
-        # With a write-ahead log this is safe against a killed process; a power cut may cost the
-        # last results, never the file.
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-
-    @contextmanager
-    def _faults_named(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise OutputError(
-                f"the docking cache {self._path} cannot be used: {error}; remove it, or set "
-                "MOLGFN_CACHE_DIR to another directory"
-            ) from error
+        self._database.close()
 
 
 def _key(molecule: Molecule, kind: ResultKind) -> tuple[str, ...]:

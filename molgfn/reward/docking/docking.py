@@ -14,7 +14,7 @@ from molgfn.chem.molecule import Molecule
 from molgfn.reward.docking.cache import ResultCache, ResultKind, default_cache_file
 from molgfn.reward.docking.ligand import LigandError, check_ligand
 from molgfn.reward.docking.packages import engine_versions, require_engine
-from molgfn.reward.docking.pool import PoolSettings, WorkerPool
+from molgfn.reward.docking.pool import DockingPool, PoolSettings
 from molgfn.reward.docking.result import Docked
 from molgfn.reward.docking.settings import PRESETS, DockingSettings
 from molgfn.reward.docking.target import Target
@@ -79,7 +79,7 @@ class Docking:
         workers = available_cpus() if n_workers is None else n_workers
         limit_s = TIME_LIMIT_S * settings.conformers if time_limit_s is None else time_limit_s
         patience = PoolSettings(workers, limit_s, max_failures_in_row)
-        self._pool = WorkerPool(encode_order(docker, target, settings), patience)
+        self._pool = DockingPool(encode_order(docker, target, settings), patience)
 
     def __enter__(self) -> Docking:
         return self

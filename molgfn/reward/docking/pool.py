@@ -1,25 +1,20 @@
-"""Docking in several processes at once: time limits, new workers for dead ones, when to stop.
-
-Everything happens in the thread that calls, so workers die with it.
-"""
+"""Docking in several processes at once: what counts as a failure, and when to stop."""
 
 from __future__ import annotations
 
-import selectors
-import time
-from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from molgfn.errors import ScorerError
-from molgfn.reward.docking.process import WorkerProcess
 from molgfn.reward.docking.result import Docked
+from molgfn.reward.workers.pool import Outcome, TaskQueue, WorkerPool
+from molgfn.reward.workers.process import Task
 
-#: Time for a worker to load its libraries and compute its maps, seconds; usually it takes four.
-START_LIMIT_S = 300.0
 #: How often a molecule is tried whose worker dies: the first time may be somebody else's fault.
 MAX_TRIES = 2
+_WORKER = "molgfn.reward.docking.worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +33,8 @@ class PoolSettings:
     max_failures_in_row: int
 
 
-class WorkerPool:
-    """Worker processes that are started when there is work and killed when they take too long."""
+class DockingPool:
+    """Worker processes that dock."""
 
     def __init__(self, order: dict[str, Any], settings: PoolSettings) -> None:
         """Start nothing yet.
@@ -48,10 +43,8 @@ class WorkerPool:
             order: What every worker is told first.
             settings: How many workers and how patient.
         """
-        self._order = order
         self._settings = settings
-        self._workers: list[WorkerProcess] = []
-        self._selector = selectors.DefaultSelector()
+        self._pool = WorkerPool("docking", _WORKER, order, settings.n_workers)
         self._failures_in_row = 0
 
     def run(self, tasks: Iterable[tuple[int, str]], n_tasks: int) -> Iterator[tuple[int, Docked]]:
@@ -67,93 +60,20 @@ class WorkerPool:
         Raises:
             ScorerError: Workers cannot be started, or too many molecules failed in a row.
         """
-        queue = _Queue(tasks)
-        try:
-            while True:
-                self._hand_out(queue, n_tasks)
-                if all(worker.task is None for worker in self._workers) and queue.is_empty:
-                    return
-                yield from self._collect(queue)
-        finally:
-            for worker in [w for w in self._workers if w.task is not None]:
-                self._remove(worker)
+        limit_s = self._settings.time_limit_s
+        queue = TaskQueue(Task(number, {"smiles": smiles}, limit_s) for number, smiles in tasks)
+        with closing(self._pool.run(queue, n_tasks)) as outcomes:
+            for outcome in outcomes:
+                if outcome.death and outcome.task.tries + 1 < MAX_TRIES:
+                    queue.put_back(outcome.task.again())
+                    continue
+                result = _read_result(outcome)
+                yield outcome.task.number, result
+                self._count(outcome.task.message["smiles"], result)
 
     def close(self) -> None:
         """Kill all workers."""
-        for worker in list(self._workers):
-            self._remove(worker)
-        self._selector.close()
-
-    def _hand_out(self, queue: _Queue, n_tasks: int) -> None:
-        for worker in self._workers:
-            if worker.is_ready and worker.task is None:
-                task = queue.next()
-                if task is None:
-                    return
-                worker.give(task, self._settings.time_limit_s)
-        while not queue.is_empty and len(self._workers) < min(self._settings.n_workers, n_tasks):
-            self._workers.append(WorkerProcess(self._order, START_LIMIT_S))
-            self._selector.register(self._workers[-1], selectors.EVENT_READ)
-
-    def _collect(self, queue: _Queue) -> Iterator[tuple[int, Docked]]:
-        """Wait until something happens, and tell what."""
-        deadlines = [w.deadline for w in self._workers if not w.is_ready or w.task is not None]
-        wait_s = max(0.0, min(deadlines) - time.monotonic())
-        for key, _ in self._selector.select(wait_s):
-            worker = key.fileobj
-            if not isinstance(worker, WorkerProcess):
-                raise TypeError("something else than a worker is waited for")
-            answers, is_running = worker.read()
-            for answer in answers:
-                yield from self._heed(worker, answer)
-            if not is_running:
-                yield from self._bury(worker, queue)
-        now = time.monotonic()
-        for worker in [w for w in self._workers if w.deadline < now]:
-            if not worker.is_ready:
-                raise ScorerError(
-                    f"a docking process was not ready within {START_LIMIT_S:g} s: "
-                    f"{self._remove(worker)}"
-                )
-            if worker.task is not None:
-                number, smiles, _ = worker.task
-                self._remove(worker)
-                result = Docked.timed_out(self._settings.time_limit_s)
-                yield number, result
-                self._count(smiles, result)
-
-    def _heed(self, worker: WorkerProcess, answer: dict[str, Any]) -> Iterator[tuple[int, Docked]]:
-        if "broken" in answer:
-            raise ScorerError(f"docking cannot start: {answer['broken']}")
-        if "ready" in answer:
-            worker.is_ready = True
-        elif worker.task is not None:
-            number, smiles, _ = worker.task
-            worker.task = None
-            result = _read_result(answer)
-            yield number, result
-            self._count(smiles, result)
-
-    def _bury(self, worker: WorkerProcess, queue: _Queue) -> Iterator[tuple[int, Docked]]:
-        """Clear up after a worker that has died by itself."""
-        worker.wait()
-        how = self._remove(worker)
-        if not worker.is_ready:
-            raise ScorerError(f"a docking process died while it started: it {how}")
-        if worker.task is None:
-            return
-        number, smiles, n_tries = worker.task
-        if n_tries + 1 < MAX_TRIES:
-            queue.put_back((number, smiles, n_tries + 1))
-            return
-        result = Docked.failed(f"the docking process {how}", final=False)
-        yield number, result
-        self._count(smiles, result)
-
-    def _remove(self, worker: WorkerProcess) -> str:
-        self._selector.unregister(worker)
-        self._workers.remove(worker)
-        return worker.stop()
+        self._pool.close()
 
     def _count(self, smiles: str, result: Docked) -> None:
         """Stop a job in which nothing works any more."""
@@ -168,32 +88,12 @@ class WorkerPool:
             )
 
 
-class _Queue:
-    """Tasks to do, with those put back first."""
-
-    def __init__(self, tasks: Iterable[tuple[int, str]]) -> None:
-        self._tasks = iter(tasks)
-        self._ahead: deque[tuple[int, str, int]] = deque()
-
-    @property
-    def is_empty(self) -> bool:
-        task = self.next()
-        if task is None:
-            return True
-        self.put_back(task)
-        return False
-
-    def next(self) -> tuple[int, str, int] | None:
-        if self._ahead:
-            return self._ahead.popleft()
-        fresh = next(self._tasks, None)
-        return None if fresh is None else (*fresh, 0)
-
-    def put_back(self, task: tuple[int, str, int]) -> None:
-        self._ahead.appendleft(task)
-
-
-def _read_result(answer: dict[str, Any]) -> Docked:
+def _read_result(outcome: Outcome) -> Docked:
+    answer = outcome.answer
+    if outcome.death:
+        return Docked.failed(f"the docking process {outcome.death}", final=False)
+    if answer is None:
+        return Docked.timed_out(outcome.task.limit_s)
     if "energy" in answer:
         return Docked(float(answer["energy"]), "ok", "", str(answer["molblock"]))
     if "fault" in answer:

@@ -1,4 +1,4 @@
-"""One worker process seen from the parent: give it a molecule, read its answer, kill it."""
+"""One worker process seen from the parent: give it a task, read its answer, kill it."""
 
 from __future__ import annotations
 
@@ -10,46 +10,71 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import molgfn
 
-_COMMAND = (sys.executable, "-P", "-m", "molgfn.reward.docking.worker")
+#: Time that a worker which is told to end has for ending what it started itself, seconds.
+_GRACE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker is to do.
+
+    Attributes:
+        number: What the caller knows it by.
+        message: What the worker is told, JSON values.
+        limit_s: Time limit, seconds.
+        tries: How many times it has been tried before.
+    """
+
+    number: int
+    message: dict[str, Any]
+    limit_s: float
+    tries: int = 0
+
+    def again(self) -> Task:
+        """The same task, tried once more."""
+        return replace(self, tries=self.tries + 1)
 
 
 class WorkerProcess:
     """A running worker.
 
     Attributes:
-        task: What it is docking, None while it starts or waits.
-        is_ready: Whether it has started up and computed its maps.
+        task: What it is doing, None while it starts or waits.
+        is_ready: Whether it has started up.
         deadline: When it will have taken too long for what it does now, monotonic seconds.
     """
 
-    def __init__(self, order: dict[str, Any], start_limit_s: float) -> None:
+    def __init__(self, module: str, order: dict[str, Any], start_limit_s: float) -> None:
         """Start it; it dies with the thread that calls this.
 
         Args:
-            order: What it is told first; see :func:`molgfn.reward.docking.worker.encode_order`.
+            module: Module that is run; it calls :func:`molgfn.reward.workers.serving.serve`.
+            order: What it is told first, JSON values.
             start_limit_s: Time it has to get ready, seconds.
         """
         # Not a pipe: a library may say more than a pipe that nobody reads can hold.
         self._complaints, name = tempfile.mkstemp()
         Path(name).unlink()
         self._process = subprocess.Popen(
-            _COMMAND,
+            (sys.executable, "-P", "-m", module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
             env=_environment(),
         )
         self._partial = b""
-        self.task: tuple[int, str, int] | None = None
+        self._began = time.monotonic()
+        self.task: Task | None = None
         self.is_ready = False
-        self.deadline = time.monotonic() + start_limit_s
+        self.deadline = self._began + start_limit_s
         os.set_blocking(self.fileno(), False)
-        self._send(order)
+        self._send(order | {"parent": os.getpid()})
 
     def fileno(self) -> int:
         """Descriptor to wait on for an answer."""
@@ -58,16 +83,26 @@ class WorkerProcess:
             raise ValueError("the worker has no standard output")
         return stream.fileno()
 
-    def give(self, task: tuple[int, str, int], limit_s: float) -> None:
-        """Have it dock a molecule.
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    @property
+    def busy_s(self) -> float:
+        """Time since it got its task, seconds."""
+        return time.monotonic() - self._began
+
+    def give(self, task: Task) -> None:
+        """Have it do a task.
 
         Args:
-            task: Number, SMILES and how many times it has been tried before.
-            limit_s: Time limit, seconds.
+            task: The task.
         """
         self.task = task
-        self.deadline = time.monotonic() + limit_s
-        self._send({"smiles": task[1]})
+        self._began = time.monotonic()
+        self.deadline = self._began + task.limit_s
+        self._send(task.message)
 
     def read(self) -> tuple[list[dict[str, Any]], bool]:
         """Read what it has written; never waits.
@@ -89,11 +124,15 @@ class WorkerProcess:
         return [json.loads(line) for line in lines], is_open
 
     def stop(self) -> str:
-        """Kill it, if it still runs.
+        """End it, if it still runs.
 
         Returns:
             How it ended, with the end of what it said on standard error.
         """
+        # Most die of this at once; one that has started a program ends that first.
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=_GRACE_S)
         self._process.kill()
         code = self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):

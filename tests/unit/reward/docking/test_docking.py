@@ -214,7 +214,7 @@ def test_a_worker_ends_with_its_input_too(open_docking, calls):
     """What stands in for the kernel's signal where there is none."""
     with open_docking(n_workers=1) as docking:
         list(docking.dock(molecules("CC")))
-        (worker,) = docking._pool._workers
+        (worker,) = docking._pool._pool._workers
         worker._process.stdin.close()
         assert worker._process.wait(timeout=30) == 0
 

@@ -1,0 +1,84 @@
+"""An SQLite file that survives killed processes, with faults that say what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from molgfn.errors import OutputError
+
+#: Seconds to wait for another command that is writing.
+_BUSY_TIMEOUT_S = 60.0
+
+
+class Database:
+    """A connection that commits every statement at once.
+
+    Attributes:
+        connection: The connection; use it inside :meth:`faults_named`.
+    """
+
+    def __init__(self, path: Path, name: str, *, version: int, schema: str, cure: str) -> None:
+        """Open or create the file.
+
+        Args:
+            path: The file; its directory is created.
+            name: What messages call it, such as ``docking cache``.
+            version: Version of the schema, 1 or more.
+            schema: Statement that creates what is not there.
+            cure: What messages say to do when it cannot be used.
+
+        Raises:
+            OutputError: It cannot be opened, is no such file or of a newer molgfn.
+        """
+        self._path, self._name, self._cure = path, name, cure
+        with self.faults_named():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.connection = sqlite3.connect(path, _BUSY_TIMEOUT_S, isolation_level=None)
+            (found,) = self.connection.execute("PRAGMA user_version").fetchone()
+            if found not in (0, version):
+                raise OutputError(
+                    f"{path} was written by a newer molgfn (format {found}, expected {version}); "
+                    f"update molgfn, or {cure}"
+                )
+            self._write_ahead()
+            self.connection.execute(schema)
+            if found != version:
+                self.connection.execute(f"PRAGMA user_version = {version}")
+
+    def close(self) -> None:
+        """Close the file; everything is on disk already."""
+        self.connection.close()
+
+    @contextmanager
+    def faults_named(self) -> Iterator[None]:
+        """Name the file in what SQLite complains about.
+
+        Raises:
+            OutputError: The file is damaged or gone, or the disk is full.
+        """
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise OutputError(
+                f"the {self._name} {self._path} cannot be used: {error}; {self._cure}"
+            ) from error
+
+    def _write_ahead(self) -> None:
+        """Let readers and a writer work at once; SQLite does not wait when two begin this."""
+        deadline = time.monotonic() + _BUSY_TIMEOUT_S
+        while True:
+            try:
+                self.connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                break
+        # With a write-ahead log this is safe against a killed process; a power cut may cost the
+        # last results, never the file.
+        self.connection.execute("PRAGMA synchronous = NORMAL")
