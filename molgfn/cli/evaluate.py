@@ -34,6 +34,10 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV; default: stdout.")
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", help="Image of proxy and control over training, .png or .svg."),
+    ] = None,
 ) -> None:
     """Compare a trained policy with random legal trajectories and with its target.
 
@@ -41,11 +45,13 @@ def evaluate(
 
     Besides the quality of the molecules it prints how exactly the policy samples in proportion to
     the reward: a perfect one has slope 1 and rmse 0 over held-out molecules, which its training
-    did not score. Signs of mode collapse or misfit are warned of on standard error.
+    did not score. Signs of mode collapse or misfit are warned of on standard error, and so is a
+    policy that lives on the proxy's mistakes, as far as the proxy has a control to compare it with.
     """
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import UsageError
     from molgfn.report.evaluation import evaluate_sampler
+    from molgfn.report.exploitation import recorded
     from molgfn.runs.sampler import load_sampler
     from molgfn.tables.reader import read_molecule_table
     from molgfn.tables.sink import csv_sink
@@ -55,10 +61,17 @@ def evaluate(
     with csv_sink(output) as sink:
         given = None if file is None else read_molecule_table(file, smiles_column)
         sampler = load_sampler(run)
+        if plot is not None and not recorded(sampler):
+            raise UsageError(
+                f"--plot draws proxy and control over training, which {sampler.source} has no "
+                "record of; only a run whose proxy has a control keeps one, leave --plot out"
+            )
         chosen = settle_beta(sampler, beta)
         evaluation = evaluate_sampler(
             sampler, n, beta=chosen, seed=seed, given=given, progress=progress_bar
         )
         sink.write(evaluation.table.rename_axis("measure").reset_index())
+    if plot is not None and evaluation.divergence is not None:
+        evaluation.divergence.plot(plot)
     for note in evaluation.notes:
         typer.echo(note, err=True)

@@ -14,6 +14,7 @@ from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.similarity import mean_pairwise_similarity, morgan_fingerprints, n_circles
 from molgfn.report.buildable import find_buildable
+from molgfn.report.exploitation import Divergence, exploitation_notes, find_divergence, watch
 from molgfn.report.likelihood_fit import (
     Weighed,
     estimate_partition,
@@ -28,6 +29,7 @@ from molgfn.report.likelihood_fit import (
 )
 from molgfn.report.scored import CHUNK_ROWS
 from molgfn.reward.proxy.evaluation import spearman
+from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.reward import Reward, build_reward
 from molgfn.runs.components import seeded
 from molgfn.runs.molecule_score import MoleculeScore
@@ -47,10 +49,12 @@ class Evaluation:
         table: One row per measure, named by the index; columns ``random``, ``trained``, with
             molecules of the user ``file``, and ``all``. A cell that has no meaning is NaN.
         notes: Lines for the user: what was left out, and warnings.
+        divergence: How proxy and control went in the training; ``None`` without a proxy.
     """
 
     table: pd.DataFrame
     notes: list[str]
+    divergence: Divergence | None
 
 
 def evaluate_sampler(
@@ -121,14 +125,16 @@ def evaluate_sampler(
     }
     columns["all"] = fit_measures(Weighed.cat(list(weighed.values())).unseen(seen))
     others = Weighed.cat([part for name, part in weighed.items() if name != "trained"])
+    divergence = find_divergence(sampler, reward.proxy)
     notes += [
+        *exploitation_notes(sampler, reward.proxy, columns, divergence),
         *warn_of_repeats(columns["trained"]["distinct fraction"]),
         *warn_of_misfit(columns["all"]),
         *warn_of_weights(draws, estimate),
         *warn_of_collapse(draws, others, seen, estimate),
     ]
     measures = list(dict.fromkeys(m for column in columns.values() for m in column))
-    return Evaluation(pd.DataFrame(columns, index=measures), notes)
+    return Evaluation(pd.DataFrame(columns, index=measures), notes, divergence)
 
 
 @dataclass(frozen=True)
@@ -140,12 +146,14 @@ class MoleculeScores:
         log_score: Natural logarithm of the Score, shape ``(n,)``, NaN = failed.
         value_column: Name of the predicted value; ``None`` without a proxy.
         value: Predicted values, shape ``(n,)``; empty without a proxy.
+        proxy: The proxy, if there is one.
     """
 
     row: Mapping[Molecule, int]
     log_score: NDArray[np.float64]
     value_column: str | None
     value: NDArray[np.float64]
+    proxy: Proxy | None
 
     def rows(self, molecules: Sequence[Molecule]) -> NDArray[np.int64]:
         """Find molecules in the arrays.
@@ -187,6 +195,7 @@ def score_molecules(
         np.concatenate(log_score),
         reward.value_column,
         np.concatenate(value),
+        reward.proxy,
     )
 
 
@@ -199,15 +208,16 @@ def describe(molecules: list[Molecule], scores: MoleculeScores) -> dict[str, flo
 
     Returns:
         Value by name of the measure; means are over distinct molecules that could be scored, NaN
-        where there are none.
+        where there are none. With a control, proxy and control are compared.
     """
     distinct = list(dict.fromkeys(molecules))
     rows = scores.rows(distinct)
     all_scores = np.exp(scores.log_score[rows])
     scored = np.flatnonzero(~np.isnan(all_scores))
     score = all_scores[scored]
-    sizes = np.array([distinct[i].n_heavy_atoms for i in scored], dtype=np.float64)
-    fingerprints = morgan_fingerprints([distinct[i] for i in scored])
+    chosen = [distinct[i] for i in scored]
+    sizes = np.array([molecule.n_heavy_atoms for molecule in chosen], dtype=np.float64)
+    fingerprints = morgan_fingerprints(chosen)
     descending = np.argsort(-score)
     measures = {
         "molecules": float(len(molecules)),
@@ -224,6 +234,7 @@ def describe(molecules: list[Molecule], scores: MoleculeScores) -> dict[str, flo
             f"{scores.value_column} top-10 by Score": _mean(value[descending[:10]]),
             f"{scores.value_column} top-100 by Score": _mean(value[descending[:100]]),
         }
+        measures |= watch(scores.proxy, chosen, [chosen[i] for i in descending[:100]])
     return measures | {
         "heavy atoms mean": _mean(sizes),
         "Spearman of Score with heavy atoms": spearman(score, sizes) if len(score) else math.nan,

@@ -48,6 +48,8 @@ def plot_curves(
     curves: dict[str, tuple[list[float], list[float]]],
     x_label: str,
     y_label: str,
+    *,
+    from_zero: bool = True,
 ) -> None:
     """Draw one line for each named curve.
 
@@ -56,6 +58,7 @@ def plot_curves(
         curves: Points by name: x and y values.
         x_label: What x is.
         y_label: What y is.
+        from_zero: Whether the axis of y begins at 0.
 
     Raises:
         OutputError: The file cannot be written.
@@ -66,7 +69,8 @@ def plot_curves(
         axes.plot(x, y, label=name, linewidth=1.2)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    axes.set_ylim(bottom=0)
+    if from_zero:
+        axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
     _save(figure, path)
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
-from molgfn.config.reward_schema import FactorConfig, GuardConfig
+from molgfn.config.reward_schema import GuardConfig
 from molgfn.reward.proxy.proxy import Proxy
 
 #: Names in the metrics of a training, in the proxy's unit.
@@ -32,27 +32,6 @@ CONTROL_MEASURES = ("control mean", "proxy minus control", "its standard error")
 _SUSPICIOUS_ERRORS = 3.0
 #: ... and from this share of the spread of the training targets on.
 _SUSPICIOUS_SHARE = 0.15
-
-
-def pessimistic(
-    factor: FactorConfig, value: NDArray[np.float64], std: NDArray[np.float64], guard: GuardConfig
-) -> NDArray[np.float64]:
-    """Move predictions to their bad side.
-
-    Args:
-        factor: Says which side is good; a window has none and sees the values as they are.
-        value: Predictions, shape ``(n,)``, NaN = missing.
-        std: Their standard deviations, shape ``(n,)``.
-        guard: The margin.
-
-    Returns:
-        mean - kappa * std where large values are good, mean + kappa * std where small ones are,
-        shape ``(n,)``.
-    """
-    if guard.kappa == 0.0 or factor.transform == "window":
-        return value
-    sign = 1.0 if factor.direction == "maximise" else -1.0
-    return np.asarray(value - sign * guard.kappa * std, dtype=np.float64)
 
 
 def applicability(similarity: NDArray[np.float64], guard: GuardConfig) -> NDArray[np.float64]:

@@ -37,6 +37,11 @@ class Control:
     mean: float
     sd: float
 
+    @cached_property
+    def evaluate(self) -> EnsembleInference:
+        """Evaluates the networks, standardised."""
+        return EnsembleInference(self.networks)
+
 
 @dataclass(frozen=True)
 class Proxy:
@@ -130,8 +135,7 @@ class Proxy:
         """
         if self.control is None:
             raise ValueError(f"the proxy of {self.target!r} has no control")
-        evaluate = EnsembleInference(self.control.networks)
-        predicted = evaluate(Graphs.of(MoleculeBatch.of(molecules))).mean(axis=0)
+        predicted = self.control.evaluate(Graphs.of(MoleculeBatch.of(molecules))).mean(axis=0)
         return np.asarray(predicted * self.control.sd + self.control.mean, dtype=np.float64)
 
     def _summary(

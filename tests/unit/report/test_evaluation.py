@@ -16,12 +16,18 @@ MEASURES = [
     "heavy atoms mean", "Spearman of Score with heavy atoms", "mean pairwise Tanimoto similarity",
     "mean pairwise similarity of top-100", "#Circles at distance 0.7",
 ]  # fmt: skip
+CONTROL_ROWS = [
+    "control mean", "proxy minus control", "its standard error",
+    "control mean, top-100 by Score", "proxy minus control, top-100 by Score",
+    "its standard error, top-100 by Score",
+]  # fmt: skip
 
 
 class SizeReward:
     """1 over the number of heavy atoms, no score with bromine; remembers what it was asked for."""
 
     value_column = "T_kcal_mol"
+    proxy = None
 
     def __init__(self):
         self.asked = []
@@ -30,6 +36,19 @@ class SizeReward:
         self.asked.append([m.smiles for m in molecules])
         n = np.array([math.nan if "Br" in m.smiles else m.n_heavy_atoms for m in molecules])
         return SimpleNamespace(log_score=-np.log(n), columns={"T_kcal_mol": -n})
+
+
+class HalfProxy:
+    """Predicts minus the heavy atoms, as SizeReward does; its control predicts half of that."""
+
+    control = object()
+
+    def predict(self, molecules):
+        value = -np.array([m.n_heavy_atoms for m in molecules], dtype=float)
+        return value, np.ones(len(value))
+
+    def predict_control(self, molecules):
+        return self.predict(molecules)[0] / 2
 
 
 def molecules(*smiles):
@@ -70,6 +89,27 @@ def test_a_set_without_a_score_has_the_same_measures_all_missing():
         assert list(found) == MEASURES
         assert found["molecules"] == found["failed to score"] == len(smiles)
         assert all(math.isnan(v) for k, v in found.items() if k not in counts)
+
+
+def test_proxy_and_control_are_compared_on_what_has_a_score(monkeypatch):
+    monkeypatch.setattr(SizeReward, "proxy", HalfProxy())
+    found = described("C" * 4, "C" * 8, "C" * 4, "CCBr")
+    at = list(found).index("heavy atoms mean")
+    assert list(found)[at - 6 : at] == CONTROL_ROWS
+    assert found["control mean"] == found["proxy minus control"] == -3
+    assert found["its standard error"] == pytest.approx(1.0)  # -2 and -4
+    top = [found[name] for name in CONTROL_ROWS[3:]]
+    assert top == [found[name] for name in CONTROL_ROWS[:3]]
+    nothing = described("CBr")
+    assert list(nothing) == list(found)
+    assert all(math.isnan(nothing[name]) for name in CONTROL_ROWS)
+
+
+def test_the_best_by_score_are_compared_apart(monkeypatch):
+    monkeypatch.setattr(SizeReward, "proxy", HalfProxy())
+    found = described(*("C" * n for n in range(1, 102)))  # the larger, the lower the Score
+    assert found["control mean"] == -51 / 2
+    assert found["control mean, top-100 by Score"] == -50.5 / 2
 
 
 def test_one_molecule_has_no_pair():

@@ -1,15 +1,16 @@
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from molgfn.chem.molecule import read_molecule
-from molgfn.config.reward_schema import FactorConfig, GuardConfig, RewardConfig
+from molgfn.config.reward_schema import GuardConfig, RewardConfig
 from molgfn.errors import ConfigError
 from molgfn.reward.guard import (
     applicability,
+    best_predictions,
     control_measures,
-    pessimistic,
     warn_of_exploitation,
 )
 from molgfn.reward.proxy.proxy import Control
@@ -19,22 +20,6 @@ MOLECULES = [
     read_molecule(s)
     for s in ("CC(=O)Oc1ccccc1C(=O)O", "CCO", "O=C1NN=C(Cc2ccc(F)cc2)c2ccccc12", "FC(F)(F)C#N")
 ]
-
-
-@pytest.mark.parametrize(
-    ("direction", "expected"), [("minimise", [-9.0, -6.5]), ("maximise", [-11.0, -7.5])]
-)
-def test_predictions_move_to_their_bad_side(direction, expected):
-    factor = FactorConfig("proxy", "sigmoid", direction, low=-12.0, high=-8.0)
-    value, std = np.array([-10.0, -7.0]), np.array([2.0, 1.0])
-    assert pessimistic(factor, value, std, GuardConfig(kappa=0.5)).tolist() == expected
-    assert pessimistic(factor, value, std, GuardConfig()) is value
-
-
-def test_a_window_has_no_bad_side():
-    factor = FactorConfig("proxy", "window", low=-12.0, high=-8.0, softness=1.0)
-    value = np.array([-10.0])
-    assert pessimistic(factor, value, np.ones(1), GuardConfig(kappa=1.0)) is value
 
 
 def test_applicability_falls_by_e_for_each_softness():
@@ -100,6 +85,16 @@ def test_the_control_is_measured_beside_the_proxy(proxy):
     gap = proxy.predict(MOLECULES)[0] - first
     assert found["proxy minus control"] == pytest.approx(gap.mean())
     assert control_measures(watched, []) == {}
+    logged = best_predictions(watched, MOLECULES)
+    assert logged["control_best"] == found["control mean"]
+    assert logged["proxy_best"] == pytest.approx(proxy.predict(MOLECULES)[0].mean())
+    assert all(math.isnan(x) for x in best_predictions(watched, []).values())
+
+
+def test_the_control_predicts_the_same_whatever_it_predicted_before(proxy, dataset):
+    used, fresh = (replace(proxy, control=replace(proxy.control)) for _ in range(2))
+    used.predict_control(dataset.molecules)
+    assert np.array_equal(used.predict_control(MOLECULES), fresh.predict_control(MOLECULES))
 
 
 @pytest.mark.parametrize(
