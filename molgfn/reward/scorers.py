@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,10 @@ from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
 from molgfn.errors import ConfigError, ScorerError
 from molgfn.reward.command import CommandScorer
 from molgfn.reward.protocol import Scorer, Scores
-from molgfn.reward.proxy.proxy import Proxy
+
+if TYPE_CHECKING:
+    # It loads torch, which a process that scores without a proxy does not need.
+    from molgfn.reward.proxy.proxy import Proxy
 
 #: Packages offer scorers under this entry point group.
 ENTRY_POINT_GROUP = "molgfn.scorers"
@@ -175,7 +178,11 @@ def _reasons(values: NDArray[np.float64], name: str) -> tuple[str, ...]:
 
 
 def find_scorer(
-    factor: FactorConfig, load_proxy: Callable[[], Proxy], *, with_members: bool = False
+    factor: FactorConfig,
+    load_proxy: Callable[[], Proxy],
+    *,
+    with_members: bool = False,
+    key: str | None = None,
 ) -> Scorer:
     """Make the scorer that a factor names.
 
@@ -183,6 +190,8 @@ def find_scorer(
         factor: The factor.
         load_proxy: Gives the reward's proxy; called only for the scorer ``proxy``.
         with_members: Whether that one gives a column for each network too.
+        key: What messages call the place of the name in the configuration; None for that of the
+            factor.
 
     Returns:
         The scorer.
@@ -191,6 +200,7 @@ def find_scorer(
         ConfigError: There is no such scorer, or it cannot be imported.
     """
     name = factor.scorer.strip()
+    where = f"reward.factors, factor {factor.label!r}" if key is None else key
     if name == "proxy":
         return ProxyScorer(load_proxy(), with_members)
     if name == "alerts":
@@ -200,10 +210,10 @@ def find_scorer(
     if name.startswith(COMMAND_PREFIX):
         command = name.removeprefix(COMMAND_PREFIX).strip()
         return CommandScorer(factor.label, command, factor.column, factor.timeout_s)
-    return _users_own(_import(name, factor.label), factor.label)
+    return _users_own(_import(name, where), factor.label, where)
 
 
-def _import(name: str, label: str) -> Any:
+def _import(name: str, where: str) -> Any:
     """Object behind ``package.module:function`` or an entry point."""
     found = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
     try:
@@ -213,25 +223,23 @@ def _import(name: str, label: str) -> Any:
         if colon:
             return getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"reward.factors, factor {label!r}: cannot import the scorer {name!r}: {error}"
-        ) from error
+        raise ConfigError(f"{where}: cannot import the scorer {name!r}: {error}") from error
     known = ["proxy", "alerts", *PROPERTIES, *sorted(found.names)]
     near = get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise ConfigError(
-        f"reward.factors, factor {label!r}: unknown scorer {name!r}, expected one of "
+        f"{where}: unknown scorer {name!r}, expected one of "
         f"{', '.join(known)}, module:function or command: ./program{hint}"
     )
 
 
-def _users_own(thing: Any, label: str) -> Scorer:
+def _users_own(thing: Any, label: str, where: str) -> Scorer:
     """A scorer as it stands, a class of scorers, or a plain function of SMILES."""
     if isinstance(thing, type):
         thing = thing()
     if not callable(thing):
         raise ConfigError(
-            f"reward.factors, factor {label!r}: the scorer is a {type(thing).__name__}, "
+            f"{where}: the scorer is a {type(thing).__name__}, "
             "expected a function from a list of SMILES to numbers"
         )
     if hasattr(thing, "columns"):

@@ -17,6 +17,8 @@ from molgfn.reward.workers.process import Task, WorkerProcess
 
 #: Time for a worker to load its libraries and get ready, seconds; usually it takes four at most.
 START_LIMIT_S = 300.0
+#: The kernel takes no longer waits than some weeks, seconds.
+_LONGEST_WAIT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class WorkerPool:
         deadlines = [w.deadline for w in self._workers if not w.is_ready or w.task is not None]
         # Without one, all are dead.
         wait_s = max(0.0, min(deadlines, default=0.0) - time.monotonic())
-        for key, _ in self._selector.select(wait_s):
+        for key, _ in self._selector.select(min(wait_s, _LONGEST_WAIT_S)):
             worker = key.fileobj
             if not isinstance(worker, WorkerProcess):
                 raise TypeError("something else than a worker is waited for")

@@ -1,0 +1,127 @@
+"""Asking the oracle in processes of this machine, which may crash or hang without harm."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from types import TracebackType
+
+from molgfn.active.answer import Answer
+from molgfn.active.executors import Call, ignore
+from molgfn.active.oracle import OracleSpec
+from molgfn.errors import ScorerError
+from molgfn.reward.docking.docking import available_cpus
+from molgfn.reward.workers.pool import Outcome, TaskQueue, WorkerPool
+from molgfn.reward.workers.process import Task
+
+_WORKER = "molgfn.active.worker"
+
+
+class LocalExecutor:
+    """Processes of this machine; they live until it is closed or asks another oracle."""
+
+    def __init__(self, n_workers: int | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            n_workers: Processes; None for the CPUs that this process may use.
+        """
+        self._n_workers = available_cpus() if n_workers is None else n_workers
+        self._spec_json = ""
+        self._pool: WorkerPool | None = None
+
+    def __enter__(self) -> LocalExecutor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill the processes."""
+        if self._pool is not None:
+            self._pool.close()
+        self._pool = None
+
+    def run(
+        self, spec: OracleSpec, calls: Sequence[Call], on_start: Callable[[int], None] = ignore
+    ) -> Generator[tuple[int, list[Answer]], None, None]:
+        """Ask the oracle; see :meth:`molgfn.active.executors.Executor.run`.
+
+        A call whose process dies, or in which the oracle breaks, is made again, ``spec.tries``
+        times in all; one that takes too long is not.
+        """
+        queue = TaskQueue(
+            Task(index, {"smiles": call}, spec.call_limit_s(len(call)))
+            for index, call in enumerate(calls)
+        )
+        fault: ScorerError | None = None
+        pool = self._pool_of(spec)
+        with closing(pool.run(queue, len(calls), lambda task: on_start(task.number))) as outcomes:
+            for outcome in outcomes:
+                answers, broken = _read(outcome)
+                if answers is not None:
+                    yield outcome.task.number, answers
+                elif fault is not None:
+                    continue  # it has no answer and may be asked again
+                elif outcome.task.tries + 1 < spec.tries:
+                    queue.put_back(outcome.task.again())
+                elif outcome.death:
+                    yield outcome.task.number, _all_failed(outcome)
+                else:
+                    # Nothing more is handed out, but what is under way is paid for.
+                    fault = ScorerError(broken)
+                    queue.clear()
+        if fault is not None:
+            raise fault
+
+    def _pool_of(self, spec: OracleSpec) -> WorkerPool:
+        spec_json = spec.to_json()
+        if self._pool is None or spec_json != self._spec_json:
+            self.close()
+            order = {"spec": spec_json, "path": sys.path}
+            self._pool = WorkerPool("scoring", _WORKER, order, self._n_workers)
+            self._spec_json = spec_json
+        return self._pool
+
+
+def measure_apart(spec_json: str, smiles: Call) -> list[Answer]:
+    """Ask the oracle in a process of its own, which is started for it; pure and picklable.
+
+    Args:
+        spec_json: The oracle, as :meth:`OracleSpec.to_json` wrote it.
+        smiles: Standard SMILES.
+
+    Returns:
+        Answers, in the order of the molecules.
+
+    Raises:
+        ScorerError: The oracle as a whole broke, as often as it may.
+    """
+    with LocalExecutor(1) as executor:
+        ((_, answers),) = executor.run(OracleSpec.from_json(spec_json), [smiles])
+    return answers
+
+
+def _read(outcome: Outcome) -> tuple[list[Answer] | None, str]:
+    """The answers of a call, or None and how the oracle broke."""
+    answer, n = outcome.answer, len(outcome.task.message["smiles"])
+    if outcome.death:
+        return None, ""
+    if answer is None:
+        reason = f"not answered within {outcome.task.limit_s:g} s"
+        return [Answer.timed_out(reason, outcome.seconds / n)] * n, ""
+    if "fault" in answer:
+        return None, str(answer["fault"])
+    return [Answer(**values) for values in answer["answers"]], ""
+
+
+def _all_failed(outcome: Outcome) -> list[Answer]:
+    n = len(outcome.task.message["smiles"])
+    reason = f"the scoring process {outcome.death}"
+    return [Answer.failed(reason, outcome.seconds / n, is_breakdown=True)] * n

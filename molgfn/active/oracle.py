@@ -1,0 +1,268 @@
+"""The oracle: what it is, and asking it for a few molecules inside a worker process."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from molgfn.active.answer import Answer
+from molgfn.active.simulated import NOISY_PREFIX, NoisyProperty
+from molgfn.chem.molecule import Molecule, read_mol
+from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
+from molgfn.config.rounds_schema import LABORATORY, VINA, OracleConfig
+from molgfn.errors import ConfigError, MoleculeError, ScorerError, TargetError, did_you_mean
+from molgfn.reward.docking.catalogue import find_target
+from molgfn.reward.docking.docking import Docking
+from molgfn.reward.docking.packages import require_engine
+from molgfn.reward.docking.pool import MAX_TRIES
+from molgfn.reward.docking.settings import PRESETS
+from molgfn.reward.protocol import Scorer, Scores, check_columns
+from molgfn.reward.scorers import find_scorer
+from molgfn.reward.workers.pool import START_LIMIT_S
+
+if TYPE_CHECKING:
+    from molgfn.reward.proxy.proxy import Proxy
+
+_KEY = "rounds.oracle.scorer"
+#: Time limit that a program never reaches, seconds: that of a call is kept from outside.
+_PROGRAM_LIMIT_S = 2e6
+
+#: Answers of an opened oracle for molecules, in their order.
+Measure = Callable[[Sequence[Molecule]], list[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class OracleSpec:
+    """An oracle as plain values, which any process can open.
+
+    Attributes:
+        scorer: See :class:`molgfn.config.rounds_schema.OracleConfig`.
+        column: Column of the measured values.
+        target: Where vina docks; ``""`` for other oracles.
+        target_digest: Identity of that target's receptor and box.
+        preset: How hard vina searches.
+        value_column: Column of the scorer's own result that is the value; None for its first.
+        timeout_s: Time limit of one molecule, seconds.
+        tries: How often a call is made that breaks down.
+    """
+
+    scorer: str
+    column: str
+    target: str
+    target_digest: str
+    preset: str
+    value_column: str | None
+    timeout_s: float
+    tries: int
+
+    @classmethod
+    def of(cls, config: OracleConfig) -> OracleSpec:
+        """Check an oracle's configuration, with everything it needs.
+
+        Args:
+            config: The configuration.
+
+        Returns:
+            The oracle.
+
+        Raises:
+            ConfigError: There is no such scorer or preset, or a column may not be called so.
+            TargetError: There is no such target.
+            MissingPackageError: The packages for docking are not installed.
+            ValueError: The oracle is the laboratory, which no process can ask.
+        """
+        name = config.scorer.strip()
+        if name == LABORATORY:
+            raise ValueError("the laboratory is asked by tables, not by a process")
+        if config.column is not None:
+            check_columns([config.column], "rounds.oracle.column", "choose another name")
+        limits = config.timeout_s, config.tries
+        if name == VINA:
+            require_engine()
+            if config.preset not in PRESETS:
+                raise ConfigError(
+                    f"rounds.oracle.preset must be one of {', '.join(PRESETS)}, came "
+                    f"{config.preset!r}{did_you_mean(config.preset, PRESETS)}"
+                )
+            target = find_target(config.target)
+            column = target.energy_column if config.column is None else config.column
+            return cls(name, column, target.name, target.digest, config.preset, None, *limits)
+        scorer = _open_scorer(name, config.column)
+        if config.column is None:
+            own = scorer.columns[0] if len(scorer.columns) == 1 else name
+            return cls(name, own, "", "", "", None, *limits)
+        chosen = _value_column(name, scorer, config.column)
+        return cls(name, config.column, "", "", "", chosen, *limits)
+
+    @classmethod
+    def from_json(cls, text: str) -> OracleSpec:
+        """Read what :meth:`to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        """One line of JSON; equal oracles give equal text."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def starts_programs(self) -> bool:
+        """Whether it runs a program of the user, which must end with the process."""
+        return self.scorer.startswith(COMMAND_PREFIX)
+
+    def describe(self) -> str:
+        """One line for people, such as ``AutoDock Vina on PARP1, 16 x 25000 evaluations, …``."""
+        if self.scorer == VINA:
+            return f"AutoDock Vina on {self.target}, {PRESETS[self.preset].describe()}"
+        return self.scorer
+
+    def call_limit_s(self, n_molecules: int) -> float:
+        """Time limit of one call, seconds.
+
+        Args:
+            n_molecules: Molecules of the call.
+        """
+        limit_s = self.timeout_s * n_molecules
+        # Docking keeps the limit of every molecule itself, and tries again those whose process
+        # died; this one is for a process that hangs altogether.
+        return limit_s * MAX_TRIES + START_LIMIT_S if self.scorer == VINA else limit_s
+
+
+def measure(spec_json: str, smiles: Sequence[str]) -> list[Answer]:
+    """Ask the oracle; to be called in a worker process, which keeps the oracle open.
+
+    Args:
+        spec_json: The oracle, as :meth:`OracleSpec.to_json` wrote it.
+        smiles: Standard SMILES.
+
+    Returns:
+        Answers, in the order of the molecules.
+
+    Raises:
+        ScorerError: The oracle as a whole broke.
+        MolgfnError: What it needs is missing.
+    """
+    began = time.monotonic()
+    answers: dict[str, Answer] = {}
+    molecules: list[Molecule] = []
+    for text in smiles:
+        try:
+            molecules.append(Molecule(read_mol(text), text))
+        except MoleculeError as error:
+            answers[text] = Answer.failed(str(error), time.monotonic() - began)
+    measured = open_oracle(spec_json)(molecules)
+    answers |= {m.smiles: answer for m, answer in zip(molecules, measured, strict=True)}
+    return [answers[text] for text in smiles]
+
+
+@lru_cache(maxsize=1)
+def open_oracle(spec_json: str) -> Measure:
+    """Open an oracle, once in each process.
+
+    Args:
+        spec_json: The oracle, as :meth:`OracleSpec.to_json` wrote it.
+
+    Returns:
+        A function from molecules to their answers.
+
+    Raises:
+        MolgfnError: What it needs is missing.
+    """
+    spec = OracleSpec.from_json(spec_json)
+    if spec.scorer == VINA:
+        return _open_vina(spec)
+    scorer = _open_scorer(spec.scorer, spec.value_column)
+
+    def ask(molecules: Sequence[Molecule]) -> list[Answer]:
+        if not molecules:
+            return []
+        began = time.monotonic()
+        scores = _score(spec.scorer, scorer, molecules)
+        cost_s = (time.monotonic() - began) / len(molecules)
+        column = scorer.columns[0]
+        if spec.value_column in scorer.columns:
+            column = spec.value_column
+        return [
+            _answer(float(value), reason, cost_s)
+            for value, reason in zip(scores.values[column], scores.reasons, strict=True)
+        ]
+
+    return ask
+
+
+def _open_vina(spec: OracleSpec) -> Measure:
+    target = find_target(spec.target)
+    if target.digest != spec.target_digest:
+        raise TargetError(
+            f"target {target.name} is not the one this run was begun with: its receptor or box "
+            "differs; restore it, or start a new run"
+        )
+    # Failures in a row are counted where all processes are seen.
+    docking = Docking(
+        target,
+        PRESETS[spec.preset],
+        n_workers=1,
+        time_limit_s=spec.timeout_s,
+        max_failures_in_row=2**31,
+    )
+
+    def ask(molecules: Sequence[Molecule]) -> list[Answer]:
+        answers = []
+        began = time.monotonic()
+        for docked in docking.dock(molecules):
+            cost_s, began = time.monotonic() - began, time.monotonic()
+            if docked.status == "ok":
+                answers.append(Answer(docked.energy_kcal_mol, "ok", "", cost_s))
+            elif docked.status == "timeout":
+                answers.append(Answer.timed_out(docked.reason, cost_s))
+            else:
+                fault = not docked.final
+                answers.append(Answer.failed(docked.reason, cost_s, is_breakdown=fault))
+        return answers
+
+    return ask
+
+
+def _open_scorer(name: str, value_column: str | None) -> Scorer:
+    """The scorer behind a name; the identity transform is there because a factor needs one."""
+    if name.startswith(NOISY_PREFIX):
+        return NoisyProperty(name)
+    if name == COMMAND_PREFIX:
+        raise ConfigError(f"{_KEY}: the program is missing; give command: ./program")
+    factor = FactorConfig(name, "identity", column=value_column, timeout_s=_PROGRAM_LIMIT_S)
+    return find_scorer(factor, _no_proxy, key=_KEY)
+
+
+def _no_proxy() -> Proxy:
+    raise ConfigError(f"{_KEY}: a proxy learns from the oracle, give what it shall learn from")
+
+
+def _value_column(name: str, scorer: Scorer, column: str) -> str | None:
+    """Column of the scorer's own result that is the value; a program tells later what it has."""
+    if name.startswith(COMMAND_PREFIX) or column in scorer.columns:
+        return column
+    if len(scorer.columns) > 1:
+        raise ConfigError(
+            f"rounds.oracle.column: {name} has no column {column!r}, only "
+            f"{', '.join(scorer.columns)}"
+        )
+    return None
+
+
+def _score(name: str, scorer: Scorer, molecules: Sequence[Molecule]) -> Scores:
+    try:
+        return scorer(molecules)
+    except ScorerError:
+        raise
+    except Exception as error:  # whatever a user's scorer raises is reported by name
+        what = " ".join(str(error).split())
+        raise ScorerError(f"scorer {name!r} raised {type(error).__name__}: {what}") from error
+
+
+def _answer(value: float, reason: str, cost_s: float) -> Answer:
+    if math.isfinite(value):
+        return Answer(value, "ok", "", cost_s)
+    return Answer.failed(reason if reason else "no number came", cost_s)
