@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -72,6 +73,42 @@ def plot_curves(
     if from_zero:
         axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def plot_rounds(path: Path, summary: Path) -> None:
+    """Draw how the measured values, and the proxy's error, go from round to round.
+
+    Args:
+        path: Image file to write; its suffix is the format.
+        summary: ``rounds.csv`` of the rounds.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    table = pd.read_csv(summary)
+    figure = Figure(figsize=(6.0, 6.0), layout="constrained")
+    panels = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1, 1))
+    for name, label in (
+        ("best", "best so far"),
+        ("top_10", "mean of the 10 best"),
+        ("top_100", "mean of the 100 best"),
+        ("batch_mean", "mean of the batch"),
+    ):
+        panels[0].plot(table["round"], table[name], marker="o", markersize=3, label=label)
+    panels[0].legend(frameon=False)
+    for axes, name, label in zip(
+        panels,
+        ("best", "proxy_rmse", "circles"),
+        ("measured value", "error of the proxy", "#Circles"),
+        strict=True,
+    ):
+        if name != "best":
+            axes.plot(table["round"], table[name], marker="o", markersize=3, color="black")
+            axes.set_ylim(bottom=0)
+        axes.set_ylabel(label)
+    panels[-1].set_xlabel("round")
+    panels[-1].set_xticks(table["round"])
     _save(figure, path)
 
 

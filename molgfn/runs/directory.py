@@ -92,16 +92,21 @@ class RunDirectory:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
             save_vocabulary(vocabulary, self.vocabulary_file)
             (self.path / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
-            self.metrics.write_text("")
+            self._make_places()
         except OSError as error:
             raise OutputError(
                 f"cannot write the run directory {self.path}: {error.strerror}"
             ) from error
         # Last, because its presence says that the run exists.
         self.write_config(config)
+
+    def _make_places(self) -> None:
+        """Make what a training writes to."""
+        self.checkpoints.mkdir(exist_ok=True)
+        self.metrics.write_text("")
 
     def write_config(self, config: Config) -> None:
         """Write the run's configuration, whole or not at all.
@@ -146,7 +151,7 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other process from training in this directory.
+        """Keep every other process from working in this directory.
 
         Raises:
             OutputError: Another process holds the run, or the directory cannot be written.
@@ -162,7 +167,7 @@ class RunDirectory:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise OutputError(f"another process is training in {self.path}") from error
+                raise OutputError(f"another process works in {self.path}") from error
             try:
                 yield
             finally:

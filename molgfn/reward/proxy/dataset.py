@@ -33,12 +33,15 @@ class Dataset:
         targets: Shape ``(n,)``, finite; the mean where a molecule came several times.
         problems: One line per row that was left out or averaged, naming the row.
         sources: Where each molecule is from, such as ``environment``; empty where not told.
+        bounds: 1 where the true value lies above the target, as "> 50" in an assay says, -1 where
+            it lies below, 0 where the target is the value; empty where all are.
     """
 
     molecules: tuple[Molecule, ...]
     targets: NDArray[np.float64]
     problems: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    bounds: tuple[int, ...] = ()
 
     def part(self, chosen: NDArray[np.int64]) -> Dataset:
         """Choose molecules.
@@ -53,7 +56,13 @@ class Dataset:
             tuple(self.molecules[i] for i in chosen),
             self.targets[chosen],
             sources=tuple(self.sources[i] for i in chosen) if self.sources else (),
+            bounds=tuple(self.bounds[i] for i in chosen) if self.bounds else (),
         )
+
+    @property
+    def bound_signs(self) -> NDArray[np.int64]:
+        """The bounds as an array, zeros where there are none, shape ``(n,)``."""
+        return np.array(self.bounds if self.bounds else [0] * len(self.molecules), dtype=np.int64)
 
     @property
     def heavy_atoms(self) -> NDArray[np.int64]:

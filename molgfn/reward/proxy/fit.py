@@ -94,10 +94,17 @@ def fit_proxy(
     graphs = Graphs.of(MoleculeBatch.of(data.molecules))
     seed, n_members = settings.seed, settings.members
     folds = scaffold_folds(data.molecules, _SPLIT_FOLDS, seed)
-    test, train = np.flatnonzero(folds == 0), np.flatnonzero(folds > 1)
+    # A bound is learned from; it can neither calibrate nor test.
+    exact = data.bound_signs == 0
+    test, train = np.flatnonzero((folds == 0) & exact), np.flatnonzero(folds > 1)
     tested = _fit_members(data, graphs, train, settings, n_members, seed + 1, on_epoch)
-    calibration = _calibrate(tested, data, graphs, np.flatnonzero(folds == 1))
-    held_out = _test(tested, calibration, data, train, test, seed)
+    calibrating = np.flatnonzero((folds == 1) & exact)
+    if not (len(test) and len(calibrating)):
+        raise TableError(
+            "nearly all values are bounds; a proxy needs measured ones among every eighth of them"
+        )
+    calibration = _calibrate(tested, data, graphs, calibrating)
+    held_out = _test(tested, calibration, data, train[exact[train]], test, seed)
 
     halves = scaffold_folds(data.molecules, 2, seed + 2000)
     half, everything = np.flatnonzero(halves == 0), np.arange(len(data.molecules))
@@ -113,7 +120,7 @@ def fit_proxy(
         networks=final.networks,
         # The prediction enters the standard deviation on the scale it was calibrated on.
         calibration=replace(calibration, mean=final.mean, sd=final.sd),
-        size=SizeBaseline.fit(data.heavy_atoms, data.targets),
+        size=SizeBaseline.fit(data.heavy_atoms[exact], data.targets[exact]),
         neighbours=TrainingNeighbours.of(data.molecules),
         provenance={
             "training_molecules": len(data.molecules),
@@ -128,7 +135,7 @@ def fit_proxy(
             "report": {
                 "split": "Murcko scaffolds, none in two parts",
                 "n_train": len(train),
-                "n_calibration": int((folds == 1).sum()),
+                "n_calibration": len(calibrating),
                 **summarise(held_out),
             },
         },
@@ -170,6 +177,7 @@ def _fit_members(
                 settings.training,
                 seed=seed + member,
                 on_epoch=on_epoch,
+                bounds=data.bound_signs,
             )
         )
     return Control(tuple(networks), mean, sd)

@@ -47,6 +47,7 @@ def fit_network(
     *,
     seed: int,
     on_epoch: Callable[[], None],
+    bounds: NDArray[np.int64] | None = None,
 ) -> ProxyNetwork:
     """Fit one network and keep its averaged weights of the epoch with least validation error.
 
@@ -60,6 +61,8 @@ def fit_network(
         seed: Seed of initial weights, dropout and batch order.
         on_epoch: Called after every epoch, for progress; called for the epochs that early
             stopping saves, too.
+        bounds: 1 where a prediction above the target is as good as one on it, -1 where one below
+            is, 0 elsewhere, shape ``(len(graphs),)``; default: 0 everywhere.
 
     Returns:
         The network in evaluation mode.
@@ -71,7 +74,8 @@ def fit_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _new_network(graphs[train], architecture)
-        return _run(network, graphs, targets, train, valid, settings, seed, on_epoch)
+        signs = np.zeros(len(targets), dtype=np.int64) if bounds is None else bounds
+        return _run(network, graphs, targets, signs, train, valid, settings, seed, on_epoch)
 
 
 def _new_network(graphs: Graphs, architecture: Architecture) -> ProxyNetwork:
@@ -88,6 +92,7 @@ def _run(
     network: ProxyNetwork,
     graphs: Graphs,
     targets: NDArray[np.float64],
+    bounds: NDArray[np.int64],
     train: NDArray[np.int64],
     valid: NDArray[np.int64],
     settings: TrainingSettings,
@@ -95,7 +100,7 @@ def _run(
     on_epoch: Callable[[], None],
 ) -> ProxyNetwork:
     rng = np.random.default_rng(seed)
-    values = torch.from_numpy(targets.astype(np.float32))
+    values, signs = torch.from_numpy(targets.astype(np.float32)), torch.from_numpy(bounds)
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging))
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -111,7 +116,7 @@ def _run(
         order = rng.permutation(train)
         for start in range(0, len(order), settings.batch_size):
             chosen = order[start : start + settings.batch_size]
-            loss = mse_loss(network(graphs[chosen].batch()), values[chosen])
+            loss = _loss(network(graphs[chosen].batch()), values[chosen], signs[chosen])
             if not torch.isfinite(loss):
                 raise NumericalError(
                     f"the proxy's loss is {loss.item()} in epoch {epoch}; "
@@ -123,7 +128,7 @@ def _run(
             optimizer.step()
             schedule.step()
             averaged.update_parameters(network)
-        error = _error(averaged.module, held_out, values[valid])
+        error = _error(averaged.module, held_out, values[valid], signs[valid])
         on_epoch()
         if error < best_error:
             best_error, best_epoch = error, epoch
@@ -136,7 +141,15 @@ def _run(
     return network.eval()
 
 
-def _error(network: torch.nn.Module, batch: GraphBatch, values: torch.Tensor) -> float:
+def _loss(predicted: torch.Tensor, values: torch.Tensor, signs: torch.Tensor) -> torch.Tensor:
+    """Mean squared error; beyond a bound, on the side where the true value lies, there is none."""
+    reached = predicted.detach()
+    return mse_loss(predicted, torch.where(signs * (reached - values) > 0, reached, values))
+
+
+def _error(
+    network: torch.nn.Module, batch: GraphBatch, values: torch.Tensor, signs: torch.Tensor
+) -> float:
     network.eval()
     with torch.inference_mode():
-        return float(mse_loss(network(batch), values))
+        return float(_loss(network(batch), values, signs))

@@ -17,6 +17,7 @@ from molgfn.reward.proxy.dataset import Dataset, read_dataset
 from molgfn.reward.proxy.features import N_ATOM_CODES, N_BOND_CODES, Graphs
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
 from molgfn.reward.proxy.inference import EnsembleInference
+from molgfn.reward.proxy.network import Architecture
 from molgfn.reward.proxy.split import scaffold_folds
 from molgfn.reward.proxy.store import (
     check_writable,
@@ -27,6 +28,7 @@ from molgfn.reward.proxy.store import (
     load_training,
     save_proxy,
 )
+from molgfn.reward.proxy.training import TrainingSettings, fit_network
 
 ODD = ["C", "[Na+].[Cl-]", "[Fe]", "C[Si](C)(C)C", "[2H]C", "C#N", "C1CC1", "FS(F)(F)(F)(F)F"]
 
@@ -355,3 +357,33 @@ def test_values_that_differ_in_one_molecule_alone_are_refused(dataset, settings)
     targets = np.where(np.arange(len(folds)) == np.flatnonzero(folds == 0)[0], 1.0, 0.0)
     with pytest.raises(TableError, match="a proxy needs values that differ"):
         fit_proxy(Dataset(dataset.molecules, targets), "TOY", "", settings)
+
+
+def test_a_bound_pulls_predictions_to_its_own_side_only(dataset):
+    # Half of the molecules are known only to lie above or below a value far on one side.
+    graphs = Graphs.of(MoleculeBatch.of(dataset.molecules))
+    n = len(dataset.molecules)
+    bounded = np.arange(n) % 2 == 0
+    settings = TrainingSettings(epochs=30, batch_size=16)
+
+    def mean_of_bounded(target, sign):
+        targets = np.where(bounded, target, 0.0)
+        signs = np.where(bounded, sign, 0)
+        network = fit_network(
+            graphs,
+            targets,
+            np.arange(n),
+            np.arange(n),
+            Architecture(hidden=8, layers=2),
+            settings,
+            seed=0,
+            on_epoch=lambda: None,
+            bounds=signs,
+        )
+        with torch.inference_mode():
+            return float(network(graphs.batch())[torch.from_numpy(bounded)].mean())
+
+    assert abs(mean_of_bounded(-3.0, 1)) < 0.2  # "more than -3" says nothing against 0
+    assert abs(mean_of_bounded(3.0, -1)) < 0.2
+    assert mean_of_bounded(3.0, 1) > 0.4
+    assert mean_of_bounded(3.0, 0) > 0.4

@@ -1,0 +1,104 @@
+"""The initial set: what the user has measured before, or molecules of random trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from molgfn.active.directory import RoundDirectory
+from molgfn.active.ledger import Ledger, Planned
+from molgfn.active.measurements import read_measurements
+from molgfn.baselines.uniform import UniformPolicy
+from molgfn.chem.molecule import Molecule, read_molecule
+from molgfn.chem.vocabulary import Vocabulary
+from molgfn.config.rounds_schema import RoundsConfig
+from molgfn.config.schema import Config
+from molgfn.errors import MoleculeError, ShortfallError, TableError
+from molgfn.runs.components import build_env, seeded, set_up_device
+from molgfn.runs.sampler import Sampler
+from molgfn.tables.reader import read_molecule_table
+
+
+def measured_before(
+    rounds: RoundsConfig, column: str, ledger: Ledger, round: RoundDirectory
+) -> None:
+    """Enter the user's own measured molecules; they cost nothing.
+
+    Args:
+        rounds: Names the file.
+        column: Column of the values.
+        ledger: Where they go, all or none.
+        round: Round 0.
+
+    Raises:
+        TableError: The file cannot be read, or holds no measured molecule.
+    """
+    path = str(rounds.initial)
+    measurements = read_measurements(read_molecule_table(path), column, rounds.oracle.unit)
+    if not measurements:
+        raise TableError(f"{path} has no value in {column}; the first round learns from them")
+    # Tautomers may share an InChIKey; a molecule is known by it from here on.
+    distinct = list({m.molecule.inchikey: m for m in reversed(measurements)}.values())[::-1]
+    planned = [
+        Planned(round.entry(place), 0, m.molecule.smiles, m.molecule.inchikey)
+        for place, m in enumerate(distinct, start=1)
+    ]
+    with ledger.transaction():
+        ledger.plan(planned, Path(path).name, paid=False)
+        for entry, measured in zip(planned, distinct, strict=True):
+            ledger.finish(entry.entry, measured.answer, n_repeats=len(measured.rows))
+
+
+def random_molecules(
+    config: Config,
+    vocabulary: Vocabulary,
+    n: int,
+    refuse: Callable[[Molecule], str],
+    entry: Callable[[int], str],
+) -> pd.DataFrame:
+    """Draw molecules of random trajectories, for the oracle to begin with.
+
+    Args:
+        config: Limits, device and seed.
+        vocabulary: The vocabulary.
+        n: How many to draw.
+        refuse: Why the oracle would refuse a molecule, ``""`` where it would not.
+        entry: Name of the ledger's entry for each place, from 1.
+
+    Returns:
+        Columns SMILES, InChIKey, scaffold and ledger_entry.
+
+    Raises:
+        ShortfallError: The environment has not that many molecules.
+    """
+    env = build_env(config, vocabulary, set_up_device(config.device))
+    uniform = Sampler(config, env, UniformPolicy(env), "random trajectories", Path())
+    found: dict[str, Molecule] = {}
+    generator = seeded(config.seed, env.device)
+    # More than n: some are the same in their standard form, or refused.
+    for batch in uniform.sample(2 * n, 1.0, generator=generator):
+        for sampled in batch:
+            try:
+                molecule = read_molecule(sampled.molecule.smiles, keep_stereo=False)
+            except MoleculeError:
+                continue
+            if not refuse(molecule):
+                found.setdefault(molecule.inchikey, molecule)
+        if len(found) >= n:
+            break
+    if len(found) < n:
+        raise ShortfallError(
+            f"random trajectories give only {len(found)} of {n} molecules that the oracle takes; "
+            "lower rounds.initial_size"
+        )
+    molecules = list(found.values())[:n]
+    return pd.DataFrame(
+        {
+            "SMILES": [molecule.smiles for molecule in molecules],
+            "ledger_entry": [entry(place) for place in range(1, n + 1)],
+            "InChIKey": [molecule.inchikey for molecule in molecules],
+            "scaffold": [molecule.scaffold for molecule in molecules],
+        }
+    )

@@ -1,0 +1,160 @@
+"""From a configuration to the last round, and from a killed process back to where it was."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from molgfn.active.asking import ask
+from molgfn.active.directory import RoundsDirectory
+from molgfn.active.executors import Executor
+from molgfn.active.knowledge import check_learnable
+from molgfn.active.ledger import Ledger
+from molgfn.active.oracle import OracleSpec
+from molgfn.active.rounds import Rounds
+from molgfn.chem.vocabulary_file import find_vocabulary
+from molgfn.config.rounds_schema import LABORATORY
+from molgfn.config.schema import Config
+from molgfn.errors import TableError, UsageError
+from molgfn.runs.progress import Progress, silent
+
+#: Settings that rounds which go on may change: how far they go, not what they are.
+RESUMABLE = ("device", "rounds.rounds", "rounds.budget", "rounds.oracle.tries")
+
+
+def begin(config: Config, directory: RoundsDirectory) -> Config:
+    """Begin rounds in a directory: check everything that can be, then write the configuration.
+
+    Args:
+        config: The configuration.
+        directory: A directory without a run.
+
+    Returns:
+        The configuration as it was written; paths are absolute.
+
+    Raises:
+        ConfigError: Reward and oracle do not fit, or the oracle does not exist.
+        TableError: The initial CSV is missing.
+        OutputError: The directory holds a run already, or cannot be written.
+    """
+    rounds = config.rounds
+    if rounds.initial is not None:
+        initial = Path(rounds.initial).resolve()
+        if not initial.is_file():
+            raise TableError(f"rounds.initial {rounds.initial}: no such file")
+        config = replace(config, rounds=replace(rounds, initial=str(initial)))
+    check_learnable(column_of(config), config)
+    vocabulary = find_vocabulary(config.vocabulary)
+    if not directory.config_file.exists():
+        Ledger(directory.ledger).close()
+    directory.create(config, vocabulary)
+    return config
+
+
+@contextmanager
+def opened(
+    directory: RoundsDirectory,
+    overrides: list[str],
+    progress: Progress = silent,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[Rounds]:
+    """Open rounds that were begun.
+
+    Args:
+        directory: Their directory.
+        overrides: ``key=value`` settings among ``RESUMABLE``; they become the rounds' own.
+        progress: Told how far long work has come.
+        tell: Called with a line for the user.
+
+    Yields:
+        The rounds, their ledger open.
+
+    Raises:
+        UsageError: A setting would make them other rounds.
+        CheckpointError: The directory holds no rounds.
+    """
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        if key not in RESUMABLE:
+            raise UsageError(
+                f"rounds that go on keep their {key}; only {', '.join(RESUMABLE)} may change, "
+                "begin another --run for the rest"
+            )
+    directory.check_begun()
+    config, vocabulary = directory.load(overrides)
+    if overrides:
+        directory.write_config(config)
+    who = f"{getpass.getuser()}@{platform.node()} molgfn rounds"
+    with Ledger(directory.ledger) as ledger:
+        column = column_of(config)
+        yield Rounds(config, vocabulary, directory, ledger, column, who, progress, tell)
+
+
+def column_of(config: Config) -> str:
+    """Column of the oracle's values.
+
+    Args:
+        config: The configuration.
+
+    Returns:
+        Its name.
+
+    Raises:
+        MolgfnError: The oracle does not exist, or what it needs is missing.
+    """
+    oracle = config.rounds.oracle
+    if oracle.scorer == LABORATORY:
+        return str(oracle.column)
+    return OracleSpec.of(oracle).column
+
+
+def run_rounds(rounds: Rounds, executor: Executor) -> str:
+    """Go through all rounds that are not finished.
+
+    Args:
+        rounds: The rounds.
+        executor: Where the oracle is asked.
+
+    Returns:
+        How it ended, one line for the user.
+
+    Raises:
+        StopTraining: A signal came while a policy was trained; it is saved.
+        ScorerError: The oracle broke; what it answered is kept.
+    """
+    config = rounds.config.rounds
+    for number in range(config.rounds + 1):
+        if rounds.prepare(number) == 0:
+            return f"the budget of {config.budget} calls is spent"
+        waiting = rounds.ledger.unanswered(number)
+        if waiting and config.oracle.scorer == LABORATORY:
+            return (
+                f"{len(waiting)} molecules of {rounds.directory.round(number).batch} wait for "
+                f"their measurement; bring it with `molgfn rounds ingest {rounds.directory.path} "
+                "MEASURED.csv`"
+            )
+        if waiting:
+            _ask(rounds, number, executor)
+        rounds.write(number, number)
+    return f"{config.rounds} rounds are done"
+
+
+def _ask(rounds: Rounds, number: int, executor: Executor) -> None:
+    oracle = rounds.config.rounds.oracle
+    spec = OracleSpec.of(oracle)
+    label = f"{rounds.directory.round(number).name}: {spec.describe()}"
+    entered = len(rounds.ledger.rows(number))
+    with rounds.progress(label, entered) as advance:
+        advance(entered - len(rounds.ledger.unanswered(number)))
+        ask(
+            rounds.ledger,
+            executor,
+            spec,
+            number,
+            molecules_per_call=oracle.molecules_per_call,
+            on_done=advance,
+        )
