@@ -72,7 +72,10 @@ class DaskExecutor:
         """Ask the oracle; see :meth:`molgfn.active.executors.Executor.run`."""
         waiting = iter(range(len(calls)))
         under_way: dict[Any, int] = {}
-        done = self._distributed.as_completed(loop=self._client.loop)
+        # With results: they are fetched at once, because a worker that dies takes its own along.
+        done = self._distributed.as_completed(
+            loop=self._client.loop, with_results=True, raise_errors=False
+        )
         fault: MolgfnError | None = None
         try:
             while True:
@@ -86,10 +89,13 @@ class DaskExecutor:
                     done.add(future)
                 if not under_way:
                     break
-                future = next(done)
+                future, result = next(done)
                 index = under_way.pop(future)
                 try:
-                    answers = self._answers(future, calls[index])
+                    if future.status == "finished":
+                        answers: list[Answer] = result
+                    else:
+                        answers = self._failures(future, calls[index])
                 except MolgfnError as error:
                     # Nothing more is handed out, but what is under way is paid for.
                     fault = error
@@ -108,9 +114,10 @@ class DaskExecutor:
             raise self._failed(error) from error
         return CALLS_PER_THREAD * max(1, n_threads)
 
-    def _answers(self, future: Any, call: Call) -> list[Answer]:
+    def _failures(self, future: Any, call: Call) -> list[Answer]:
+        """The answers of a call that was lost with every worker that it was given to."""
         try:
-            answers: list[Answer] = future.result()
+            future.result()
         except MolgfnError:
             raise
         except self._distributed.KilledWorker as error:
@@ -118,7 +125,7 @@ class DaskExecutor:
             return [Answer.failed(reason, is_breakdown=True)] * len(call)
         except Exception as error:  # whatever a cluster fails with is reported with its address
             raise self._failed(error) from error
-        return answers
+        raise ValueError("the call has a result")
 
     def _failed(self, error: Exception) -> ScorerError:
         what = " ".join(str(error).split())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from molgfn.active.answer import Answer
@@ -61,7 +61,7 @@ def open_executor(
     if scheduler is None:
         from molgfn.active.local import LocalExecutor
 
-        return LocalExecutor(n_workers)
+        return nullcontext(LocalExecutor(n_workers))
     from molgfn.active.dask import DaskExecutor
 
     return DaskExecutor(scheduler)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from types import TracebackType
 
 from molgfn.active.answer import Answer
 from molgfn.active.executors import Call, ignore
@@ -19,7 +18,7 @@ _WORKER = "molgfn.active.worker"
 
 
 class LocalExecutor:
-    """Processes of this machine; they live until it is closed or asks another oracle."""
+    """Processes of this machine; they take no memory but while there is something to ask."""
 
     def __init__(self, n_workers: int | None = None) -> None:
         """Start nothing yet.
@@ -28,25 +27,6 @@ class LocalExecutor:
             n_workers: Processes; None for the CPUs that this process may use.
         """
         self._n_workers = available_cpus() if n_workers is None else n_workers
-        self._spec_json = ""
-        self._pool: WorkerPool | None = None
-
-    def __enter__(self) -> LocalExecutor:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Kill the processes."""
-        if self._pool is not None:
-            self._pool.close()
-        self._pool = None
 
     def run(
         self, spec: OracleSpec, calls: Sequence[Call], on_start: Callable[[int], None] = ignore
@@ -61,8 +41,11 @@ class LocalExecutor:
             for index, call in enumerate(calls)
         )
         fault: ScorerError | None = None
-        pool = self._pool_of(spec)
-        with closing(pool.run(queue, len(calls), lambda task: on_start(task.number))) as outcomes:
+        order = {"spec": spec.to_json(), "path": sys.path}
+        with (
+            closing(WorkerPool("scoring", _WORKER, order, self._n_workers)) as pool,
+            closing(pool.run(queue, len(calls), lambda task: on_start(task.number))) as outcomes,
+        ):
             for outcome in outcomes:
                 answers, broken = _read(outcome)
                 if answers is not None:
@@ -80,15 +63,6 @@ class LocalExecutor:
         if fault is not None:
             raise fault
 
-    def _pool_of(self, spec: OracleSpec) -> WorkerPool:
-        spec_json = spec.to_json()
-        if self._pool is None or spec_json != self._spec_json:
-            self.close()
-            order = {"spec": spec_json, "path": sys.path}
-            self._pool = WorkerPool("scoring", _WORKER, order, self._n_workers)
-            self._spec_json = spec_json
-        return self._pool
-
 
 def measure_apart(spec_json: str, smiles: Call) -> list[Answer]:
     """Ask the oracle in a process of its own, which is started for it; pure and picklable.
@@ -103,8 +77,7 @@ def measure_apart(spec_json: str, smiles: Call) -> list[Answer]:
     Raises:
         ScorerError: The oracle as a whole broke, as often as it may.
     """
-    with LocalExecutor(1) as executor:
-        ((_, answers),) = executor.run(OracleSpec.from_json(spec_json), [smiles])
+    ((_, answers),) = LocalExecutor(1).run(OracleSpec.from_json(spec_json), [smiles])
     return answers
 
 

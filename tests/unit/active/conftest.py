@@ -36,8 +36,12 @@ class Calls:
         return Counter(smiles for _, smiles, _ in self._lines("end"))
 
     @property
+    def starts(self):
+        return [(smiles, int(process)) for _, smiles, process in self._lines("start")]
+
+    @property
     def processes(self):
-        return {int(process) for _, _, process in self._lines("start")}
+        return {process for _, process in self.starts}
 
     @property
     def are_gone(self):

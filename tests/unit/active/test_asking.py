@@ -12,8 +12,8 @@ from molgfn.errors import ScorerError
 
 
 def ask_all(ledger, spec, *, molecules_per_call=1, n_workers=2, **options):
-    with LocalExecutor(n_workers) as executor:
-        ask(ledger, executor, spec, 2, molecules_per_call=molecules_per_call, **options)
+    executor = LocalExecutor(n_workers)
+    ask(ledger, executor, spec, 2, molecules_per_call=molecules_per_call, **options)
 
 
 def has_right_values(ledger):
@@ -76,9 +76,9 @@ from molgfn.active.ledger import Ledger
 from molgfn.active.local import LocalExecutor
 from molgfn.active.oracle import OracleSpec
 spec = OracleSpec.from_json(sys.argv[2])
-with Ledger(Path(sys.argv[1])) as ledger, LocalExecutor(2) as executor:
+with Ledger(Path(sys.argv[1])) as ledger:
     print("ready", flush=True)
-    ask(ledger, executor, spec, 2, molecules_per_call=2)
+    ask(ledger, LocalExecutor(2), spec, 2, molecules_per_call=2)
 """
 
 

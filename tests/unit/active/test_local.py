@@ -18,8 +18,7 @@ CALLS = [("CC", "CCC"), ("CO",), ("CN", "CCN"), ("CCO",), ("CCCO",)]
 
 
 def run(spec, calls=CALLS, n_workers=2):
-    with LocalExecutor(n_workers) as executor:
-        return dict(executor.run(spec, calls))
+    return dict(LocalExecutor(n_workers).run(spec, calls))
 
 
 def test_every_call_is_answered_once_in_the_order_of_its_molecules(oracle, calls):
@@ -34,21 +33,25 @@ def test_every_call_is_answered_once_in_the_order_of_its_molecules(oracle, calls
     assert calls.are_gone
 
 
-def test_processes_serve_several_runs_and_another_oracle_gets_its_own(oracle, calls):
-    with LocalExecutor(1) as executor:
-        first = oracle()
-        list(executor.run(first, CALLS))
-        list(executor.run(first, CALLS))
-        assert len(calls.processes) == 1
-        other = OracleSpec.of(OracleConfig("MW", column="mass"))
-        ((_, (answer,)),) = executor.run(other, [("O",)])
-        assert answer.value == pytest.approx(18.015)
-        assert calls.are_gone
+def test_a_process_serves_many_calls_and_ends_with_the_last(oracle, calls):
+    executor = LocalExecutor(1)
+    assert len(list(executor.run(oracle(), CALLS))) == len(CALLS)
+    assert len(calls.processes) == 1
+    assert calls.are_gone
+    other = OracleSpec.of(OracleConfig("MW", column="mass"))
+    ((_, (answer,)),) = executor.run(other, [("O",)])
+    assert answer.value == pytest.approx(18.015)
 
 
 def test_no_call_starts_no_process():
-    with LocalExecutor() as executor:
-        assert list(executor.run(OracleSpec.of(OracleConfig("MW")), [])) == []
+    assert list(LocalExecutor().run(OracleSpec.of(OracleConfig("MW")), [])) == []
+
+
+def test_no_process_is_left_when_nobody_asks_any_more(oracle, calls):
+    running = LocalExecutor(2).run(oracle(by_smiles={"CN": "hang"}), CALLS)
+    next(running)
+    running.close()
+    assert calls.are_gone
 
 
 def test_a_molecule_without_a_number_fails_alone(oracle):
@@ -78,11 +81,7 @@ def test_a_process_killed_from_outside_loses_no_answer(oracle, calls, wait_until
 
     def kill():
         wait_until(lambda: calls.started["CCO"])
-        (process,) = [
-            int(line.split()[2])
-            for line in calls.log.read_text().splitlines()
-            if line.startswith("start CCO ")
-        ]
+        (process,) = [pid for smiles, pid in calls.starts if smiles == "CCO"]
         os.kill(process, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
@@ -110,10 +109,9 @@ def test_an_oracle_that_breaks_is_asked_again_and_then_given_up(oracle, calls):
     assert calls.started["CN"] == 2
     answered = []
     calls.log.unlink()
-    with LocalExecutor(1) as executor:
-        running = executor.run(oracle(tries=2, by_smiles={"CN": "raise"}), CALLS)
-        with pytest.raises(ScorerError, match="RuntimeError: no luck with CN"):
-            answered.extend(running)
+    running = LocalExecutor(1).run(oracle(tries=2, by_smiles={"CN": "raise"}), CALLS)
+    with pytest.raises(ScorerError, match="RuntimeError: no luck with CN"):
+        answered.extend(running)
     assert [index for index, _ in answered] == [0, 1]
     assert calls.started["CN"] == 2
     assert "CCO" not in calls.started
@@ -122,10 +120,9 @@ def test_an_oracle_that_breaks_is_asked_again_and_then_given_up(oracle, calls):
 def test_what_is_under_way_when_the_oracle_breaks_is_waited_for(oracle, calls):
     spec = oracle(tries=1, seconds=0.5, by_smiles={"CN": "raise"})
     answered = []
-    with LocalExecutor(2) as executor:
-        running = executor.run(spec, [("CN",), ("CO",), ("CCO",), ("CCCO",)])
-        with pytest.raises(ScorerError, match="no luck"):
-            answered.extend(running)
+    running = LocalExecutor(2).run(spec, [("CN",), ("CO",), ("CCO",), ("CCCO",)])
+    with pytest.raises(ScorerError, match="no luck"):
+        answered.extend(running)
     assert calls.started == calls.ended + Counter(["CN"])
     assert len(answered) == sum(calls.ended.values())
 
@@ -150,8 +147,7 @@ SCRIPT = """
 import sys
 from molgfn.active.local import LocalExecutor
 from molgfn.active.oracle import OracleSpec
-with LocalExecutor(1) as executor:
-    list(executor.run(OracleSpec.from_json(sys.argv[1]), [("CC",)]))
+list(LocalExecutor(1).run(OracleSpec.from_json(sys.argv[1]), [("CC",)]))
 """
 
 

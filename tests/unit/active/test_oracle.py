@@ -1,0 +1,188 @@
+import math
+import sys
+from dataclasses import replace
+
+import counting_oracle
+import numpy as np
+import pytest
+
+from molgfn.active import oracle as oracle_module
+from molgfn.active.oracle import OracleSpec, measure, open_oracle
+from molgfn.chem.molecule import read_molecule
+from molgfn.chem.properties import PROPERTIES
+from molgfn.config.rounds_schema import OracleConfig
+from molgfn.errors import ConfigError, MissingPackageError, ScorerError, TargetError
+from molgfn.reward.docking.catalogue import find_target
+from molgfn.reward.docking.docking import Docking
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    open_oracle.cache_clear()
+
+
+def values(spec, *smiles):
+    return [answer.value for answer in measure(spec.to_json(), smiles)]
+
+
+class TwoColumns:
+    columns = ("a", "b")
+
+    def __call__(self, molecules):
+        raise KeyError("of its own")
+
+
+@pytest.fixture
+def two_columns(monkeypatch):
+    monkeypatch.setattr(counting_oracle, "two_columns", TwoColumns(), raising=False)
+    return "counting_oracle:two_columns"
+
+
+@pytest.mark.parametrize(
+    ("config", "column"),
+    [
+        (OracleConfig(), "PARP1_docked_kcal_mol"),
+        (OracleConfig(target="kit"), "KIT_docked_kcal_mol"),
+        (OracleConfig(column="dG"), "dG"),
+        (OracleConfig("QED"), "QED"),
+        (OracleConfig(" QED ", column="quality"), "quality"),
+        (OracleConfig("noisy: QED 0.05"), "noisy_QED"),
+        (OracleConfig("counting_oracle:score"), "counting_oracle:score"),
+        (OracleConfig("counting_oracle:score", column="pIC50"), "pIC50"),
+        (OracleConfig("command: cat", column="pIC50"), "pIC50"),
+    ],
+)
+def test_the_column_of_values_and_the_way_through_json(config, column):
+    spec = OracleSpec.of(config)
+    assert spec.column == column
+    assert OracleSpec.from_json(spec.to_json()) == spec
+
+
+def test_it_describes_itself():
+    about = "AutoDock Vina on PARP1, 16 x 25000 evaluations, 1 conformer, seed 1"
+    assert OracleSpec.of(OracleConfig(target="parp1")).describe() == about
+    assert OracleSpec.of(OracleConfig("noisy: QED 0.05")).describe() == "noisy: QED 0.05"
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "message"),
+    [
+        (
+            OracleConfig("QEDD"),
+            ConfigError,
+            "rounds.oracle.scorer: unknown scorer 'QEDD'.*mean QED?",
+        ),
+        (OracleConfig("nothing:here"), ConfigError, "rounds.oracle.scorer: cannot import"),
+        (OracleConfig("proxy"), ConfigError, "rounds.oracle.scorer: a proxy learns from"),
+        (OracleConfig("command: "), ConfigError, "rounds.oracle.scorer: the program is missing"),
+        (OracleConfig(target="PARP"), TargetError, "no target 'PARP'.*mean PARP1?"),
+        (OracleConfig(preset="slow"), ConfigError, "rounds.oracle.preset must be one of fast, de"),
+        (OracleConfig("QED", column="Score"), ConfigError, "rounds.oracle.column.*'Score'"),
+        (OracleConfig("noisy: QED"), ConfigError, "such as noisy: QED 0.05, came 'noisy: QED'"),
+        (OracleConfig("noisy: QED -1"), ConfigError, "standard deviation"),
+        (OracleConfig("noisy: QED x"), ConfigError, "standard deviation"),
+        (OracleConfig("noisy: QDE 1"), ConfigError, "no property 'QDE'.*mean QED?"),
+        (OracleConfig("lab", column="pIC50"), ValueError, "tables"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_at_once(config, error, message):
+    with pytest.raises(error, match=message):
+        OracleSpec.of(config)
+
+
+def test_docking_without_its_packages_is_refused_at_once(monkeypatch):
+    packages = ("vina", "no_such_package")
+    monkeypatch.setattr("molgfn.reward.docking.packages.ENGINE_PACKAGES", packages)
+    with pytest.raises(MissingPackageError, match=r"no_such_package; .*molgfn\[dock\]"):
+        OracleSpec.of(OracleConfig())
+
+
+def test_a_scorer_with_several_columns_needs_one_of_them(two_columns):
+    with pytest.raises(ConfigError, match="has no column 'c', only a, b"):
+        OracleSpec.of(OracleConfig(two_columns, column="c"))
+    assert OracleSpec.of(OracleConfig(two_columns, column="b")).value_column == "b"
+
+
+def test_what_a_scorer_raises_breaks_the_oracle(two_columns):
+    spec = OracleSpec.of(OracleConfig(two_columns, column="b"))
+    with pytest.raises(ScorerError, match="two_columns' raised KeyError: 'of its own'"):
+        measure(spec.to_json(), ["CC"])
+
+
+def test_a_property_is_measured_and_bad_smiles_fail_alone():
+    spec = OracleSpec.of(OracleConfig("MW"))
+    good, bad, other = measure(spec.to_json(), ["O", "C1CC", "C"])
+    assert (good.value, other.value) == (pytest.approx(18.015), pytest.approx(16.043))
+    assert (bad.status, bad.is_breakdown) == ("failed", False)
+    assert "RDKit cannot read 'C1CC'" in bad.reason
+    assert measure(spec.to_json(), ["C1CC"]) != []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs sh")
+def test_a_program_is_asked_for_the_column_that_is_named(tmp_path):
+    program = tmp_path / "score.sh"
+    program.write_text("#!/bin/sh\necho SMILES,n,pIC50,reason\nread s\necho $s,1,6.5,\n")
+    program.chmod(0o755)
+    assert values(OracleSpec.of(OracleConfig(f"command: {program}")), "CC") == [1.0]
+    named = OracleSpec.of(OracleConfig(f"command: {program}", column="pIC50"))
+    assert values(named, "CC") == [6.5]
+    other = OracleSpec.of(OracleConfig(f"command: {program}", column="dG"))
+    with pytest.raises(ScorerError, match="wrote no column 'dG', only SMILES, n, pIC50, reason"):
+        values(other, "CC")
+
+
+def test_noise_belongs_to_the_molecule():
+    smiles = [
+        f"{'C' * n}{end}" for n in range(1, 31) for end in ("O", "N", "S", "F", "Cl", "Br", "I")
+    ]
+    exact = np.array([PROPERTIES["QED"](read_molecule(s).mol) for s in smiles])
+    found = np.array(values(OracleSpec.of(OracleConfig("noisy: QED 0.05")), *smiles))
+    alone = values(OracleSpec.of(OracleConfig("noisy: QED 0.05")), smiles[7])
+    assert alone == [found[7]]
+    noise = (found - exact) / 0.05
+    assert abs(noise.mean()) < 4 / math.sqrt(len(noise))
+    assert abs(noise.std() - 1) < 4 / math.sqrt(2 * len(noise))
+    double = np.array(values(OracleSpec.of(OracleConfig("noisy: QED 0.1")), *smiles))
+    assert np.allclose(double - exact, 2 * (found - exact))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="worker processes")
+def test_docking_tells_failures_of_the_molecule_from_breakdowns(fake_docker, tmp_path, monkeypatch):
+    (tmp_path / "receptor.pdbqt").write_text("ATOM\n")
+    target = replace(find_target("PARP1"), receptor=tmp_path / "receptor.pdbqt")
+    opened = []
+
+    def open_docking(*arguments, **options):
+        options |= {"docker": fake_docker, "cache_file": tmp_path / "c.sqlite"}
+        opened.append(Docking(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(oracle_module, "find_target", lambda _: target)
+    monkeypatch.setattr(oracle_module, "Docking", open_docking)
+    spec = OracleSpec.of(OracleConfig(timeout_s=1.0))
+    smiles = ["CC", "CI", "CBr", "CCl", "CF", "OB(O)C", "CCC"]
+    answers = measure(spec.to_json(), smiles)
+    opened[0].close()
+    assert [(a.status, a.is_breakdown) for a in answers] == [
+        ("ok", False),
+        ("timeout", True),
+        *[("failed", True)] * 2,
+        *[("failed", False)] * 2,
+        ("ok", False),
+    ]
+    assert answers[0].value == -1.5
+    assert answers[1].cost_s >= 1.0
+    assert all(a.reason for a in answers if a.status != "ok")
+
+
+def test_another_receptor_under_the_same_name_is_refused(monkeypatch):
+    spec = OracleSpec.of(OracleConfig())
+    other = find_target("KIT")
+    monkeypatch.setattr(oracle_module, "find_target", lambda _: other)
+    with pytest.raises(TargetError, match="not the one this run was begun with"):
+        measure(spec.to_json(), ["CC"])
+
+
+def test_the_limit_of_a_call():
+    assert OracleSpec.of(OracleConfig("QED", timeout_s=3.0)).call_limit_s(4) == 12.0
+    assert OracleSpec.of(OracleConfig(timeout_s=3.0)).call_limit_s(4) > 12.0
