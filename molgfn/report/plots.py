@@ -163,3 +163,5 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(path, dpi=_DOTS_PER_INCH)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    except ValueError as error:  # a suffix that is no format
+        raise OutputError(f"cannot write {path}: {error}") from error
