@@ -1,4 +1,4 @@
-"""How alike molecules are: Morgan fingerprints, Tanimoto similarity, diverse subsets.
+"""How alike molecules are: Morgan fingerprints, Tanimoto similarity, clusters.
 
 A fingerprint is 2048 bits packed into 32 unsigned 64-bit words; a set of them is an array of shape
 ``(n, 32)``. The distance of two molecules is one minus their Tanimoto similarity, 0 to 1.
@@ -113,6 +113,45 @@ def mean_pairwise_similarity(fingerprints: NDArray[np.uint64]) -> float:
     return total / (n * (n - 1))
 
 
+def similarity_to(
+    fingerprints: NDArray[np.uint64], reference: NDArray[np.uint64]
+) -> NDArray[np.float64]:
+    """Similarity of each member to one fingerprint: quicker than a matrix with one column.
+
+    Args:
+        fingerprints: Fingerprints, shape ``(n, 32)``.
+        reference: One fingerprint, shape ``(32,)``.
+
+    Returns:
+        Shared bits over bits in either, shape ``(n,)``, 0 to 1; 0 where both have no bits.
+    """
+    shared = np.bitwise_count(fingerprints & reference).sum(axis=1, dtype=np.float64)
+    either = np.bitwise_count(fingerprints | reference).sum(axis=1, dtype=np.float64)
+    return _ratio(shared, either)
+
+
+def leader_clusters(fingerprints: NDArray[np.uint64], distance: float) -> list[int]:
+    """Cluster members around leaders: each joins the first leader that is near, or becomes one.
+
+    Args:
+        fingerprints: Fingerprints, shape ``(n, 32)``, the order decides who leads.
+        distance: A member joins a leader that is at most this far away, 0 to 1.
+
+    Returns:
+        Cluster of each member, numbered 0, 1, 2, … in order of appearance.
+    """
+    cluster = np.zeros(len(fingerprints), dtype=np.intp)
+    remaining = np.arange(len(fingerprints))
+    n_clusters = 0
+    while len(remaining):
+        is_far = 1.0 - similarity_to(fingerprints, fingerprints[0]) > distance
+        is_far[0] = False  # without any bits a member is not even like itself
+        cluster[remaining[~is_far]] = n_clusters
+        fingerprints, remaining = fingerprints[is_far], remaining[is_far]
+        n_clusters += 1
+    return [int(number) for number in cluster]
+
+
 def n_circles(fingerprints: NDArray[np.uint64], distance: float) -> int:
     """How many members lie more than a distance apart from each other, found greedily in order.
 
@@ -126,61 +165,7 @@ def n_circles(fingerprints: NDArray[np.uint64], distance: float) -> int:
     References:
         Xie et al. 2023, How much space has been explored? https://arxiv.org/abs/2112.12542
     """
-    remaining = fingerprints
-    circles = 0
-    while len(remaining):
-        remaining = remaining[1.0 - _similarity_to(remaining, remaining[0]) > distance]
-        circles += 1
-    return circles
-
-
-def select_diverse(
-    fingerprints: NDArray[np.uint64],
-    scores: NDArray[np.float64],
-    k: int,
-    min_distance: float,
-) -> list[int]:
-    """Pick the best members that keep a distance from each other, greedily from the best down.
-
-    Args:
-        fingerprints: Fingerprints, shape ``(n, 32)``.
-        scores: Scores, shape ``(n,)``, higher is better; members without one (NaN) are left out.
-        k: Most members to pick.
-        min_distance: Every two members picked lie at least this far apart, 0 to 1.
-
-    Returns:
-        Indices of the members picked, best first, of equal scores the earlier first; fewer than
-        ``k`` when no further member is far enough from all picked.
-
-    Raises:
-        ValueError: The number of scores differs from that of the fingerprints.
-    """
-    if scores.shape != (len(fingerprints),):
-        raise ValueError(f"{len(fingerprints)} fingerprints, but scores of shape {scores.shape}")
-    order = np.argsort(-scores, kind="stable")
-    candidates = order[np.isfinite(scores[order])]
-    picked: list[int] = []
-    for start in range(0, len(candidates), _BLOCK):
-        block = candidates[start : start + _BLOCK]
-        if picked:
-            distances = tanimoto_distance(fingerprints[block], fingerprints[picked])
-            block = block[(distances >= min_distance).all(axis=1)]
-        while len(block):
-            best = int(block[0])
-            picked.append(best)
-            if len(picked) == k:
-                return picked
-            distances = 1.0 - _similarity_to(fingerprints[block[1:]], fingerprints[best])
-            block = block[1:][distances >= min_distance]
-    return picked
-
-
-def _similarity_to(
-    fingerprints: NDArray[np.uint64], reference: NDArray[np.uint64]
-) -> NDArray[np.float64]:
-    shared = np.bitwise_count(fingerprints & reference).sum(axis=1, dtype=np.float64)
-    either = np.bitwise_count(fingerprints | reference).sum(axis=1, dtype=np.float64)
-    return _ratio(shared, either)
+    return max(leader_clusters(fingerprints, distance), default=-1) + 1
 
 
 def _ratio(shared: NDArray[np.float64], either: NDArray[np.float64]) -> NDArray[np.float64]:

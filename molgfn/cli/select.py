@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from molgfn.report.selection import Selection
 
 #: Columns shown by --show, where the table has them, and how; predicted values follow Score.
 _SHOWN = {
@@ -32,6 +34,21 @@ def select(
         float,
         typer.Option(min=0.0, max=1.0, help="Tanimoto distance that every two keep at least."),
     ] = 0.3,
+    method: Annotated[
+        Literal["greedy", "max_min", "log_det"],
+        typer.Option(
+            help="greedy: from the best score down. max_min: of the best 10 x K, always the one "
+            "farthest from those selected. log_det: of as many, score against likeness (k-DPP)."
+        ),
+    ] = "greedy",
+    max_per_scaffold: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Most molecules with the same Murcko scaffold; those without rings have none; "
+            "default: no cap.",
+        ),
+    ] = None,
     score_column: Annotated[
         str, typer.Option("--score-column", help="Column to select by, higher is better.")
     ] = "Score",
@@ -49,8 +66,9 @@ def select(
 
     Example: molgfn sample --n 1000 | molgfn score | molgfn select --top-k 50 > batch.csv
 
-    Molecules are taken from the best down; one that lies too near a better one is left out. All
-    columns are kept. Exit code 5: fewer than K are far enough apart; they have been written.
+    One that lies too near a molecule selected before is left out, whatever the --method; the best
+    score is always in. All columns are kept. Rows are read from the best score down, no further
+    than needed. Exit code 5: fewer than K could be selected; they have been written.
     """
     from molgfn.errors import ShortfallError
     from molgfn.report.selection import select_rows
@@ -59,7 +77,14 @@ def select(
 
     with csv_sink(output) as sink:
         table = read_molecule_table(file, smiles_column)
-        selection = select_rows(table, top_k, min_distance, score_column)
+        selection = select_rows(
+            table,
+            top_k,
+            min_distance,
+            score_column,
+            method=method,
+            max_per_scaffold=max_per_scaffold,
+        )
         sink.write(selection.frame)
     if show:
         _print(selection.frame)
@@ -71,11 +96,25 @@ def select(
             err=True,
         )
     if len(selection.frame) < top_k:
-        raise ShortfallError(
-            f"{len(selection.frame)} of {top_k} molecules selected: no further one of the "
-            f"{selection.n_candidates} candidates is {min_distance} from all of them; "
+        limits = _limits(selection, min_distance, max_per_scaffold)
+        raise ShortfallError(f"{len(selection.frame)} of {top_k} molecules selected: {limits}")
+
+
+def _limits(selection: Selection, min_distance: float, max_per_scaffold: int | None) -> str:
+    """Why no more were selected, and what to do about it."""
+    n = selection.n_candidates
+    if len(selection.frame) == n:
+        return "there are no further candidates; lower --top-k or give more molecules"
+    if selection.n_over_cap == 0:
+        return (
+            f"no further one of the {n} candidates is {min_distance} from all of them; "
             "lower --min-distance or --top-k, or give more molecules"
         )
+    return (
+        f"at most {max_per_scaffold} per scaffold leaves out {selection.n_over_cap} of the {n} "
+        f"candidates, and no further one is {min_distance} from all of them; raise "
+        "--max-per-scaffold, lower --min-distance or --top-k, or give more molecules"
+    )
 
 
 def _print(frame: pd.DataFrame) -> None:

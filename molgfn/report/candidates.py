@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from molgfn.chem.similarity import morgan_fingerprints, select_diverse
+from molgfn.chem.diverse_subset import select_diverse
+from molgfn.chem.similarity import morgan_fingerprints
 from molgfn.report.scored import scored_frame
 from molgfn.reward.reward import build_reward
 from molgfn.runs.components import seeded

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from molgfn.chem.diverse_subset import Candidates, Method, select_from_blocks
 from molgfn.chem.molecule import Molecule, read_molecule
-from molgfn.chem.similarity import morgan_fingerprints, select_diverse
+from molgfn.chem.similarity import morgan_fingerprints
 from molgfn.errors import MoleculeError, TableError, did_you_mean
 from molgfn.tables.reader import Table
+
+#: Rows read at a time. Reading a molecule takes far longer than comparing it.
+_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -19,26 +24,41 @@ class Selection:
     """Rows that were selected.
 
     Attributes:
-        frame: The rows, best first, with all columns of the table.
-        n_candidates: Distinct molecules that could have been selected.
-        n_unreadable: Rows left out because their SMILES cannot be read.
+        frame: The rows in the order of picking, with all columns of the table.
+        n_candidates: Distinct molecules among the rows that were read: all with a score when fewer
+            than wanted were found, else those from the best score down to where it was clear.
+        n_unreadable: Rows left out because their SMILES cannot be read, of those that were read.
         n_unscored: Rows left out because they have no score.
+        n_over_cap: Candidates left out because of their scaffold alone: not too near to any that
+            had been picked before.
     """
 
     frame: pd.DataFrame
     n_candidates: int
     n_unreadable: int
     n_unscored: int
+    n_over_cap: int
 
 
-def select_rows(table: Table, k: int, min_distance: float, score_column: str) -> Selection:
-    """Select the best rows, every two of them at least a distance apart.
+def select_rows(
+    table: Table,
+    k: int,
+    min_distance: float,
+    score_column: str,
+    *,
+    method: Method = "greedy",
+    max_per_scaffold: int | None = None,
+) -> Selection:
+    """Select good rows, every two of them at least a distance apart.
 
     Args:
         table: The molecules with their scores.
         k: Most rows to select.
         min_distance: Tanimoto distance of Morgan fingerprints, 0 to 1.
         score_column: Column with the scores, higher is better.
+        method: How to pick, see :mod:`molgfn.chem.diverse_subset`.
+        max_per_scaffold: Most rows with the same Murcko scaffold; molecules without rings have no
+            scaffold and no cap. Default: no cap.
 
     Returns:
         The selection; of rows with the same molecule only the best one can be in it.
@@ -47,26 +67,55 @@ def select_rows(table: Table, k: int, min_distance: float, score_column: str) ->
         TableError: There is no such column, or it holds something that is no number.
     """
     scores = _read_scores(table, score_column)
-    best_row: dict[Molecule, int] = {}
-    n_unreadable = n_unscored = 0
-    for row, smiles in enumerate(table.smiles):
-        if not math.isfinite(scores[row]):
-            n_unscored += 1
-            continue
-        try:
-            molecule = read_molecule(smiles)
-        except MoleculeError:
-            n_unreadable += 1
-            continue
-        first = best_row.setdefault(molecule, row)
-        if scores[row] > scores[first]:
-            best_row[molecule] = row
-    rows = np.array(list(best_row.values()), dtype=np.intp)
-    picked = select_diverse(morgan_fingerprints(list(best_row)), scores[rows], k, min_distance)
-    return Selection(table.frame.iloc[rows[picked]], len(rows), n_unreadable, n_unscored)
+    reading = _Reading(table, scores)
+    subset = select_from_blocks(
+        reading.blocks(),
+        k,
+        min_distance,
+        method=method,
+        group_of=lambda row: reading.molecules[row].scaffold,
+        max_per_group=max_per_scaffold,
+    )
+    return Selection(
+        frame=table.frame.iloc[subset.picked],
+        n_candidates=len(reading.molecules),
+        n_unreadable=reading.n_unreadable,
+        n_unscored=int((~np.isfinite(scores)).sum()),
+        n_over_cap=subset.n_over_cap,
+    )
 
 
-def _read_scores(table: Table, column: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+@dataclass
+class _Reading:
+    """Reads rows from the best score down as far as they are asked for."""
+
+    table: Table
+    scores: NDArray[np.float64]
+    molecules: dict[int, Molecule] = field(default_factory=dict)
+    n_unreadable: int = 0
+
+    def blocks(self) -> Iterator[Candidates]:
+        order = np.argsort(-self.scores, kind="stable")
+        order = order[np.isfinite(self.scores[order])]
+        smiles = self.table.smiles
+        seen: set[Molecule] = set()
+        for start in range(0, len(order), _ROWS):
+            fresh: dict[int, Molecule] = {}
+            for row in map(int, order[start : start + _ROWS]):
+                try:
+                    molecule = read_molecule(smiles[row])
+                except MoleculeError:
+                    self.n_unreadable += 1
+                    continue
+                if molecule not in seen:
+                    seen.add(molecule)
+                    fresh[row] = molecule
+            self.molecules |= fresh
+            rows = np.array(list(fresh), dtype=np.intp)
+            yield Candidates(rows, morgan_fingerprints(list(fresh.values())), self.scores[rows])
+
+
+def _read_scores(table: Table, column: str) -> NDArray[np.float64]:
     columns = [str(c) for c in table.frame.columns]
     if column not in columns:
         raise TableError(

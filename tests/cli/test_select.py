@@ -1,6 +1,7 @@
 import csv
 import io
 import subprocess
+from collections import Counter
 from itertools import combinations
 
 import pytest
@@ -43,6 +44,62 @@ def test_fewer_than_asked_for_are_written_and_exit_with_5(cli, tmp_path):
         "all of them; lower --min-distance or --top-k, or give more molecules\n"
     )
     assert output.read_text() == "SMILES,Score\nCCO,1\n"
+
+
+METHODS = ["greedy", "max_min", "log_det"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_keeps_distance_and_cap(cli, method):
+    options = ("--method", method, "--min-distance", 0.4, "--max-per-scaffold", 2)
+    result = cli("select", "-k", 9, *options, input=TABLE)
+    assert result.exit_code == 0
+    picked = list(csv.DictReader(io.StringIO(result.stdout)))
+    molecules = [read_molecule(row["SMILES"]) for row in picked]
+    fingerprints = morgan_fingerprints(molecules)
+    distances = tanimoto_distance(fingerprints, fingerprints)
+    assert all(distances[i, j] >= 0.4 for i, j in combinations(range(9), 2))
+    in_scaffold = Counter(m.scaffold for m in molecules if m.scaffold)
+    assert max(in_scaffold.values()) <= 2
+    assert float(picked[0]["Score"]) == max(float(row["Score"]) for row in picked)
+    assert cli("select", "-k", 9, *options, input=TABLE).stdout == result.stdout
+
+
+def test_the_methods_differ(cli):
+    chosen = {cli("select", "-k", 3, "--method", m, input=TABLE).stdout for m in METHODS}
+    assert len(chosen) > 1
+
+
+def test_a_cap_that_limits_is_named(cli):
+    table = "SMILES,Score\nCc1ccccc1,1\nNC(=O)c1ccccc1,0.5\nCCO,0.2\n"
+    result = cli("select", "-k", 3, "--max-per-scaffold", 1, input=table)
+    assert (result.exit_code, result.stdout) == (5, "SMILES,Score\nCc1ccccc1,1\nCCO,0.2\n")
+    assert result.stderr == (
+        "molgfn: error: 2 of 3 molecules selected: at most 1 per scaffold leaves out 1 of the 3 "
+        "candidates, and no further one is 0.3 from all of them; raise "
+        "--max-per-scaffold, lower --min-distance or --top-k, or give more molecules\n"
+    )
+
+
+def test_too_few_molecules_are_named(cli):
+    result = cli("select", "-k", 3, input="SMILES,Score\nCCO,1\n")
+    assert result.stderr == (
+        "molgfn: error: 1 of 3 molecules selected: there are no further candidates; lower --top-k "
+        "or give more molecules\n"
+    )
+
+
+def test_help_names_methods_and_cap(cli):
+    text = " ".join(cli("select", "--help").stdout.split())
+    for word in ("--method", *METHODS, "--max-per-scaffold", "no cap"):
+        assert word in text
+
+
+@pytest.mark.parametrize("option", [("--method", "best"), ("--max-per-scaffold", 0)])
+def test_options_that_make_no_sense_are_refused(cli, option):
+    result = cli("select", *option, input=TABLE)
+    assert result.exit_code == 2
+    assert option[0] in result.stderr
 
 
 def test_bad_rows_are_left_out_with_a_note(cli):

@@ -1,5 +1,3 @@
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,10 +7,11 @@ from rdkit import DataStructs
 from molgfn.chem.molecule import read_molecule
 from molgfn.chem.similarity import (
     fingerprint,
+    leader_clusters,
     mean_pairwise_similarity,
     morgan_fingerprints,
     n_circles,
-    select_diverse,
+    similarity_to,
     tanimoto_distance,
     tanimoto_similarity,
 )
@@ -33,6 +32,7 @@ def test_similarity_by_hand():
     b = packed({1, 2, 3}, {0, 1, 2})
     assert tanimoto_similarity(a, b).tolist() == [[0.5, 1.0], [0.0, 0.0], [0.0, 0.0]]
     assert tanimoto_distance(a, b)[0].tolist() == [0.5, 0.0]
+    assert similarity_to(a, b[0]).tolist() == [0.5, 0.0, 0.0]
 
 
 def test_similarity_is_that_of_rdkit():
@@ -47,7 +47,7 @@ def test_no_molecules():
     none = morgan_fingerprints([])
     assert none.shape == (0, 32)
     assert tanimoto_similarity(none, none).shape == (0, 0)
-    assert select_diverse(none, np.zeros(0), 3, 0.5) == []
+    assert leader_clusters(none, 0.7) == []
     assert n_circles(none, 0.7) == 0
 
 
@@ -65,38 +65,32 @@ def test_circles_by_hand():
     assert n_circles(fingerprints, 1.0) == 1
 
 
-def test_the_best_come_first_and_keep_their_distance():
-    fingerprints = packed({0, 1}, {0}, {5}, {6}, {7})
-    scores = np.array([0.5, 0.9, 0.1, np.nan, 0.1])
-    assert select_diverse(fingerprints, scores, 9, 0.5) == [1, 0, 2, 4]
-    assert select_diverse(fingerprints, scores, 9, 0.6) == [1, 2, 4]
-    assert select_diverse(fingerprints, scores, 2, 0.6) == [1, 2]
-    with pytest.raises(ValueError, match="5 fingerprints"):
-        select_diverse(fingerprints, scores[:2], 2, 0.6)
+def test_leaders_by_hand():
+    # Distances of the second and third from the first: 1/2, 3/4; of the third from the second: 2/3.
+    fingerprints = packed({0, 1}, {0}, {0, 2, 3}, {9}, {9}, {0})
+    assert leader_clusters(fingerprints, 0.0) == [0, 1, 2, 3, 3, 1]
+    assert leader_clusters(fingerprints, 0.5) == [0, 0, 1, 2, 2, 0]
+    # The third is 3/4 from the first leader and would be nearer to the second, no leader.
+    assert leader_clusters(fingerprints, 0.75) == [0, 0, 0, 1, 1, 0]
+    # Far from the first leader, near to both others: the earlier one has it.
+    assert leader_clusters(packed({0, 1}, {4, 5}, {5, 6}, {5}), 0.5) == [0, 1, 2, 1]
 
 
-def test_a_pick_far_down_keeps_its_distance_from_all_before():
-    # 3000 members of ten kinds, more than are compared at a time.
-    fingerprints = packed(*({kind, kind + 1} for kind in range(0, 20, 2))).repeat(300, axis=0)
-    scores = np.linspace(1.0, 0.0, 3000)
-    assert select_diverse(fingerprints, scores, 99, 0.1) == list(range(0, 3000, 300))
+def test_members_without_bits_lead_themselves():
+    assert leader_clusters(packed(set(), {1}, set()), 0.7) == [0, 1, 2]
+    assert n_circles(packed(set(), set()), 0.7) == 2
 
 
-@given(
-    bits=st.lists(st.sets(st.integers(0, 7), min_size=1), min_size=1, max_size=12),
-    k=st.integers(1, 12),
-    min_distance=st.floats(0, 1),
-    data=st.data(),
-)
-def test_every_selection_is_diverse_ordered_and_maximal(bits, k, min_distance, data):
-    n = len(bits)
-    scores = np.array(data.draw(st.lists(st.floats(0, 1), min_size=n, max_size=n)))
+@given(bits=st.lists(st.sets(st.integers(0, 7), min_size=1), max_size=15), distance=st.floats(0, 1))
+def test_clusters_are_those_of_leaders_taken_one_by_one(bits, distance):
     fingerprints = packed(*bits)
-    picked = select_diverse(fingerprints, scores, k, min_distance)
-    distance = tanimoto_distance(fingerprints, fingerprints)
-    assert all(distance[i, j] >= min_distance for i in picked for j in picked if i < j)
-    assert all(scores[i] >= scores[j] for i, j in pairwise(picked))
-    assert picked[0] == np.argmax(scores)
-    if len(picked) < k:
-        left = set(range(n)) - set(picked)
-        assert all(min(distance[i, picked]) < min_distance for i in left)
+    distances = tanimoto_distance(fingerprints, fingerprints)
+    leaders, expected = [], []
+    for member in range(len(bits)):
+        near = [c for c, leader in enumerate(leaders) if distances[leader, member] <= distance]
+        if not near:
+            near = [len(leaders)]
+            leaders.append(member)
+        expected.append(near[0])
+    assert leader_clusters(fingerprints, distance) == expected
+    assert n_circles(fingerprints, distance) == len(leaders)

@@ -12,8 +12,9 @@ ROWS = {
 }
 
 
-def select(rows, k=9, distance=0.3, column="Score"):
-    return select_rows(Table(pd.DataFrame(rows, dtype=str), "SMILES", "x.csv"), k, distance, column)
+def select(rows, k=9, distance=0.3, column="Score", **options):
+    table = Table(pd.DataFrame(rows, dtype=str), "SMILES", "x.csv")
+    return select_rows(table, k, distance, column, **options)
 
 
 def test_the_best_row_of_each_molecule_comes_best_first():
@@ -35,3 +36,24 @@ def test_a_column_that_is_missing_or_no_number():
         select(ROWS, column="Scor")
     with pytest.raises(TableError, match="x.csv row 1: id must be a number or empty, came 'a'"):
         select(ROWS, column="id")
+
+
+def test_a_scaffold_gives_no_more_than_its_share():
+    smiles = ["c1ccccc1", "Cc1ccccc1C(N)=O", "CCO", "CCCCN", "c1ccc(CO)cc1", "C1CCNCC1"]
+    rows = {"SMILES": smiles, "Score": list("987654")}
+    capped = select(rows, distance=0.0, max_per_scaffold=1)
+    assert capped.frame["Score"].tolist() == list("9764")
+    assert (capped.n_candidates, capped.n_over_cap) == (6, 2)
+    assert select(rows, distance=0.0, max_per_scaffold=2).frame["Score"].tolist() == list("98764")
+    assert select(rows, distance=0.0).n_over_cap == 0
+
+
+@pytest.mark.parametrize("method", ["greedy", "max_min", "log_det"])
+def test_rows_are_read_no_further_than_needed(method, monkeypatch):
+    # The best scores come last; they are read in parts of ten rows.
+    monkeypatch.setattr("molgfn.report.selection._ROWS", 10)
+    rows = {"SMILES": ["oops"] * 60 + ["C" * n for n in range(1, 61)], "Score": list(range(120))}
+    selection = select(rows, k=2, distance=0.0, method=method)
+    assert selection.frame["Score"].tolist()[0] == "119"
+    assert selection.n_unreadable == 0
+    assert selection.n_candidates == (10 if method == "greedy" else 20)
