@@ -9,7 +9,7 @@ import pandas as pd
 
 from molgfn.active.directory import RoundDirectory
 from molgfn.active.ledger import Ledger, Planned
-from molgfn.active.measurements import read_measurements
+from molgfn.active.measurements import Measurement, read_measurements
 from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.chem.vocabulary import Vocabulary
@@ -19,6 +19,27 @@ from molgfn.errors import MoleculeError, ShortfallError, TableError
 from molgfn.runs.components import build_env, seeded, set_up_device
 from molgfn.runs.sampler import Sampler
 from molgfn.tables.reader import read_molecule_table
+
+
+def read_initial(rounds: RoundsConfig, column: str) -> list[Measurement]:
+    """Read the user's own measured molecules.
+
+    Args:
+        rounds: Names the file.
+        column: Column of the values.
+
+    Returns:
+        Measurements of molecules that differ in their InChIKey, in the order of the file.
+
+    Raises:
+        TableError: The file cannot be read or understood, or holds no measured molecule.
+    """
+    path = str(rounds.initial)
+    measurements = read_measurements(read_molecule_table(path), column, rounds.oracle.unit)
+    if not measurements:
+        raise TableError(f"{path} has no value in {column}; the first round learns from them")
+    # Tautomers may share an InChIKey; a molecule is known by it from here on.
+    return list({m.molecule.inchikey: m for m in reversed(measurements)}.values())[::-1]
 
 
 def measured_before(
@@ -33,20 +54,15 @@ def measured_before(
         round: Round 0.
 
     Raises:
-        TableError: The file cannot be read, or holds no measured molecule.
+        TableError: See :func:`read_initial`.
     """
-    path = str(rounds.initial)
-    measurements = read_measurements(read_molecule_table(path), column, rounds.oracle.unit)
-    if not measurements:
-        raise TableError(f"{path} has no value in {column}; the first round learns from them")
-    # Tautomers may share an InChIKey; a molecule is known by it from here on.
-    distinct = list({m.molecule.inchikey: m for m in reversed(measurements)}.values())[::-1]
+    distinct = read_initial(rounds, column)
     planned = [
         Planned(round.entry(place), 0, m.molecule.smiles, m.molecule.inchikey)
         for place, m in enumerate(distinct, start=1)
     ]
     with ledger.transaction():
-        ledger.plan(planned, Path(path).name, paid=False)
+        ledger.plan(planned, Path(str(rounds.initial)).name, paid=False)
         for entry, measured in zip(planned, distinct, strict=True):
             ledger.finish(entry.entry, measured.answer, n_repeats=len(measured.rows))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from molgfn.active.asking import ask
 from molgfn.active.directory import RoundsDirectory
 from molgfn.active.executors import Executor
+from molgfn.active.initial import read_initial
 from molgfn.active.knowledge import check_learnable
 from molgfn.active.ledger import Ledger
 from molgfn.active.oracle import OracleSpec
@@ -38,7 +39,7 @@ def begin(config: Config, directory: RoundsDirectory) -> Config:
 
     Raises:
         ConfigError: Reward and oracle do not fit, or the oracle does not exist.
-        TableError: The initial CSV is missing.
+        TableError: The initial CSV is missing, or a row of it cannot be understood.
         OutputError: The directory holds a run already, or cannot be written.
     """
     rounds = config.rounds
@@ -47,7 +48,10 @@ def begin(config: Config, directory: RoundsDirectory) -> Config:
         if not initial.is_file():
             raise TableError(f"rounds.initial {rounds.initial}: no such file")
         config = replace(config, rounds=replace(rounds, initial=str(initial)))
-    check_learnable(column_of(config), config)
+    column = column_of(config)
+    check_learnable(column, config)
+    if config.rounds.initial is not None:
+        read_initial(config.rounds, column)
     vocabulary = find_vocabulary(config.vocabulary)
     if not directory.config_file.exists():
         Ledger(directory.ledger).close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,7 +97,6 @@ def run(
     from molgfn.active.directory import RoundsDirectory
     from molgfn.active.executors import open_executor
     from molgfn.active.loop import begin, opened, run_rounds
-    from molgfn.cli.progress import progress_bar
     from molgfn.config.loader import load_config
     from molgfn.errors import UsageError
     from molgfn.report.plots import plot_rounds
@@ -117,7 +119,7 @@ def run(
         if checked is not None:
             begin(checked, directory)
         _say(f"run directory: {directory.path}")
-        with opened(directory, overrides if resume else [], progress_bar, _say) as opened_rounds:
+        with opened(directory, overrides if resume else [], _progress, _say) as opened_rounds:
             try:
                 end = run_rounds(opened_rounds, executor)
             except (StopTraining, KeyboardInterrupt) as stopped:
@@ -148,7 +150,6 @@ def propose(
     from molgfn.active.directory import RoundsDirectory
     from molgfn.active.laboratory import propose as propose_next
     from molgfn.active.loop import opened
-    from molgfn.cli.progress import progress_bar
     from molgfn.tables.sink import csv_sink
 
     directory = RoundsDirectory(run)
@@ -156,7 +157,7 @@ def propose(
     with (
         csv_sink(output) as sink,
         directory.locked(),
-        opened(directory, [], progress_bar, _say) as rounds,
+        opened(directory, [], _progress, _say) as rounds,
     ):
         frame, note = propose_next(rounds)
         sink.write(frame)
@@ -213,6 +214,17 @@ def ledger(
     directory.check_begun()
     with csv_sink(output) as sink, Ledger(directory.ledger) as opened_ledger:
         sink.write(opened_ledger.frame())
+
+
+@contextmanager
+def _progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar for every phase; without a terminal a line that says it has begun."""
+    from molgfn.cli.progress import progress_bar
+
+    if not sys.stderr.isatty():
+        _say(f"{label} ({total})")
+    with progress_bar(label, total) as advance:
+        yield advance
 
 
 def _say(text: str) -> None:
