@@ -59,14 +59,20 @@ def check_learnable(column: str, config: Config) -> None:
         config: The configuration.
 
     Raises:
-        ConfigError: No factor of the reward reads the proxy, one wants the other direction, or
-            the default factors, which are made for docking energies, meet another unit.
+        ConfigError: No factor of the reward reads the proxy, one wants the other direction, the
+            default factors, which are made for docking energies, meet another unit, or the
+            column is called like another one of the tables.
     """
     oracle, factors = config.rounds.oracle, config.reward.factors
     target, unit = learned_name(column, oracle)
-    owner = "the proxy of the rounds"
-    check_columns([f"{target}_{unit}" if unit else target], owner, "set rounds.oracle.column")
+    learned_column = f"{target}_{unit}" if unit else target
+    check_columns([column, learned_column], "rounds.oracle.column", "choose another name")
     reading = [factor for factor in factors if factor.scorer.strip() == "proxy"]
+    if column in {factor.label for factor in factors if factor not in reading}:
+        raise ConfigError(
+            f"rounds.oracle.column {column!r} is the name of a factor of the reward too; "
+            "choose another name"
+        )
     if not reading:
         raise ConfigError(
             "reward.factors has no factor that reads the proxy, so the oracle's values would not "

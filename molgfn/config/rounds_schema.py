@@ -29,8 +29,9 @@ class OracleConfig:
             ``noisy: QED 0.05``, a property with noise of that standard deviation.
         target: Where vina docks, a name of ``molgfn targets list``.
         preset: How hard vina searches: fast, default or thorough.
-        column: Column of the values in every table, such as pIC50; null for vina, which has its
-            own (PARP1_docked_kcal_mol), and for other scorers their name.
+        column: Column of the values in every table, such as pIC50, and of what a program of
+            yours writes; null for vina, which has its own (PARP1_docked_kcal_mol), and for other
+            scorers their name.
         unit: Unit of the values, for the laboratory's tables, such as uM; a cell with another
             unit of concentration is converted, any other unit is refused.
         direction: ``maximise`` or ``minimise``: which values are good.

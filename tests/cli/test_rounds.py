@@ -246,6 +246,8 @@ def test_the_budget_is_spent_to_the_last_call(lab, cli, folder):
         (["reward.factors.0.direction=minimise"], "wants to minimise"),
         (["reward.factors=[{scorer: QED, transform: identity}]"], "no factor that reads the proxy"),
         (["rounds.oracle.scorer=no_such_scorer"], "rounds.oracle.scorer"),
+        (["rounds.oracle.scorer=QED", "rounds.oracle.column=null"], "choose another name"),
+        (["rounds.oracle.column=length_of_it", "reward.factors.1.name=length_of_it"], "factor"),
         (["rounds.initial=nowhere.csv"], "nowhere.csv: no such file"),
         (["rounds.oracle.scorer=lab"], "rounds.initial is missing"),
         (["rounds.batch_size=100"], "rounds.candidates must be at least"),
