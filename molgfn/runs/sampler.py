@@ -141,8 +141,9 @@ def load_sampler(run: Path | None, device: str = "auto") -> Sampler:
     """Load the policy of a run.
 
     Args:
-        run: A run directory, or a directory that holds a policy; ``None`` takes the newest run
-            under ``runs/``, else the policy shipped with the package.
+        run: A run directory, a directory of rounds, whose last policy it is then, or a directory
+            that holds a policy; ``None`` takes the newest run under ``runs/``, else the policy
+            shipped with the package.
         device: Where to sample.
 
     Returns:
@@ -154,6 +155,8 @@ def load_sampler(run: Path | None, device: str = "auto") -> Sampler:
     """
     chosen = run if run is not None else newest_run()
     directory = chosen if chosen is not None else shipped_path(*SHIPPED_POLICY)
+    rounds = sorted(directory.glob("round_*/policy/checkpoints/step_*"))
+    directory = rounds[-1].parents[1] if rounds else directory
     saved = checkpoints(directory / "checkpoints")
     if not saved and not (directory / "policy.json").exists():
         raise CheckpointError(

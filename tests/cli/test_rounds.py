@@ -135,6 +135,10 @@ def test_rounds_write_their_tables_and_ask_once_for_each(undisturbed, cli):
     assert {row["status"] for row in ledger} == {"ok"}
     assert all(row["finished"] and "molgfn rounds" in row["asked_by"] for row in ledger)
 
+    drawn = cli("sample", "undisturbed", "--n", "3")
+    assert drawn.exit_code == 0
+    assert drawn.stdout == cli("sample", "undisturbed/round_02/policy", "--n", "3").stdout
+
     again = cli("rounds", "--run", "undisturbed", "--resume", "--rounds", "2")
     assert again.exit_code == 0
     assert sum(calls.count("start").values()) == 56
