@@ -2,10 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molgfn.active.proposal import Candidates, propose_batch, rank
+from molgfn.active.proposal import Candidates, propose_batch, rank, score_candidates
 from molgfn.chem.molecule import read_molecule
 from molgfn.chem.similarity import morgan_fingerprints, tanimoto_distance
+from molgfn.config.reward_schema import AcquisitionConfig, RewardConfig
 from molgfn.config.rounds_schema import RoundsConfig
+from molgfn.reward.reward import build_reward
 
 SMILES = [
     *("CCO", "CCCO", "c1ccccc1C", "c1ccccc1CC", "c1ccccc1Cl", "O=C(N)c1ccncc1", "C1CCNC1"),
@@ -78,3 +80,33 @@ def test_one_opinion_is_the_priority():
     assert priority is not None
     assert acquisition[0] == -1.0
     assert np.isnan(priority[1])
+
+
+@pytest.mark.parametrize(
+    ("acquisition", "n_opinions"),
+    [
+        (AcquisitionConfig("greedy"), 1),
+        (AcquisitionConfig("ucb", exploration=1.0), 1),
+        (AcquisitionConfig("log_ei", best=-9.0), 1),
+        (AcquisitionConfig("thompson"), 5),
+    ],
+)
+def test_candidates_are_scored_with_and_without_the_acquisition(acquisition, n_opinions):
+    found = score_candidates(MOLECULES, RewardConfig(acquisition=acquisition))
+    plain = build_reward(RewardConfig())(MOLECULES)
+    assert found.log_opinions.shape == (n_opinions, len(MOLECULES))
+    assert found.table["Score"].to_numpy() == pytest.approx(plain.score)
+    assert list(found.table.columns)[:4] == [
+        *("SMILES", "Score", "PARP1_kcal_mol", "PARP1_kcal_mol_std")
+    ]
+    is_greedy = acquisition.kind == "greedy"
+    assert np.allclose(found.log_opinions[0], plain.log_score) == is_greedy
+    batch = propose_batch(found, RoundsConfig(batch_size=3), 3, EARLIER, {}, str)
+    assert len(batch) == 3
+
+
+def test_no_candidate_gives_an_empty_batch():
+    found = score_candidates([], RewardConfig(acquisition=AcquisitionConfig("thompson")))
+    batch = propose_batch(found, RoundsConfig(batch_size=3), 3, EARLIER, {}, str)
+    assert len(batch) == 0
+    assert "ledger_entry" in batch.columns
