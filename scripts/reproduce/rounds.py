@@ -1,14 +1,16 @@
 """Does active learning pay? Rounds with real docking, beside two simpler ways to spend the calls.
 
     python scripts/reproduce/rounds.py flow --seed 0       # about an hour on two free cores
-    python scripts/reproduce/rounds.py random --seed 0
+    python scripts/reproduce/rounds.py random --seed 0     # 400 dockings
     python scripts/reproduce/rounds.py library --seed 0
     python scripts/reproduce/rounds.py table > rounds_table.csv
 
-All begin with the same 500 molecules, drawn from the docked set that ships with the package, and
-buy four batches of 100. ``flow`` is ``molgfn rounds`` with the configuration beside this script;
-``random`` docks molecules of random trajectories; ``library`` ranks the rest of the docked set with
-the proxy, fitted anew in every round, and takes the best 100. Each may be stopped and started
+All begin with the same 500 molecules, drawn by the seed from the drugs, screening compounds and
+recombined molecules of the docked set that ships with the package, and buy four batches of 100.
+``flow`` is ``molgfn rounds`` with the configuration beside this script; ``random`` docks molecules
+of random trajectories, for each seed the next 400 (``--known FILE`` takes over energies that were
+made with the same settings and versions); ``library`` ranks the rest of those in the docked set
+with the proxy, fitted anew in every round, and takes the best 100. Each may be stopped and started
 again. ``table`` reads nothing but the round CSVs: mean energy of each batch, mean of the 10 and 50
 best measured so far, both of all molecules and of those that pass the drug-likeness limits below,
 and #Circles of the batch.
@@ -17,7 +19,9 @@ and #Circles of the batch.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +58,7 @@ def main() -> None:
     parser.add_argument("what", choices=("flow", "random", "library", "table"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=None)
+    parser.add_argument("--known", type=Path, action="append", default=[], metavar="FILE")
     options = parser.parse_args()
     if options.what == "table":
         table().to_csv(sys.stdout, index=False, float_format="%.3f")
@@ -63,7 +68,8 @@ def main() -> None:
     if options.what == "flow":
         flow(directory, initial, options.seed, options.workers)
     elif options.what == "random":
-        at_random(directory, initial, options.seed, options.workers)
+        known = known_energies(options.known)
+        at_random(directory, initial, options.seed, options.workers, known)
     else:
         from_library(directory, initial, rest, options.seed)
 
@@ -71,7 +77,9 @@ def main() -> None:
 def split(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The initial molecules, and the rest of the docked set."""
     docked = pd.read_csv(shipped_path("data", "parp1", "docked.csv"))
-    docked = docked[docked[SHIPPED_COLUMN].notna()].rename(columns={SHIPPED_COLUMN: COLUMN})
+    docked = docked[docked[SHIPPED_COLUMN].notna() & (docked["source"] != "environment")].rename(
+        columns={SHIPPED_COLUMN: COLUMN}
+    )
     order = np.random.default_rng(seed).permutation(len(docked))
     chosen, rest = np.sort(order[:N_INITIAL]), np.sort(order[N_INITIAL:])
     return docked.iloc[chosen][["SMILES", COLUMN]], docked.iloc[rest][["SMILES", COLUMN]]
@@ -89,29 +97,45 @@ def flow(directory: Path, initial: pd.DataFrame, seed: int, workers: int | None)
             say(run_rounds(found, executor))
 
 
-def at_random(directory: Path, initial: pd.DataFrame, seed: int, workers: int | None) -> None:
+def at_random(
+    directory: Path,
+    initial: pd.DataFrame,
+    seed: int,
+    workers: int | None,
+    known: dict[str, float],
+) -> None:
     """Batches of molecules from random trajectories."""
-    config = load_config(CONFIG, [f"seed={seed}"])
-    known = {read_molecule(smiles) for smiles in initial["SMILES"]}
+    config = load_config(CONFIG, [])
+    per_seed = N_ROUNDS * BATCH
     drawn = random_molecules(
-        config,
-        find_vocabulary(config.vocabulary),
-        N_ROUNDS * BATCH + len(known),
-        lambda _: "",
-        str,
+        config, find_vocabulary(config.vocabulary), (seed + 1) * per_seed, lambda _: "", str
     )
-    molecules = [read_molecule(smiles) for smiles in drawn["SMILES"]]
-    fresh = [m for m in molecules if m not in known][: N_ROUNDS * BATCH]
+    molecules = [read_molecule(smiles) for smiles in drawn["SMILES"][seed * per_seed :]]
+    missing = [m for m in molecules if m.smiles not in known]
     with (
         Docking(find_target(TARGET), n_workers=workers) as docking,
-        docking_progress(len(fresh)) as advance,
+        docking_progress(len(missing)) as advance,
     ):
-        energies = [result.energy_kcal_mol for result in docking.dock(fresh, advance)]
+        for molecule, result in zip(missing, docking.dock(missing, advance), strict=True):
+            known[molecule.smiles] = result.energy_kcal_mol
     write(directory, 0, initial)
     for number in range(1, N_ROUNDS + 1):
-        part = slice((number - 1) * BATCH, number * BATCH)
-        smiles = [molecule.smiles for molecule in fresh[part]]
-        write(directory, number, pd.DataFrame({"SMILES": smiles, COLUMN: energies[part]}))
+        smiles = [m.smiles for m in molecules[(number - 1) * BATCH : number * BATCH]]
+        energies = [known[text] for text in smiles]
+        write(directory, number, pd.DataFrame({"SMILES": smiles, COLUMN: energies}))
+
+
+def known_energies(paths: Sequence[Path]) -> dict[str, float]:
+    """Energies by SMILES: the docked set, or JSON lines (smiles, energy)."""
+    known: dict[str, float] = {}
+    for path in paths:
+        if path.suffix == ".jsonl":
+            records = [json.loads(line) for line in path.read_text().splitlines()]
+            known |= {r["smiles"]: float(r["energy"]) for r in records if "energy" in r}
+        else:
+            docked = pd.read_csv(path).dropna(subset=[SHIPPED_COLUMN])
+            known |= dict(zip(docked["SMILES"], docked[SHIPPED_COLUMN], strict=True))
+    return known
 
 
 def from_library(directory: Path, initial: pd.DataFrame, rest: pd.DataFrame, seed: int) -> None:
