@@ -241,6 +241,12 @@ class Config:
             raise ConfigError(
                 "vocabulary must not be empty; give a shipped name such as default, or a path"
             )
+        low, high, beta = self.train.beta_min, self.train.beta_max, self.rounds.beta
+        if beta is not None and not low <= beta <= high:
+            raise ConfigError(
+                f"rounds.beta must lie in train.beta_min to train.beta_max ({low:g} to {high:g}), "
+                f"came {beta:g}"
+            )
 
 
 def check_device(device: str) -> None:
