@@ -16,6 +16,10 @@ RDLogger.DisableLog("rdApp.info")
 #: Longest SMILES that is given to RDKit at all: its parser's memory grows with the text.
 MAX_SMILES_LENGTH = 2000
 
+#: Carbon, nitrogen, oxygen and the halogens: nothing is done to neutral ones.
+_ELEMENTS_LEFT_ALONE = frozenset((6, 7, 8, 9, 17, 35, 53))
+_SULFUR, _SULFOXIDE_DEGREE = 16, 3
+
 _UNCHARGER = rdMolStandardize.Uncharger()
 
 
@@ -115,7 +119,8 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
     try:
         with rdBase.BlockLogs():
             # Clean-up takes metals off, so the components are counted after it.
-            mol = rdMolStandardize.Cleanup(mol)
+            if not _is_clean(mol):
+                mol = rdMolStandardize.Cleanup(mol)
             if len(Chem.GetMolFrags(mol)) > 1:
                 mol = rdMolStandardize.FragmentParent(mol, skipStandardize=True)
             mol = _UNCHARGER.uncharge(mol)
@@ -131,6 +136,22 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
     if clean.GetNumHeavyAtoms() == 0:
         raise MoleculeError(f"{_short(smiles)!r} has no atoms but hydrogen")
     return Molecule.from_mol(clean)
+
+
+def _is_clean(mol: Chem.Mol) -> bool:
+    """Whether clean-up, half of the time of standardising, has nothing to do.
+
+    It removes hydrogen atoms, takes metals off, moves charges, and rewrites groups that are all
+    charged but sulfoxides and what holds phosphorus.
+    """
+    return all(
+        atom.GetFormalCharge() == 0
+        and (
+            atom.GetAtomicNum() in _ELEMENTS_LEFT_ALONE
+            or (atom.GetAtomicNum() == _SULFUR and atom.GetTotalDegree() != _SULFOXIDE_DEGREE)
+        )
+        for atom in mol.GetAtoms()
+    )
 
 
 def _reason(log: rdBase.CaptureErrorLog) -> str:

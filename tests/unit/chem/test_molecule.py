@@ -1,6 +1,11 @@
-import pytest
+import csv
 
+import pytest
+from rdkit import Chem
+
+from molgfn.chem import molecule
 from molgfn.chem.molecule import MAX_SMILES_LENGTH, Molecule, read_mol, read_molecule
+from molgfn.config.resources import shipped_path
 from molgfn.errors import MoleculeError
 
 
@@ -72,3 +77,22 @@ def test_derived_values():
 def test_hydrogen_alone_is_no_molecule_to_score(smiles):
     with pytest.raises(MoleculeError, match="no atoms but hydrogen"):
         read_molecule(smiles)
+
+
+TRICKY = [
+    *("CS(C)=O", "C[S+](C)[O-]", "CS(=O)(=O)C", "CS(C)(=O)=N", "C=S=O", "CSO", "C1=CS(=O)C=C1"),
+    *("CN(=O)=O", "C[N+](=O)[O-]", "CN=[N+]=[N-]", "CP(=O)(O)O", "[H]C", "[2H]C", "[Na]OC"),
+    *("CC(=O)[O-].[Na+]", "C[B](O)O", "[CH3]", "C/C=C/C", "C[C@H](O)F", "CI(=O)=O", "c1cc[nH+]cc1"),
+]
+
+
+def test_leaving_the_clean_up_out_changes_no_molecule(monkeypatch):
+    with shipped_path("data", "parp1", "docked.csv").open() as file:
+        shipped = [row["SMILES"] for row in csv.DictReader(file)][::5]
+    smiles = TRICKY + shipped
+    left_out = [molecule._is_clean(Chem.MolFromSmiles(s)) for s in smiles]
+    assert 0.4 < sum(left_out) / len(smiles) < 1
+    assert not any(molecule._is_clean(Chem.MolFromSmiles(s)) for s in ("CS(C)=O", "CP(=O)(O)O"))
+    fast = [read_molecule(s).smiles for s in smiles]
+    monkeypatch.setattr(molecule, "_is_clean", lambda mol: False)
+    assert fast == [read_molecule(s).smiles for s in smiles]
