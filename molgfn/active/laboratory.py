@@ -97,17 +97,17 @@ def ingest(rounds: Rounds, table: Table) -> Ingested:
             if row is None:
                 unknown.append(_unknown(one))
                 continue
+            # Also where nothing is new: an earlier process may have died before it wrote the table.
+            touched.add(row.round)
             answer, n_repeats = one.answer, len(one.rows)
             if not row.is_answered:
                 rounds.ledger.finish(row.entry, answer, n_repeats=n_repeats)
                 n_new, n_failed = n_new + 1, n_failed + (answer.status != "ok")
             elif _same(row, answer):
                 n_same += 1
-                continue
             else:
                 rounds.ledger.amend(row.entry, answer, n_repeats=n_repeats)
                 corrected.append(f"{row.entry} {row.smiles}: {_show(row)} is now {_show(answer)}")
-            touched.add(row.round)
     newest = rounds.directory.newest()
     last = newest.number if newest is not None else 0
     for number in sorted(touched):

@@ -99,6 +99,13 @@ def test_a_laboratory_is_the_oracle(lab, cli):
     assert [row["status"] for row in table] == ["ok", "failed", "ok", "ok", "pending", "pending"]
     assert table[1]["reason"] == "insoluble"
 
+    # Killed after the ledger and before the table: taking it in again writes the table.
+    written = (lab / "run" / "round_01.csv").read_bytes()
+    (lab / "run" / "round_01.csv").unlink()
+    again = cli("rounds", "ingest", "run", "measured.csv", "--smiles-column", "structure")
+    assert "0 new answers; 4 were known already" in again.stderr
+    assert (lab / "run" / "round_01.csv").read_bytes() == written
+
     more = cli("rounds", "propose", "run", "-o", "second.csv")
     assert more.exit_code == 0, more.stderr
     second = rows_of((lab / "second.csv").read_text())
