@@ -20,7 +20,8 @@ from molgfn.active.rounds import Rounds
 from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.rounds_schema import LABORATORY
 from molgfn.config.schema import Config
-from molgfn.errors import TableError, UsageError
+from molgfn.errors import TableError
+from molgfn.runs.directory import check_resumable
 from molgfn.runs.progress import Progress, silent
 
 #: Settings that rounds which go on may change: how far they go, not what they are.
@@ -81,13 +82,7 @@ def opened(
         UsageError: A setting would make them other rounds.
         CheckpointError: The directory holds no rounds.
     """
-    for override in overrides:
-        key = override.partition("=")[0].strip()
-        if key not in RESUMABLE:
-            raise UsageError(
-                f"rounds that go on keep their {key}; only {', '.join(RESUMABLE)} may change, "
-                "begin another --run for the rest"
-            )
+    check_resumable(overrides, RESUMABLE, "a resumed run")
     directory.check_begun()
     config, vocabulary = directory.load(overrides)
     if overrides:

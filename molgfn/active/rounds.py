@@ -33,6 +33,7 @@ from molgfn.reward.proxy.fit import FitSettings, fit_proxy
 from molgfn.reward.proxy.store import save_proxy
 from molgfn.reward.proxy.training import TrainingSettings
 from molgfn.runs.components import set_up_device
+from molgfn.runs.directory import RunDirectory
 from molgfn.runs.progress import Progress, silent
 from molgfn.runs.sampler import load_sampler
 from molgfn.runs.training import resume_training, start_training
@@ -164,8 +165,7 @@ class Rounds:
         )
         proxy = str(round.proxy.resolve())
         reward = replace(self.config.reward, proxy=proxy, acquisition=acquisition)
-        goes_on = rounds.warm_start and round.number > 1
-        steps = rounds.warm_steps if goes_on else train.steps
+        steps = train.steps if self._predecessor(round) is None else rounds.warm_steps
         seed = self.config.seed + round.number
         return replace(self.config, seed=seed, reward=reward, train=replace(train, steps=steps))
 
@@ -176,15 +176,19 @@ class Rounds:
         else:
             # Killed before its first checkpoint: nothing of it is of use.
             shutil.rmtree(policy.path, ignore_errors=True)
-            before = self.directory.round(round.number - 1).policy
-            goes_on = self.config.rounds.warm_start and round.number > 1
             training = start_training(
-                config, policy, self.vocabulary, after=before if goes_on else None
+                config, policy, self.vocabulary, after=self._predecessor(round)
             )
         with self.progress(f"{round.name}: train policy", config.train.steps) as advance:
             advance(training.trainer.step)
             for _ in training.steps():
                 advance(1)
+
+    def _predecessor(self, round: RoundDirectory) -> RunDirectory | None:
+        """The policy that a round's goes on from; None where it starts afresh."""
+        if not self.config.rounds.warm_start or round.number == 1:
+            return None
+        return self.directory.round(round.number - 1).policy
 
     # ------------------------------------------------------------------ propose
 

@@ -18,7 +18,7 @@ from molgfn.chem.vocabulary import Vocabulary
 from molgfn.chem.vocabulary_file import load_vocabulary, save_vocabulary
 from molgfn.config.loader import dump_config, load_config
 from molgfn.config.schema import Config
-from molgfn.errors import CheckpointError, OutputError, VocabularyError
+from molgfn.errors import CheckpointError, OutputError, UsageError, VocabularyError
 from molgfn.gfn.checkpoint import checkpoints
 
 #: Where runs go that were given no directory.
@@ -215,6 +215,26 @@ class RunDirectory:
                 file.write(json.dumps(plain) + "\n")
         except OSError as error:
             raise OutputError(f"cannot write {self.metrics}: {error.strerror}") from error
+
+
+def check_resumable(overrides: list[str], allowed: tuple[str, ...], what: str) -> None:
+    """Refuse settings that would make a run that goes on another run.
+
+    Args:
+        overrides: ``key=value`` settings.
+        allowed: Keys that may change.
+        what: What goes on, for the message.
+
+    Raises:
+        UsageError: One is not among them.
+    """
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        if key not in allowed:
+            raise UsageError(
+                f"{what} keeps its {key}; only {', '.join(allowed)} may change, "
+                "begin another --run for the rest"
+            )
 
 
 def check_digest(vocabulary: Vocabulary, digest: object, where: str) -> None:

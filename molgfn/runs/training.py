@@ -18,7 +18,6 @@ from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.schema import Config
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
-from molgfn.errors import UsageError
 from molgfn.gfn.checkpoint import (
     Part,
     checkpoint_path,
@@ -33,7 +32,7 @@ from molgfn.gfn.trainer import Trainer
 from molgfn.reward.preflight import Preflight, preflight
 from molgfn.reward.proxy.store import find_proxy
 from molgfn.runs.components import build_env, build_networks, seeded, set_up_device
-from molgfn.runs.directory import RunDirectory, check_digest
+from molgfn.runs.directory import RunDirectory, check_digest, check_resumable
 from molgfn.runs.molecule_score import MoleculeScore, build_score
 
 #: Settings that a resumed run may change: how far it goes and what it writes, not what it is.
@@ -171,13 +170,7 @@ def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
     Raises:
         UsageError: A setting would make it another run.
     """
-    for override in overrides:
-        key = override.partition("=")[0].strip()
-        if key not in RESUMABLE:
-            raise UsageError(
-                f"a resumed run keeps its {key}; only {', '.join(RESUMABLE)} may change, "
-                "begin another --run for the rest"
-            )
+    check_resumable(overrides, RESUMABLE, "a resumed run")
     config, vocabulary = directory.load(overrides)
     if overrides:
         directory.write_config(config)

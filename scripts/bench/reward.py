@@ -14,22 +14,18 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rdkit
 import torch
+from machine import machine
 from rdkit import Chem
 from rdkit.Chem import QED, Crippen
 
-from molgfn import __version__
 from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.alerts import structural_alerts
 from molgfn.chem.batch import MoleculeBatch
@@ -163,28 +159,14 @@ def show(kind: str, results: dict[str, dict[str, float]]) -> None:
 
 
 def about(options: argparse.Namespace) -> dict[str, object]:
-    """Machine and versions."""
-    cpu = "unknown"
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text().splitlines()
-        cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), cpu)
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "load_average": [round(x, 2) for x in os.getloadavg()],
+    """Machine and settings."""
+    return machine() | {
+        "torch": torch.__version__,
         "threads": options.threads,
         "n": options.n,
         "proxy": options.proxy,
         "batch": BATCH,
         "baseline_per_cpu_second": BASELINE,
-        "versions": {
-            "python": platform.python_version(),
-            "molgfn": __version__,
-            "torch": torch.__version__,
-            "rdkit": rdkit.__version__,
-            "numpy": np.__version__,
-        },
     }
 
 

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -22,10 +20,9 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import numpy as np
-import rdkit
+from machine import machine
 from numpy.typing import NDArray
 
-from molgfn import __version__
 from molgfn.chem.diverse_subset import Method, select_diverse
 from molgfn.chem.molecule import read_molecule
 from molgfn.chem.similarity import (
@@ -196,26 +193,11 @@ def show(report: dict[str, Any]) -> None:
 
 
 def about(options: argparse.Namespace) -> dict[str, object]:
-    """Machine and versions."""
-    cpu = "unknown"
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text().splitlines()
-        cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), cpu)
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "load_average": [round(x, 2) for x in os.getloadavg()],
-        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+    """Machine and settings."""
+    return machine() | {
         "k": options.k,
         "min_distance": options.min_distance,
         "max_per_scaffold": options.max_per_scaffold,
-        "versions": {
-            "python": platform.python_version(),
-            "molgfn": __version__,
-            "rdkit": rdkit.__version__,
-            "numpy": np.__version__,
-        },
     }
 
 
