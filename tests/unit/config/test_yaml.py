@@ -1,9 +1,13 @@
 import math
+from unittest.mock import patch
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from molgfn.config.loader import dump_config, load_config
+from molgfn.config.resources import shipped_path
 from molgfn.config.yaml import format_yaml, parse_yaml
 from molgfn.errors import ConfigError
 
@@ -37,7 +41,19 @@ def test_values_read_as_they_look(text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["{a: 1, a: 2}", "{[1]: 2}", "a: b: c", "!!python/name:os.system", "*a"]
+    "text",
+    [
+        "{a: 1, a: 2}",
+        "{[1]: 2}",
+        "a: b: c",
+        "!!python/name:os.system",
+        "*a",
+        "!!int ''",
+        "!!bool maybe",
+        "!!timestamp x",
+        "[" * 2000,
+        "- " * 2000 + "1",
+    ],
 )
 def test_what_is_no_plain_document_is_refused(text):
     with pytest.raises(ConfigError, match="^x"):
@@ -66,3 +82,77 @@ def test_unusual_line_breaks_survive_inside_a_mapping(text):
     line = format_yaml(value)
     assert len(line.splitlines()) == 1
     assert parse_yaml(line, "here") == value
+
+
+def outcome(text):
+    """What becomes of a text: the type and spelling of every value, or the message."""
+    try:
+        return repr(parse_yaml(text, "x"))
+    except ConfigError as error:
+        return error.args
+
+
+def without_libyaml(text):
+    with patch.object(yaml, "__with_libyaml__", False):
+        return outcome(text)
+
+
+# Pieces that mean something to YAML; put together at random about a third of the texts is YAML.
+pieces = st.sampled_from(
+    [
+        *"ab1~#[]{},:?-|>&*!%@`=\"'\\\t\n \r\x85\ufeff\u00e9",
+        *("0.5", "1e3", ".inf", "null", "true", "\n  ", "\n    ", ": ", ", ", "- ", " #", "? "),
+        *("a: ", "b: ", "'b': ", '"a": ', "&a ", "*a ", "!!str ", "<<: ", "\\n", "---\n"),
+        *("\n...\n", "%YAML 1.1\n", "|2\n", ">-\n"),
+    ]
+)
+
+
+@given(st.lists(pieces, max_size=14).map("".join))
+def test_libyaml_changes_nothing_but_the_time(text):
+    assert outcome(text) == without_libyaml(text)
+
+
+@pytest.mark.parametrize("depth", [1, 30, 200, 2000])
+@pytest.mark.parametrize("level", ["[", "- ", "{a: ", "? "])
+def test_depth_is_no_danger(level, depth):
+    closing = {"[": "]", "{a: ": "}"}.get(level, "") * depth
+    text = level * depth + "1" + closing
+    assert outcome(text) == without_libyaml(text)
+
+
+@pytest.mark.parametrize("n", [1000, 1023, 1024, 1025, 2000])
+def test_long_words_are_read_alike(n):
+    for text in (
+        "x" * n,
+        f"{'x' * n}: 1",
+        f"'{'x' * n}': 1",
+        "a: " + "y " * n,
+        f"{{{'x' * n}: 1}}",
+    ):
+        assert outcome(text) == without_libyaml(text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *shipped_path("fragments", "default.yaml").parent.glob("*.yaml"),
+        *shipped_path("policy").glob("*/*.yaml"),
+    ],
+    ids=lambda path: path.stem,
+)
+def test_shipped_files_are_read_alike(path):
+    text = path.read_text(encoding="utf-8")
+    assert outcome(text) == without_libyaml(text)
+
+
+def test_the_default_configuration_is_read_alike():
+    text = dump_config(load_config())
+    assert outcome(text) == without_libyaml(text)
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML was built without libyaml")
+def test_the_shipped_vocabulary_is_read_by_libyaml():
+    text = shipped_path("fragments", "default.yaml").read_text(encoding="utf-8")
+    with patch.object(yaml.SafeLoader, "__init__", side_effect=AssertionError):
+        assert parse_yaml(text, "x")["name"] == "default"
