@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -105,12 +106,13 @@ def vocabulary_tensors(vocabulary: Vocabulary) -> VocabularyTensors:
     n_fragments = len(fragments)
     n_sites = max(1, max(f.n_sites for f in fragments))
     type_number = {name: i for i, name in enumerate(vocabulary.site_types)}
-    capacity = torch.zeros(n_fragments, n_sites, dtype=torch.long)
-    site_type = torch.zeros_like(capacity)
-    site_orbit = torch.zeros_like(capacity)
-    site_pair = torch.zeros(n_fragments, n_sites, n_sites, dtype=torch.long)
-    is_entry = torch.zeros(n_fragments, n_sites, dtype=torch.bool)
-    attach_entry = torch.full((n_fragments, n_sites), -1)
+    # Filled one number at a time, for which tensors are slow.
+    capacity = np.zeros((n_fragments, n_sites), dtype=np.int64)
+    site_type = np.zeros_like(capacity)
+    site_orbit = np.zeros_like(capacity)
+    site_pair = np.zeros((n_fragments, n_sites, n_sites), dtype=np.int64)
+    is_entry = np.zeros((n_fragments, n_sites), dtype=np.bool_)
+    attach_entry = np.full_like(capacity, -1)
     entries: list[tuple[int, int, float]] = []
     n_orbits = n_pairs = 0
     for i, fragment in enumerate(fragments):
@@ -135,26 +137,26 @@ def vocabulary_tensors(vocabulary: Vocabulary) -> VocabularyTensors:
                     attach_entry[i, site] = len(entries)
             log_stabiliser = math.log(fragment.stabiliser_order(representative_site))
             entries.append((i, representative_site, log_stabiliser))
-    entry_allowed = torch.zeros(max(len(type_number), 1), len(entries) + n_fragments).bool()
+    types = list(type_number)
+    is_allowed = np.array([[vocabulary.allows(a, b) for b in types] for a in types], dtype=np.bool_)
+    entry_allowed = np.zeros((max(len(types), 1), len(entries) + n_fragments), dtype=np.bool_)
     for e, (i, site, _) in enumerate(entries):
-        entry_type = fragments[i].site_types[site]
-        for name, number in type_number.items():
-            entry_allowed[number, e] = vocabulary.allows(name, entry_type)
+        entry_allowed[:, e] = is_allowed[type_number[fragments[i].site_types[site]]]
     entries += [(i, -1, math.log(f.order)) for i, f in enumerate(fragments)]
     entry_fragment, entry_site, log_symmetry = zip(*entries, strict=True)
     return VocabularyTensors(
-        capacity=capacity,
-        site_type=site_type,
-        site_orbit=site_orbit,
-        site_pair=site_pair,
-        is_entry=is_entry,
-        attach_entry=attach_entry,
+        capacity=torch.from_numpy(capacity),
+        site_type=torch.from_numpy(site_type),
+        site_orbit=torch.from_numpy(site_orbit),
+        site_pair=torch.from_numpy(site_pair),
+        is_entry=torch.from_numpy(is_entry),
+        attach_entry=torch.from_numpy(attach_entry),
         heavy_atoms=torch.tensor([f.n_heavy_atoms for f in fragments]),
         weight=torch.tensor([f.weight_g_per_mol for f in fragments], dtype=torch.float64),
         entry_fragment=torch.tensor(entry_fragment),
         entry_site=torch.tensor(entry_site),
         entry_log_symmetry=torch.tensor(log_symmetry, dtype=torch.float64),
-        entry_allowed=entry_allowed,
+        entry_allowed=torch.from_numpy(entry_allowed),
         n_orbits=n_orbits,
         n_pairs=n_pairs,
     )
