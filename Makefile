@@ -20,7 +20,15 @@ ARTEFACTS := build/artefacts
 DEMO_RUN := runs/demo
 DEMO_STEPS := 120
 
-.PHONY: help env format check test test-all slow demo artefacts clean
+# One JSON file for each benchmark, and what keeps the slower ones short.
+BENCH := build/bench
+BENCHMARKS := startup training breakdown sampling environment likelihood reward selection memory scaling
+QUICK_likelihood := --n 64
+QUICK_reward := --n 256
+QUICK_selection := --n 20000
+QUICK_scaling := --passes 1
+
+.PHONY: help env format check test test-all slow demo bench always artefacts clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -59,6 +67,14 @@ demo: env ## train briefly, sample 1000 molecules, score them, show the best
 	$(MOLGFN) sample $(DEMO_RUN) --n 1000 > candidates.csv
 	$(MOLGFN) score candidates.csv -o scored.csv
 	$(MOLGFN) select scored.csv --top-k 10 --min-distance 0.4 --show > $(DEMO_RUN)/best.csv
+
+bench: $(BENCHMARKS:%=$(BENCH)/%.json) ## measure speed and memory into build/bench, on one core
+
+# Always anew: it is the package that is measured.
+$(BENCHMARKS:%=$(BENCH)/%.json): $(BENCH)/%.json: scripts/bench/%.py always | env
+	@mkdir -p $(BENCH)
+	@echo "== $*" >&2
+	@OMP_NUM_THREADS=1 $(PYTHON) $< $(QUICK_$*) > $@
 
 artefacts: $(ARTEFACTS)/policy ## rebuild what ships: vocabulary, proxy, policy; goes on where it was stopped
 

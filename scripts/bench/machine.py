@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
+from importlib.metadata import version
 from pathlib import Path
-
-import numpy as np
-import rdkit
 
 from molgfn import __version__
 
+#: Packages whose versions matter for speed.
+PACKAGES = ("rdkit", "numpy", "torch", "torch-geometric")
+
 
 def machine() -> dict[str, object]:
-    """Processor, load and versions."""
+    """Processor, load and versions; loads none of the packages."""
     cpu = "unknown"
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -27,7 +28,6 @@ def machine() -> dict[str, object]:
         "versions": {
             "python": platform.python_version(),
             "molgfn": __version__,
-            "rdkit": rdkit.__version__,
-            "numpy": np.__version__,
+            **{name: version(name) for name in PACKAGES},
         },
     }

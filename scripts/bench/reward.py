@@ -161,7 +161,6 @@ def show(kind: str, results: dict[str, dict[str, float]]) -> None:
 def about(options: argparse.Namespace) -> dict[str, object]:
     """Machine and settings."""
     return machine() | {
-        "torch": torch.__version__,
         "threads": options.threads,
         "n": options.n,
         "proxy": options.proxy,
