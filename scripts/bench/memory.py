@@ -113,13 +113,15 @@ def describe(readings: Readings, peak: float, per: int) -> dict[str, object]:
     """
     progress, memory = np.array(readings).T
     late = progress > progress[-1] / 3
-    slope = np.polyfit(progress[late], memory[late], 1)[0] if late.sum() > 1 else np.nan
+    slope = None  # one point has none
+    if late.sum() > 1:
+        slope = round(float(np.polyfit(progress[late], memory[late], 1)[0]) * per, 2)
     return {
         "first": round(memory[0]),
         "steady": round(float(np.median(memory[late]))),
         "last": round(memory[-1]),
         "peak": round(peak),
-        "slope": round(float(slope) * per, 2),
+        "slope": slope,
         "per": per,
         "readings_mb": {str(step): round(mb, 1) for step, mb in readings},
     }

@@ -6,9 +6,8 @@ On-policy rows have no replay, no random trajectories and one update a step, as 
 They learn at a rate so small that the policy stays what it was: all passes see trajectories of one
 length. They begin with fresh weights; ``trained`` with those of the shipped policy, which builds
 larger molecules. ``new_share`` tells how many of the molecules were new and had to be scored. The
-last row is the shipped training as it is, at its first steps. ``sampled``
-counts trajectories that were sampled and scored, ``learned`` those that entered an update, the
-replayed ones included.
+last row is the shipped training as it is, at its first steps. ``sampled`` counts trajectories that
+were sampled and scored, ``learned`` those that entered an update, the replayed ones included.
 """
 
 from __future__ import annotations
