@@ -1,8 +1,8 @@
 """Dock the molecules that the shipped proxy learns from, again and to the last digit.
 
-Random trajectories of the shipped environment (seed 0), and the drugs, screening compounds and
-recombined molecules of the present set, all docked with the default preset. The best twentieth and
-the outliers are docked once more with the preset ``thorough``, which tells how far an energy can be
+The molecules of the present set, all docked with the default preset; ``--environment N`` adds
+random trajectories of the shipped environment until it holds N of them. The best twentieth and the
+outliers are docked once more with the preset ``thorough``, which tells how far an energy can be
 believed. Settings and versions go into a JSON file beside the table.
 
     python scripts/dock_set.py --workers 2            # about two hours on two free cores
@@ -19,6 +19,7 @@ import csv
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,9 @@ from molgfn.runs.sampler import load_sampler
 OUTPUT = shipped_path("data", "parp1", "docked.csv")
 COLUMN = f"{DEFAULT_TARGET}_kcal_mol"
 THOROUGH_COLUMN = f"{DEFAULT_TARGET}_thorough_kcal_mol"
-#: More are drawn than used: the size of a batch is part of what makes the draw repeatable.
-N_DRAWN, N_ENVIRONMENT, SEED = 2800, 2750, 0
+#: Source of molecules of random trajectories.
+ENVIRONMENT = "environment"
+SEED = 0
 #: Share of all molecules, by energy, that is docked again with ``thorough``.
 BEST_SHARE = 0.05
 #: Robust standard deviations from the energy usual for the size that make an outlier.
@@ -69,12 +71,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--workers", type=int, default=None)
     parser.add_argument("--known", type=Path, action="append", default=[], metavar="FILE")
-    parser.add_argument("--environment", type=int, default=N_ENVIRONMENT, metavar="N")
-    parser.add_argument("--others", type=int, default=None, metavar="N")
+    parser.add_argument(
+        "--environment", type=int, default=0, metavar="N", help="draw more of the environment's"
+    )
     parser.add_argument("--no-thorough", action="store_true")
     options = parser.parse_args()
-    rows = environment_rows(options.environment)
-    rows += other_rows({row.molecule for row in rows}, options.others)
+    rows = present_rows()
+    n_missing = options.environment - sum(row.source == ENVIRONMENT for row in rows)
+    rows += drawn_rows(max(n_missing, 0), {row.molecule for row in rows})
     known = known_energies(options.known)
     take_over(rows, known, options.workers)
     dock(rows, "default", options.workers)
@@ -85,29 +89,25 @@ def main() -> None:
     describe(rows, options.output.with_suffix(".json"))
 
 
-def environment_rows(n: int) -> list[Row]:
-    """Draw distinct molecules with random legal trajectories of the shipped environment."""
+def present_rows() -> list[Row]:
+    """Read the molecules of the present set, without their energies."""
+    with OUTPUT.open(encoding="utf-8") as file:
+        # As they are written, they are read: the order of the atoms decides the conformer.
+        return [Row(read_molecule(row["SMILES"]), row["source"]) for row in csv.DictReader(file)]
+
+
+def drawn_rows(n: int, taken: set[Molecule]) -> list[Row]:
+    """Draw n new molecules with random legal trajectories of the shipped environment."""
     sampler = load_sampler(shipped_path("policy", "parp1"), "cpu")
     uniform = replace(sampler, policy=UniformPolicy(sampler.env))
     generator = torch.Generator().manual_seed(SEED)
-    drawn = [
+    drawn = (
         sampled.molecule
-        for batch in uniform.sample(N_DRAWN, 1.0, generator=generator)
+        for batch in uniform.sample(n + len(taken), 1.0, generator=generator)
         for sampled in batch
-    ]
-    # As they are written, they are read: the order of the atoms decides the conformer.
-    return [Row(read_molecule(molecule.smiles), "environment") for molecule in drawn[:n]]
-
-
-def other_rows(taken: set[Molecule], n: int | None) -> list[Row]:
-    """Read the other molecules of the present set, those already taken left out."""
-    with OUTPUT.open(encoding="utf-8") as file:
-        rows = [
-            Row(read_molecule(row["SMILES"]), row["source"])
-            for row in csv.DictReader(file)
-            if row["source"] != "environment"
-        ]
-    return [row for row in rows if row.molecule not in taken][:n]
+    )
+    fresh = (molecule for molecule in drawn if molecule not in taken)
+    return [Row(read_molecule(m.smiles), ENVIRONMENT) for m in islice(fresh, n)]
 
 
 def known_energies(paths: Sequence[Path]) -> dict[str, float]:
@@ -221,7 +221,6 @@ def describe(rows: Sequence[Row], path: Path) -> None:
         },
         "settings": {name: asdict(PRESETS[name]) for name in ("default", "thorough")},
         "versions": engine_versions(),
-        "environment": {"drawn": N_DRAWN, "seed": SEED},
         "molecules": {name: sum(row.source == name for row in rows) for name in sources},
         "failed": sum(bool(np.isnan(row.energy)) for row in rows),
     }

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from molgfn.active.answer import Answer
 from molgfn.active.simulated import NOISY_PREFIX, NoisyProperty
@@ -24,9 +23,6 @@ from molgfn.reward.docking.settings import PRESETS
 from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.scorers import find_scorer
 from molgfn.reward.workers.pool import START_LIMIT_S
-
-if TYPE_CHECKING:
-    from molgfn.reward.proxy.proxy import Proxy
 
 _KEY = "rounds.oracle.scorer"
 #: Time limit that a program never reaches, seconds: that of a call is kept from outside.
@@ -236,7 +232,7 @@ def _open_scorer(name: str, value_column: str | None) -> Scorer:
     return find_scorer(factor, _no_proxy, key=_KEY)
 
 
-def _no_proxy() -> Proxy:
+def _no_proxy() -> Scorer:
     raise ConfigError(f"{_KEY}: a proxy learns from the oracle, give what it shall learn from")
 
 

@@ -131,7 +131,7 @@ DEFAULT_FACTORS: tuple[FactorConfig, ...] = (
     FactorConfig("SA", "sigmoid", "minimise", low=3.0, high=5.0),
     FactorConfig("MW", "window", low=250.0, high=450.0, softness=50.0),
     FactorConfig("logP", "window", low=0.0, high=4.5, softness=1.0),
-    FactorConfig("alerts", "decay", "minimise", limit=0.0, softness=1.0),
+    FactorConfig("alerts", "decay", "minimise", limit=0.0, softness=2.0),
 )
 
 

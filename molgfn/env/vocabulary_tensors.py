@@ -38,6 +38,7 @@ class VocabularyTensors:
         entry_log_symmetry: log |Stab(entry site)|, or log |Aut| for a first fragment, float64,
             shape ``(E,)``, nats.
         entry_allowed: Whether an attachment may bond to a site of the type, ``(T, E)``.
+        fragment_allowed: Whether any attachment of the fragment may, 1 or 0, ``(T, F)``, float.
         n_orbits: Number of site orbits.
         n_pairs: Number of orbits of site pairs.
     """
@@ -54,6 +55,7 @@ class VocabularyTensors:
     entry_site: Tensor
     entry_log_symmetry: Tensor
     entry_allowed: Tensor
+    fragment_allowed: Tensor
     n_orbits: int
     n_pairs: int
 
@@ -140,8 +142,10 @@ def vocabulary_tensors(vocabulary: Vocabulary) -> VocabularyTensors:
     types = list(type_number)
     is_allowed = np.array([[vocabulary.allows(a, b) for b in types] for a in types], dtype=np.bool_)
     entry_allowed = np.zeros((max(len(types), 1), len(entries) + n_fragments), dtype=np.bool_)
+    fragment_allowed = np.zeros((len(entry_allowed), n_fragments), dtype=np.bool_)
     for e, (i, site, _) in enumerate(entries):
         entry_allowed[:, e] = is_allowed[type_number[fragments[i].site_types[site]]]
+        fragment_allowed[:, i] |= entry_allowed[:, e]
     entries += [(i, -1, math.log(f.order)) for i, f in enumerate(fragments)]
     entry_fragment, entry_site, log_symmetry = zip(*entries, strict=True)
     return VocabularyTensors(
@@ -157,6 +161,7 @@ def vocabulary_tensors(vocabulary: Vocabulary) -> VocabularyTensors:
         entry_site=torch.tensor(entry_site),
         entry_log_symmetry=torch.tensor(log_symmetry, dtype=torch.float64),
         entry_allowed=torch.from_numpy(entry_allowed),
+        fragment_allowed=torch.from_numpy(fragment_allowed).float(),
         n_orbits=n_orbits,
         n_pairs=n_pairs,
     )

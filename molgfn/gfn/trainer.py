@@ -108,7 +108,8 @@ class Trainer(Generic[S]):
             [
                 {"params": list(networks.policy.parameters()), "lr": config.learning_rate},
                 {"params": list(networks.log_z.parameters()), "lr": config.log_z_learning_rate},
-            ]
+            ],
+            fused=True,
         )
 
     def train_step(self) -> dict[str, float]:

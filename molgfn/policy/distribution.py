@@ -111,7 +111,7 @@ def masked_log_softmax(logits: Tensor, mask: Tensor) -> Tensor:
 def draw(
     logits: Tensor, mask: Tensor, generator: torch.Generator, epsilon: Tensor | None
 ) -> Tensor:
-    """Draw a legal column per row by the Gumbel trick.
+    """Draw a legal column per row by inversion.
 
     Args:
         logits: Shape ``(B, C)``; what stands at illegal columns does not matter.
@@ -126,5 +126,12 @@ def draw(
     if epsilon is not None:
         uniform = torch.rand(len(logits), generator=generator, device=logits.device) < epsilon
         logits = logits.masked_fill(uniform[:, None], 0.0)
-    noise = torch.empty_like(logits).exponential_(generator=generator).log()
-    return (logits - noise).masked_fill(~mask, -torch.inf).argmax(1)
+    total = logits.masked_fill(~mask, -torch.inf).softmax(1).cumsum(1, dtype=torch.float64)
+    threshold = torch.rand(
+        len(logits), 1, generator=generator, dtype=torch.float64, device=logits.device
+    )
+    threshold = threshold * total[:, -1:]
+    # Rounding must not lift the threshold to the end: no column lies beyond it.
+    threshold = threshold.minimum(total[:, -1:].nextafter(torch.zeros_like(threshold)))
+    # The first column whose running total exceeds it; one of probability 0 adds nothing.
+    return torch.searchsorted(total, threshold, right=True).squeeze(1)

@@ -11,6 +11,7 @@ from torch_geometric.nn import GINEConv
 from molgfn.config.schema import PolicyConfig
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
+from molgfn.env.vocabulary_tensors import VocabularyTensors
 from molgfn.policy.descriptors import fragment_descriptors
 from molgfn.policy.distribution import FlowActionDistribution
 from molgfn.policy.graph import StateGraph, pack
@@ -74,6 +75,7 @@ class FlowPolicy(nn.Module):
     """
 
     descriptors: Tensor
+    orbit_type: Tensor
 
     def __init__(
         self, env: FragmentEnv, config: PolicyConfig, *, beta_min: float, beta_max: float
@@ -94,6 +96,7 @@ class FlowPolicy(nn.Module):
         self.context = _mlp(n_context, hidden, hidden)
         descriptors = fragment_descriptors(env.vocabulary)
         self.register_buffer("descriptors", descriptors, persistent=False)
+        self.register_buffer("orbit_type", _orbit_types(tensors), persistent=False)
         self.describe = nn.Linear(descriptors.shape[1], hidden)
         self.fragment = nn.Embedding(tensors.n_fragments, hidden)
         n_types = max(len(env.vocabulary.site_types), 1)
@@ -146,23 +149,26 @@ class FlowPolicy(nn.Module):
         position[:, 0] = torch.where(
             empty, len(row) + torch.arange(len(states), device=row.device), position[:, 0]
         )
-        shared = fragments[self.env.tensors.entry_fragment]
         weights = self._head_weights(log_beta)  # (B, K)
         heads = self._action_heads()
-        queries = [head.query(features) for head in heads]
-        entries = [head.entries(shared) for head in heads]
+        hidden = [head.hidden(features) for head in heads]
         logits = torch.zeros(row_mask.shape, device=row_mask.device)
         for k, head in enumerate(heads):
-            of_rows = head.row_logit(queries[k][: len(row)]).squeeze(1)
+            of_rows = head.row_logit(hidden[k][: len(row)]).squeeze(1)
             logits[state, row] += weights[state, k] * of_rows
             logits[:, -1] += weights[:, k] * head.stop_logit(pooled).squeeze(1)
+        owner = self.env.tensors.entry_fragment
+        # Both heads in one product: the weights of a state go to its queries.
+        entries = torch.cat([head.entries(fragments, owner) for head in heads], 1)  # (E, K H)
+        bias = torch.stack([head.bias for head in heads])
 
         def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
             place, weight = position[index, rows], weights[index]
-            total = torch.zeros(len(index), len(shared), device=index.device)
-            for k, head in enumerate(heads):
-                total = total + weight[:, k, None] * (queries[k][place] @ entries[k].T + head.bias)
-            return total
+            queries = [
+                weight[:, k, None] * head.query(hidden[k].index_select(0, place))
+                for k, head in enumerate(heads)
+            ]
+            return torch.addmm(weight @ bias, torch.cat(queries, 1), entries.T)
 
         log_flow = self.log_flow(pooled).squeeze(1)
         return FlowActionDistribution(self.env, states, logits, row_mask, entry_logits, log_flow)
@@ -189,8 +195,9 @@ class FlowPolicy(nn.Module):
         """Pass messages along the junctions; returns nodes (V, H) and pooled states (B, H)."""
         pairs = self.env.tensors.site_pair
         port_fragment = graph.fragment[graph.port_node]
-        port = self.port_orbit(self.env.tensors.site_orbit[port_fragment, graph.port_site])
-        port = port + self.port_type(self.env.tensors.site_type[port_fragment, graph.port_site])
+        orbit = self.env.tensors.site_orbit[port_fragment, graph.port_site]
+        orbits = self.port_orbit.weight + self.port_type(self.orbit_type)
+        port = orbits.index_select(0, orbit)
         # How the ports of one fragment lie to each other: ortho, meta, para.
         here, there = graph.ports_around(graph.port_node)
         other = here != there
@@ -199,11 +206,12 @@ class FlowPolicy(nn.Module):
         port = port.index_add(0, here, self.pair(pair))
         edge = port + port.roll(len(port) // 2, 0)
         edge_index = torch.stack([graph.port_neighbour, graph.port_node])
-        nodes = fragments[graph.fragment] + context[graph.state]
+        nodes = fragments.index_select(0, graph.fragment) + context.index_select(0, graph.state)
         for convolution, norm, pool in zip(self.convolutions, self.norms, self.pools, strict=True):
             normed = norm(nodes)
             total = torch.zeros_like(context).index_add(0, graph.state, normed)
-            nodes = nodes + convolution(normed, edge_index, edge) + pool(total)[graph.state]
+            around = pool(total).index_select(0, graph.state)
+            nodes = nodes + convolution(normed, edge_index, edge) + around
         nodes = self.final_norm(nodes)
         return nodes, context.index_add(0, graph.state, nodes)
 
@@ -215,9 +223,10 @@ class FlowPolicy(nn.Module):
         fragment = graph.fragment[node]
         where, port = graph.ports_around(node)
         pair = tensors.site_pair[fragment[where], site[where], graph.port_site[port]]
-        near = self.near(nodes)[graph.port_neighbour[port]] + self.pair(pair)
-        own: Tensor = nodes[node] + self.site_orbit(tensors.site_orbit[fragment, site])
-        own = own + self.site_type(tensors.site_type[fragment, site])
+        near = self.near(nodes).index_select(0, graph.port_neighbour[port]) + self.pair(pair)
+        sites = self.site_orbit.weight + self.site_type(self.orbit_type)
+        own: Tensor = nodes.index_select(0, node)
+        own = own + sites.index_select(0, tensors.site_orbit[fragment, site])
         return own.index_add(0, where, near.relu())
 
 
@@ -226,16 +235,17 @@ class _ActionHead(nn.Module):
 
     def __init__(self, hidden: int, n_entries: int) -> None:
         super().__init__()
-        self.query = _mlp(hidden, hidden, hidden)
+        self.hidden = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU())
         self.row_logit = nn.Linear(hidden, 1)
+        self.query = nn.Linear(hidden, hidden)
         self.stop_logit = _mlp(hidden, hidden, 1)
         self.entry = nn.Embedding(n_entries, hidden)
         self.chemistry = nn.Linear(hidden, hidden)
         self.bias = nn.Parameter(torch.zeros(n_entries))
 
-    def entries(self, fragments: Tensor) -> Tensor:
-        """Vectors of the entries from those of their fragments, both (E, H)."""
-        vectors: Tensor = self.entry.weight + self.chemistry(fragments)
+    def entries(self, fragments: Tensor, owner: Tensor) -> Tensor:
+        """Vectors of the entries (E, H) from those of the fragments (F, H) and whose each is."""
+        vectors: Tensor = self.entry.weight + self.chemistry(fragments).index_select(0, owner)
         return vectors / math.sqrt(vectors.shape[1])
 
 
@@ -265,6 +275,14 @@ class LogPartition(nn.Module):
         """
         value: Tensor = self.net(self.beta(log_beta))
         return value.squeeze(1)
+
+
+def _orbit_types(tensors: VocabularyTensors) -> Tensor:
+    """Junction type of every orbit of sites, shape (O,); equivalent sites have the same."""
+    types = torch.zeros(tensors.n_orbits, dtype=torch.long)
+    is_site = tensors.capacity > 0
+    types[tensors.site_orbit[is_site]] = tensors.site_type[is_site]
+    return types
 
 
 def _mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:

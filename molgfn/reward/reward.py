@@ -151,11 +151,13 @@ class Reward:
         return np.log(np.stack(parts))
 
 
-def build_reward(config: RewardConfig) -> Reward:
+def build_reward(config: RewardConfig, *, with_similarity: bool = True) -> Reward:
     """Make the reward function that a config describes.
 
     Args:
         config: Proxy and factors.
+        with_similarity: Whether tables tell how near a molecule is to the proxy's training set,
+            even where no guard asks for it.
 
     Returns:
         The reward.
@@ -165,15 +167,22 @@ def build_reward(config: RewardConfig) -> Reward:
             for docking energies, would read a proxy of another unit.
         CheckpointError: The proxy cannot be read.
     """
-    loaded = cache(lambda: load_proxy(find_proxy(config.proxy)))
+
+    @cache
+    def proxy_scorer() -> ProxyScorer:
+        return ProxyScorer(
+            load_proxy(find_proxy(config.proxy)),
+            with_members=config.acquisition.kind == "thompson",
+            with_similarity=with_similarity or config.guard.min_similarity > 0.0,
+        )
+
     scorers: dict[tuple[str, str | None, float], Scorer] = {}
     chosen = []
     factors = acquired_factors(config)
-    with_members = config.acquisition.kind == "thompson"
     for factor in factors:
         key = (factor.scorer, factor.column, factor.timeout_s)
         if key not in scorers:
-            scorer = find_scorer(factor, loaded, with_members=with_members)
+            scorer = find_scorer(factor, proxy_scorer)
             if isinstance(scorer, ProxyScorer):
                 cure = "fit the proxy again with another --target-name"
                 check_columns(scorer.columns[:2], f"reward.proxy {config.proxy}", cure)
@@ -184,7 +193,8 @@ def build_reward(config: RewardConfig) -> Reward:
             scorers[key] = scorer
         chosen.append(scorers[key])
     uses_proxy = any(isinstance(scorer, ProxyScorer) for scorer in chosen)
-    return Reward(config, factors, tuple(chosen), loaded() if uses_proxy else None)
+    proxy = proxy_scorer().proxy if uses_proxy else None
+    return Reward(config, factors, tuple(chosen), proxy)
 
 
 def _check_unit(config: RewardConfig, proxy: Proxy) -> None:

@@ -40,16 +40,20 @@ class ProxyScorer:
     Attributes:
         proxy: The proxy.
         with_members: Whether every network of the ensemble gets a column too.
+        with_similarity: Whether to tell how near the training set is, which costs as much again
+            as the prediction.
     """
 
     proxy: Proxy
     with_members: bool = False
+    with_similarity: bool = True
 
     @property
     def columns(self) -> tuple[str, ...]:
         """``PARP1_kcal_mol``, ``PARP1_kcal_mol_std``, ``nearest_train_similarity``, members."""
         value = self.proxy.value_column
-        return value, f"{value}_std", SIMILARITY_COLUMN, *self.member_columns
+        similarity = (SIMILARITY_COLUMN,) if self.with_similarity else ()
+        return value, f"{value}_std", *similarity, *self.member_columns
 
     @property
     def member_columns(self) -> tuple[str, ...]:
@@ -69,8 +73,11 @@ class ProxyScorer:
         value, std, members = self.proxy.predict_members(molecules)
         reasons = ["" if ok else "the proxy's prediction is no number" for ok in np.isfinite(value)]
         value = np.where(np.isfinite(value), value, np.nan)
-        similarity = self.proxy.nearest_train_similarity(molecules)
-        columns = (value, std, similarity, *(members if self.with_members else ()))
+        columns = [value, std]
+        if self.with_similarity:
+            columns.append(self.proxy.nearest_train_similarity(molecules))
+        if self.with_members:
+            columns.extend(members)
         return Scores(dict(zip(self.columns, columns, strict=True)), tuple(reasons))
 
 
@@ -179,17 +186,15 @@ def _reasons(values: NDArray[np.float64], name: str) -> tuple[str, ...]:
 
 def find_scorer(
     factor: FactorConfig,
-    load_proxy: Callable[[], Proxy],
+    proxy_scorer: Callable[[], Scorer],
     *,
-    with_members: bool = False,
     key: str | None = None,
 ) -> Scorer:
     """Make the scorer that a factor names.
 
     Args:
         factor: The factor.
-        load_proxy: Gives the reward's proxy; called only for the scorer ``proxy``.
-        with_members: Whether that one gives a column for each network too.
+        proxy_scorer: Makes the scorer ``proxy``; called only for that one.
         key: What messages call the place of the name in the configuration; None for that of the
             factor.
 
@@ -202,7 +207,7 @@ def find_scorer(
     name = factor.scorer.strip()
     where = f"reward.factors, factor {factor.label!r}" if key is None else key
     if name == "proxy":
-        return ProxyScorer(load_proxy(), with_members)
+        return proxy_scorer()
     if name == "alerts":
         return PropertyScorer(name, lambda mol: float(len(structural_alerts(mol))), count_alerts)
     if name in PROPERTIES:

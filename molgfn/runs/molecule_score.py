@@ -41,7 +41,8 @@ def build_score(config: RewardConfig, env: FragmentEnv) -> MoleculeScore:
         The score, with an empty cache.
     """
     divide = config.divide_by_multiplicity
-    return MoleculeScore(env, build_reward(config), divide_by_multiplicity=divide)
+    reward = build_reward(config, with_similarity=False)
+    return MoleculeScore(env, reward, divide_by_multiplicity=divide)
 
 
 class MoleculeScore:
