@@ -25,7 +25,7 @@ from molgfn.gfn.objectives import (
 )
 from molgfn.gfn.protocols import Environment, FlowPolicy, S
 from molgfn.gfn.relevance import relevance
-from molgfn.gfn.rollout import Trajectories
+from molgfn.gfn.rollout import Trajectories, distinct_states
 from molgfn.gfn.segments import log_sum_by_group
 
 #: Flow matching: weight of a terminal state, whose reward is known, against another state.
@@ -99,11 +99,8 @@ def evaluate(
     Returns:
         The batch with log P_F and log F, differentiable in the weights.
     """
-    # Trajectories of a group begin alike: what several pass through is computed once.
-    rows = torch.cat([batch.states.to_tensor(), group[batch.trajectory, None]], 1)
-    distinct, index = rows.unique(dim=0, return_inverse=True)
-    states = type(batch.states).from_tensor(distinct[:, :-1])
-    owner = torch.zeros_like(distinct[:, 0]).scatter(0, index, batch.trajectory)
+    states, index, like = distinct_states(batch.states, group[batch.trajectory])
+    owner = batch.trajectory[like]
     distribution = policy(states, condition[owner])
     log_pf = distribution.log_prob(batch.actions, index)
     log_flow = _log_flow(env, states, distribution.log_flow, log_z[owner])[index]

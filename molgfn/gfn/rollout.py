@@ -88,6 +88,24 @@ class Trajectories(Generic[S]):
         return torch.bincount(self.trajectory, minlength=len(self))
 
 
+def distinct_states(states: S, group: Tensor) -> tuple[S, Tensor, Tensor]:
+    """Find the states that differ: trajectories of one condition begin alike.
+
+    Args:
+        states: B states.
+        group: Number of the condition of every state, shape ``(B,)``.
+
+    Returns:
+        The D distinct pairs of state and condition; which of them each state is, ``(B,)``; and
+        one of the B that is like each of them, ``(D,)``.
+    """
+    rows = torch.cat([states.to_tensor(), group[:, None]], 1)
+    distinct, index = rows.unique(dim=0, return_inverse=True)
+    number = torch.arange(len(index), device=index.device)
+    like = torch.zeros_like(distinct[:, 0]).scatter(0, index, number)
+    return type(states).from_tensor(distinct[:, :-1]), index, like
+
+
 @torch.no_grad()
 def rollout(
     env: Environment[S],
@@ -110,13 +128,15 @@ def rollout(
         The trajectories.
     """
     n = len(condition)
+    group = condition.unique(return_inverse=True)[1]
     states = env.initial_states(n)
     alive = torch.arange(n, device=condition.device)
     visited, actions, owners, log_pb, finished, finishers = [], [], [], [], [], []
     while len(alive):
-        distribution = policy(states, condition[alive])
+        distinct, index, first = distinct_states(states, group[alive])
+        distribution = policy(distinct, condition[alive][first])
         share = None if epsilon is None else epsilon[alive]
-        action = distribution.sample(generator=generator, epsilon=share)
+        action = distribution.sample(generator=generator, epsilon=share, index=index)
         visited.append(states)
         actions.append(action)
         owners.append(alive)

@@ -35,26 +35,35 @@ class ActionDistribution:
     row_mask: Tensor
     entry_logits: Callable[[Tensor, Tensor], Tensor]
 
-    def sample(self, *, generator: torch.Generator, epsilon: Tensor | None = None) -> Tensor:
-        """Draw one action per state.
+    def sample(
+        self,
+        *,
+        generator: torch.Generator,
+        epsilon: Tensor | None = None,
+        index: Tensor | None = None,
+    ) -> Tensor:
+        """Draw actions.
 
         Args:
             generator: Source of randomness.
             epsilon: Probability to replace a row, and independently an entry, by a uniform one,
-                shape ``(B,)``; default: none.
+                shape ``(S,)``; default: none.
+            index: State of each action to draw, shape ``(S,)``; default: one per state, in order.
 
         Returns:
-            Actions, shape ``(B, 2)``.
+            Actions, shape ``(S, 2)``.
         """
-        columns = draw(self.row_logits, self.row_mask, generator, epsilon)
+        if index is None:
+            index = torch.arange(len(self.states), device=self.row_mask.device)
+        columns = draw(self.row_logits[index], self.row_mask[index], generator, epsilon)
         stop_column = self.row_mask.shape[1] - 1
-        actions = torch.full((len(self.states), 2), STOP, device=columns.device)
+        actions = torch.full((len(index), 2), STOP, device=columns.device)
         moving = (columns != stop_column).nonzero().squeeze(1)
         if len(moving):
-            rows = columns[moving]
-            mask = self.env.legal_entry_mask(self.states[moving], rows)
+            rows, place = columns[moving], index[moving]
+            mask = self.env.legal_entry_mask(self.states[place], rows)
             share = None if epsilon is None else epsilon[moving]
-            entries = draw(self.entry_logits(moving, rows), mask, generator, share)
+            entries = draw(self.entry_logits(place, rows), mask, generator, share)
             actions[moving] = torch.stack([rows, entries], 1)
         return actions
 

@@ -28,17 +28,27 @@ class MaskedCategorical:
     mask: Tensor
     log_flow: Tensor
 
-    def sample(self, *, generator: torch.Generator, epsilon: Tensor | None = None) -> Tensor:
-        """Draw one action per state.
+    def sample(
+        self,
+        *,
+        generator: torch.Generator,
+        epsilon: Tensor | None = None,
+        index: Tensor | None = None,
+    ) -> Tensor:
+        """Draw actions.
 
         Args:
             generator: Source of randomness.
-            epsilon: Probability to draw uniformly among the legal actions instead.
+            epsilon: Probability to draw uniformly among the legal actions instead, ``(S,)``.
+            index: State of each action to draw, shape ``(S,)``; default: one per state, in order.
 
         Returns:
-            Actions, shape ``(B, 1)``.
+            Actions, shape ``(S, 1)``.
         """
-        return draw(self.logits, self.mask, generator, epsilon)[:, None]
+        logits, mask = self.logits, self.mask
+        if index is not None:
+            logits, mask = logits[index], mask[index]
+        return draw(logits, mask, generator, epsilon)[:, None]
 
     def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:
         """Compute the log-probability of actions.
