@@ -29,23 +29,16 @@ class Molecule:
 
     Attributes:
         mol: The molecule, hydrogens implicit; treat it as read-only.
-        smiles: Canonical isomeric SMILES, the identity of the object.
+        text: SMILES to go by where it shall not be the canonical one.
     """
 
     mol: Chem.Mol
-    smiles: str
+    text: str | None = None
 
-    @classmethod
-    def from_mol(cls, mol: Chem.Mol) -> Molecule:
-        """Wrap a sanitised molecule.
-
-        Args:
-            mol: Sanitised RDKit molecule.
-
-        Returns:
-            The molecule with its canonical SMILES.
-        """
-        return cls(mol, Chem.MolToSmiles(mol))
+    @cached_property
+    def smiles(self) -> str:
+        """Canonical isomeric SMILES, the identity of the object; found when first asked for."""
+        return str(Chem.MolToSmiles(self.mol)) if self.text is None else self.text
 
     @cached_property
     def inchikey(self) -> str:
@@ -135,7 +128,7 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
         raise MoleculeError(f"cannot standardise {_short(smiles)!r}")
     if clean.GetNumHeavyAtoms() == 0:
         raise MoleculeError(f"{_short(smiles)!r} has no atoms but hydrogen")
-    return Molecule.from_mol(clean)
+    return Molecule(clean)
 
 
 def _is_clean(mol: Chem.Mol) -> bool:

@@ -65,9 +65,7 @@ def probe_decoding(
         trees = (_random_tree(vocabulary, n_fragments, generator) for _ in range(n_probes))
         # A dictionary, for its order: where the budget ends must not hang on hashes.
         molecules = dict.fromkeys(
-            Molecule.from_mol(assemble(tree, vocabulary))
-            for tree in trees
-            if len(tree) == n_fragments
+            Molecule(assemble(tree, vocabulary)) for tree in trees if len(tree) == n_fragments
         )
         counts: list[int] = []
         for molecule in molecules:

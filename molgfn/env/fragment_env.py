@@ -276,4 +276,4 @@ class FragmentEnv(LegalActions):
         Returns:
             One molecule per state.
         """
-        return [Molecule.from_mol(assemble(tree, self.vocabulary)) for tree in states.trees()]
+        return [Molecule(assemble(tree, self.vocabulary)) for tree in states.trees()]

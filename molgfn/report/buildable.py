@@ -81,7 +81,7 @@ def find_buildable(table: Table, env: FragmentEnv, *, progress: Progress = silen
             try:
                 standard = read_molecule(smiles, keep_stereo=False)
                 # A policy may draw charges that standardisation removes.
-                (decoded,) = decode([Molecule.from_mol(read_mol(smiles))])
+                (decoded,) = decode([Molecule(read_mol(smiles))])
                 if not decoded.trees:
                     (decoded,) = decode([standard])
             except MoleculeError as error:

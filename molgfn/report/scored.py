@@ -173,9 +173,7 @@ class _RowLikelihood:
         self, molecules: Sequence[Molecule | str], smiles: Sequence[str]
     ) -> list[tuple[float, float, str]]:
         pairs = [
-            (Molecule.from_mol(read_mol(text)), molecule)
-            if isinstance(molecule, Molecule)
-            else None
+            (Molecule(read_mol(text)), molecule) if isinstance(molecule, Molecule) else None
             for text, molecule in zip(smiles, molecules, strict=True)
         ]
         self._find(written for written, _ in filter(None, pairs))

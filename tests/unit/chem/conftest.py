@@ -25,4 +25,4 @@ def diverse():
     with path.open() as file:
         smiles = [row[0] for row in islice(csv.reader(file), 0, 5120, 10)]
     mols = [Chem.MolFromSmiles(s) for s in (*smiles, *ODD)]
-    return MoleculeBatch([Molecule.from_mol(mol) for mol in mols if mol is not None])
+    return MoleculeBatch([Molecule(mol) for mol in mols if mol is not None])

@@ -80,7 +80,7 @@ def test_kinds_tell_the_properties_of_every_atom(diverse):
 
 def test_neighbourhoods_do_not_depend_on_the_order_of_the_atoms():
     forth, back = (
-        AtomArrays.of([Molecule.from_mol(Chem.MolFromSmiles(s)).mol])
+        AtomArrays.of([Molecule(Chem.MolFromSmiles(s)).mol])
         for s in ("CC(=O)Nc1ccccc1", "c1ccccc1NC(C)=O")
     )
     assert sorted(forth.neighbourhoods.tolist()) == sorted(back.neighbourhoods.tolist())

@@ -62,7 +62,7 @@ def test_identity_is_the_smiles():
     assert first == second
     assert len({first, second}) == 1
     assert first != "CCO"
-    assert Molecule.from_mol(read_mol("OCC")) == first
+    assert Molecule(read_mol("OCC")) == first
 
 
 def test_derived_values():

@@ -58,7 +58,8 @@ def test_actions_to_the_same_state_are_equally_likely(env, policy):
     n_classes = 0
     for i in range(len(states)):
         state = states[torch.tensor([i])]
-        actions = every_action(env, state)[:300]
+        actions = every_action(env, state)
+        actions = actions[actions[:, 1] % 16 == 0]  # some entries, on all rows
         repeated = FragmentStates.cat([state] * len(actions))
         with torch.no_grad():
             log_prob = policy(repeated, torch.zeros(len(actions))).log_prob(actions)
