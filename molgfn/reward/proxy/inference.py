@@ -1,5 +1,7 @@
 """Fast evaluation of an ensemble: equal surroundings of atoms are computed once and remembered.
 
+The members stand side by side: the M states of an atom, of width H each, are one row.
+
 After l rounds of message passing the state of an atom depends on nothing but its surroundings up
 to l bonds away. Molecules made of the same fragments share most of these, so every round computes
 the distinct ones alone, and keeps them in a table under a hash of the surroundings. The neighbours
@@ -11,17 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+from torch_geometric.nn.conv import GINEConv
 
 from molgfn.chem.atom_arrays import mix
 from molgfn.reward.proxy.features import N_BOND_CODES, Graphs, atom_codes
-from molgfn.reward.proxy.network import ProxyNetwork, RoundWeights
+from molgfn.reward.proxy.network import ProxyNetwork, read_out
 
 #: States kept for each round, a power of two; 1.3 kB each for 5 members of width 64.
 CAPACITY = 1 << 14
@@ -41,11 +45,12 @@ class EnsembleInference:
         Args:
             networks: The members, in evaluation mode; their weights must not change any more.
         """
-        self._networks = tuple(networks)
-        n_rounds = len(networks[0].convs)
-        self._rounds = [[network.round_weights(i) for network in networks] for i in range(n_rounds)]
-        width = networks[0].atom.embedding_dim
-        self._tables = [_StateTable(len(networks), width) for _ in range(n_rounds)]
+        self._n_members = len(networks)
+        self._atoms = torch.cat([network.atom.weight.detach() for network in networks], 1)
+        layers = range(len(networks[0].convs))
+        self._rounds = [_Round.of([_layer(network, i) for network in networks]) for i in layers]
+        self._head = _Head.of(networks)
+        self._tables = [_StateTable(self._atoms.shape[1]) for _ in layers]
 
     def __call__(self, graphs: Graphs) -> NDArray[np.float64]:
         """Evaluate every member on every molecule.
@@ -56,7 +61,7 @@ class EnsembleInference:
         Returns:
             Standardised predictions, shape ``(members, B)``.
         """
-        predicted = np.zeros((len(self._networks), len(graphs)))
+        predicted = np.zeros((self._n_members, len(graphs)))
         with torch.inference_mode():
             for start in range(0, len(graphs), _CHUNK):
                 part = slice(start, start + _CHUNK)
@@ -68,21 +73,17 @@ class EnsembleInference:
         starts = torch.from_numpy(graphs.offsets)
         counts = torch.from_numpy(graphs.sizes).unsqueeze(1)
         descriptors = torch.from_numpy(graphs.descriptors)
+        total = functional.embedding_bag(rows, states, starts, mode="sum")
+        top = functional.embedding_bag(rows, states, starts, mode="max")
         # Padding with copies of the last molecule keeps the rounding of every batch the same.
         n_molecules = len(graphs)
         n_rows = -(-n_molecules // _HEAD_ROWS) * _HEAD_ROWS
         padded = torch.arange(n_rows).clamp(max=n_molecules - 1)
-        predicted = np.zeros((len(self._networks), n_molecules), dtype=np.float32)
-        for member, (network, state) in enumerate(zip(self._networks, states, strict=True)):
-            total = functional.embedding_bag(rows, state, starts, mode="sum")
-            top = functional.embedding_bag(rows, state, starts, mode="max")
-            read_out = network.read_out(total, counts, top, descriptors)
-            values = network.head(read_out[padded]).squeeze(1)
-            predicted[member] = values[:n_molecules].numpy()
-        return predicted
+        parts = (part.index_select(0, padded) for part in (total, counts, top, descriptors))
+        return np.asarray(self._head(*parts)[:, :n_molecules].numpy())
 
-    def _compute_states(self, graphs: Graphs) -> tuple[Tensor, list[Tensor]]:
-        """States after the last round: row of each atom ``(V,)``, rows of each member."""
+    def _compute_states(self, graphs: Graphs) -> tuple[Tensor, Tensor]:
+        """States after the last round: row of each atom ``(V,)``, rows ``(R, M H)``."""
         bonds, n_atoms = graphs.bonds, len(graphs.types)
         hashes = [mix(graphs.types.astype(np.uint64))]
         for _ in self._rounds:
@@ -103,13 +104,12 @@ class EnsembleInference:
         before = np.zeros(n_atoms, dtype=np.int64)
         before[atoms], types = pd.factorize(graphs.types[atoms])
         codes = torch.from_numpy(atom_codes(types))
-        states = [network.atom(codes) for network in self._networks]
+        states = functional.embedding_bag(codes, self._atoms, mode="sum")
         rounds = zip(self._rounds, self._tables, needs, hashes[:-1], strict=True)
-        for weights, table, need, keys in rounds:
-            fresh: Sequence[Tensor | None] = [None] * len(states)
+        for compute, table, need, keys in rounds:
+            fresh = None
             if len(need.new):
-                messages = _Messages.of(need.new, before, keys, graphs)
-                fresh = [_round(w, s, messages) for w, s in zip(weights, states, strict=True)]
+                fresh = compute(states, _Messages.of(need.new, before, keys, graphs))
             states = table.join(need, fresh)
             before = need.row
         return torch.from_numpy(before), states
@@ -181,24 +181,118 @@ class _Messages:
         )
 
 
-def _round(weights: RoundWeights, states: Tensor, messages: _Messages) -> Tensor:
-    """One round of message passing of one member; returns the receivers' new states."""
-    shape = states.shape[1:]
-    normed = functional.layer_norm(states, shape, weights.norm_scale, weights.norm_shift)
-    said = normed.index_select(0, messages.sender)
-    said.add_(weights.bonds.index_select(0, messages.code)).relu_()
-    heard = functional.embedding_bag(messages.along, said, messages.starts, mode="sum")
-    heard.addcmul_(normed.index_select(0, messages.receiver), weights.own)
-    hidden = torch.addmm(weights.inner_bias, heard, weights.inner).relu_()
-    kept = states.index_select(0, messages.receiver).add_(weights.outer_bias)
-    return kept.addmm_(hidden, weights.outer)
+@dataclass(frozen=True)
+class _Round:
+    """One round of message passing of all members.
+
+    The new state is s + f(own * n + sum of relu(n' + bond)). Here n = norm(s), n' that of a
+    neighbour, and f(x) = relu(x @ inner + inner_bias) @ outer + outer_bias.
+    """
+
+    norm_scale: Tensor  # (M H,)
+    norm_shift: Tensor  # (M H,)
+    bonds: Tensor  # (N_BOND_CODES, M H)
+    own: Tensor  # (M H,)
+    inner: Tensor  # (M, H, H)
+    inner_bias: Tensor  # (M, 1, H)
+    outer: Tensor  # (M, H, H)
+    outer_bias: Tensor  # (M, 1, H)
+
+    @classmethod
+    def of(cls, layers: Sequence[_Layer]) -> _Round:
+        """Put the weights of the members side by side."""
+        first, second = ([layer.conv.nn[i] for layer in layers] for i in (0, 2))
+        norms = [layer.norm for layer in layers]
+        own = [(1.0 + layer.conv.eps.detach()).expand(layer.norm.weight.shape) for layer in layers]
+        return cls(
+            norm_scale=torch.cat([norm.weight.detach() for norm in norms]),
+            norm_shift=torch.cat([norm.bias.detach() for norm in norms]),
+            bonds=torch.cat([layer.bond.weight.detach() for layer in layers], 1),
+            own=torch.cat(own),
+            inner=_matrices(first),
+            inner_bias=_biases(first),
+            outer=_matrices(second),
+            outer_bias=_biases(second),
+        )
+
+    def __call__(self, states: Tensor, messages: _Messages) -> Tensor:
+        """Compute the receivers' new states from all states, both with M H columns."""
+        n_members, width = self.inner.shape[:2]
+        normed = functional.layer_norm(states.view(-1, n_members, width), (width,))
+        normed = torch.addcmul(self.norm_shift, normed.view_as(states), self.norm_scale)
+        said = normed.index_select(0, messages.sender)
+        said.add_(self.bonds.index_select(0, messages.code)).relu_()
+        heard = functional.embedding_bag(messages.along, said, messages.starts, mode="sum")
+        heard.addcmul_(normed.index_select(0, messages.receiver), self.own)
+        by_member = heard.view(-1, n_members, width).transpose(0, 1)
+        hidden = torch.baddbmm(self.inner_bias, by_member, self.inner).relu_()
+        change = torch.baddbmm(self.outer_bias, hidden, self.outer)
+        kept = states.index_select(0, messages.receiver)
+        kept.view(-1, n_members, width).add_(change.transpose(0, 1))
+        return kept
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The read-out of all members."""
+
+    descriptor_mean: Tensor  # (M, D)
+    descriptor_sd: Tensor  # (M, D)
+    inner: Tensor  # (M, 3 H + D, H)
+    inner_bias: Tensor  # (M, 1, H)
+    outer: Tensor  # (M, H, 1)
+    outer_bias: Tensor  # (M, 1, 1)
+
+    @classmethod
+    def of(cls, networks: Sequence[ProxyNetwork]) -> _Head:
+        """Put the weights of the members side by side."""
+        first, second = ([network.head[i] for network in networks] for i in (1, 4))
+        return cls(
+            descriptor_mean=torch.stack([network.descriptor_mean for network in networks]),
+            descriptor_sd=torch.stack([network.descriptor_sd for network in networks]),
+            inner=_matrices(first),
+            inner_bias=_biases(first),
+            outer=_matrices(second),
+            outer_bias=_biases(second),
+        )
+
+    def __call__(self, total: Tensor, counts: Tensor, top: Tensor, descriptors: Tensor) -> Tensor:
+        """Predict, shape ``(M, B)``; sums and maxima have M H columns."""
+        n_members = len(self.inner)
+        total, top = (part.view(len(part), n_members, -1) for part in (total, top))
+        scaled = (descriptors.unsqueeze(1) - self.descriptor_mean) / self.descriptor_sd
+        inputs = read_out(total, counts.unsqueeze(1), top, scaled).transpose(0, 1)
+        hidden = torch.baddbmm(self.inner_bias, inputs, self.inner).relu_()
+        return torch.baddbmm(self.outer_bias, hidden, self.outer).squeeze(2)
+
+
+class _Layer(NamedTuple):
+    """One round of message passing of one member."""
+
+    conv: GINEConv
+    norm: nn.LayerNorm
+    bond: nn.Embedding
+
+
+def _layer(network: ProxyNetwork, number: int) -> _Layer:
+    parts = (network.convs[number], network.norms[number], network.bonds[number])
+    return _Layer(*cast("tuple[GINEConv, nn.LayerNorm, nn.Embedding]", parts))
+
+
+def _matrices(layers: Sequence[nn.Linear]) -> Tensor:
+    """Weights of the members' layers, to multiply from the right, ``(M, n_in, n_out)``."""
+    return torch.stack([layer.weight.detach().t() for layer in layers]).contiguous()
+
+
+def _biases(layers: Sequence[nn.Linear]) -> Tensor:
+    return torch.stack([layer.bias.detach() for layer in layers]).unsqueeze(1)
 
 
 class _StateTable:
     """States of one round by hash; a hash has one place, where the latest state lies."""
 
-    def __init__(self, n_members: int, width: int) -> None:
-        self._rows = [torch.zeros(CAPACITY, width) for _ in range(n_members)]
+    def __init__(self, width: int) -> None:
+        self._rows = torch.zeros(CAPACITY, width)
         # A hash that belongs elsewhere stands for an empty place.
         self._keys = np.arange(CAPACITY, dtype=np.uint64) ^ np.uint64(1)
         self._mask = np.uint64(CAPACITY - 1)
@@ -212,20 +306,17 @@ class _StateTable:
         held: NDArray[np.bool_] = self._keys[self.places(keys)] == keys
         return held
 
-    def join(self, need: _Need, fresh: Sequence[Tensor | None]) -> list[Tensor]:
-        """Put new states and those held together, one tensor for each member; keep the new."""
+    def join(self, need: _Need, fresh: Tensor | None) -> Tensor:
+        """Put new states and those held together, and keep the new."""
         n_new, held = len(need.new_keys), torch.from_numpy(need.held)
-        places = self.places(need.new_keys)
-        self._keys[places] = need.new_keys
-        # Of several new states with one place the last is kept.
-        kept = np.flatnonzero(self._keys[places] == need.new_keys)
-        source, target = torch.from_numpy(kept), torch.from_numpy(places[kept])
-        joined = []
-        for rows, new in zip(self._rows, fresh, strict=True):
-            states = torch.empty(n_new + len(held), rows.shape[1])
-            torch.index_select(rows, 0, held, out=states[n_new:])
-            if new is not None:
-                states[:n_new] = new[:n_new]
-                rows.index_copy_(0, target, new.index_select(0, source))
-            joined.append(states)
-        return joined
+        states = torch.empty(n_new + len(held), self._rows.shape[1])
+        torch.index_select(self._rows, 0, held, out=states[n_new:])
+        if fresh is not None:
+            states[:n_new] = fresh[:n_new]
+            places = self.places(need.new_keys)
+            self._keys[places] = need.new_keys
+            # Of several new states with one place the last is kept.
+            kept = np.flatnonzero(self._keys[places] == need.new_keys)
+            source, target = torch.from_numpy(kept), torch.from_numpy(places[kept])
+            self._rows.index_copy_(0, target, fresh.index_select(0, source))
+        return states

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -25,33 +24,6 @@ class Architecture:
     hidden: int = 64
     layers: int = 4
     dropout: float = 0.1
-
-
-@dataclass(frozen=True)
-class RoundWeights:
-    """One round of message passing: the new state is s + f(own * n + sum of relu(n' + bond)).
-
-    Here n = norm(s), n' that of a neighbour, and f(x) = relu(x @ inner + bias) @ outer + bias.
-
-    Attributes:
-        norm_scale: Of the layer normalisation, shape ``(H,)``.
-        norm_shift: Of the layer normalisation, shape ``(H,)``.
-        bonds: Embedding of the bond codes, shape ``(N_BOND_CODES, H)``.
-        own: Factor on the atom's own state, shape ``(H,)``.
-        inner: Shape ``(H, H)``.
-        inner_bias: Shape ``(H,)``.
-        outer: Shape ``(H, H)``.
-        outer_bias: Shape ``(H,)``.
-    """
-
-    norm_scale: Tensor
-    norm_shift: Tensor
-    bonds: Tensor
-    own: Tensor
-    inner: Tensor
-    inner_bias: Tensor
-    outer: Tensor
-    outer_bias: Tensor
 
 
 class ProxyNetwork(nn.Module):
@@ -115,42 +87,20 @@ class ProxyNetwork(nn.Module):
         top = torch.full_like(total, float("-inf")).scatter_reduce_(
             0, batch.owner.unsqueeze(1).expand_as(state), state, "amax"
         )
-        read_out = self.read_out(total, counts, top, batch.descriptors)
-        return self.head(read_out).squeeze(1)  # type: ignore[no-any-return]
+        scaled = (batch.descriptors - self.descriptor_mean) / self.descriptor_sd
+        return self.head(read_out(total, counts, top, scaled)).squeeze(1)  # type: ignore[no-any-return]
 
-    def read_out(self, total: Tensor, counts: Tensor, top: Tensor, descriptors: Tensor) -> Tensor:
-        """Join what the head reads.
 
-        Args:
-            total: Sum of the atoms' states, shape ``(B, H)``.
-            counts: Number of atoms, shape ``(B, 1)``.
-            top: Largest value of each entry of the atoms' states, shape ``(B, H)``.
-            descriptors: Raw molecule descriptors, shape ``(B, len(DESCRIPTORS))``.
+def read_out(total: Tensor, counts: Tensor, top: Tensor, descriptors: Tensor) -> Tensor:
+    """Join what the head reads.
 
-        Returns:
-            Inputs of the head, shape ``(B, 3 H + len(DESCRIPTORS))``.
-        """
-        scaled = (descriptors - self.descriptor_mean) / self.descriptor_sd
-        return torch.cat([total / 25.0, total / counts, top, scaled], dim=1)
+    Args:
+        total: Sum of the atoms' states, shape ``(..., H)``.
+        counts: Number of atoms, shape ``(..., 1)``.
+        top: Largest value of each entry of the atoms' states, shape ``(..., H)``.
+        descriptors: Standardised molecule descriptors, shape ``(..., len(DESCRIPTORS))``.
 
-    def round_weights(self, layer: int) -> RoundWeights:
-        """Weights of one round of message passing as plain tensors, for inference.
-
-        Args:
-            layer: Number of the round, from 0.
-
-        Returns:
-            The weights, without gradients.
-        """
-        conv, norm = cast("GINEConv", self.convs[layer]), cast("nn.LayerNorm", self.norms[layer])
-        inner, outer = conv.nn[0], conv.nn[2]
-        return RoundWeights(
-            norm_scale=norm.weight.detach(),
-            norm_shift=norm.bias.detach(),
-            bonds=cast("nn.Embedding", self.bonds[layer]).weight.detach(),
-            own=(1.0 + conv.eps.detach()).expand(norm.weight.shape[0]),
-            inner=inner.weight.detach().t(),
-            inner_bias=inner.bias.detach(),
-            outer=outer.weight.detach().t(),
-            outer_bias=outer.bias.detach(),
-        )
+    Returns:
+        Inputs of the head, shape ``(..., 3 H + len(DESCRIPTORS))``.
+    """
+    return torch.cat([total / 25.0, total / counts, top, descriptors], dim=-1)
