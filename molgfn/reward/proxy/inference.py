@@ -279,13 +279,15 @@ def _layer(network: ProxyNetwork, number: int) -> _Layer:
     return _Layer(*cast("tuple[GINEConv, nn.LayerNorm, nn.Embedding]", parts))
 
 
-def _matrices(layers: Sequence[nn.Linear]) -> Tensor:
-    """Weights of the members' layers, to multiply from the right, ``(M, n_in, n_out)``."""
-    return torch.stack([layer.weight.detach().t() for layer in layers]).contiguous()
+def _matrices(layers: Sequence[nn.Module]) -> Tensor:
+    """Weights of the members' linear layers, to multiply from the right, ``(M, n_in, n_out)``."""
+    weights = [cast("nn.Linear", layer).weight.detach().t() for layer in layers]
+    return torch.stack(weights).contiguous()
 
 
-def _biases(layers: Sequence[nn.Linear]) -> Tensor:
-    return torch.stack([layer.bias.detach() for layer in layers]).unsqueeze(1)
+def _biases(layers: Sequence[nn.Module]) -> Tensor:
+    """Biases of the members' linear layers, ``(M, 1, n_out)``."""
+    return torch.stack([cast("nn.Linear", layer).bias.detach() for layer in layers]).unsqueeze(1)
 
 
 class _StateTable:
