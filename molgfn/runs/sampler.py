@@ -23,8 +23,10 @@ from molgfn.gfn.rollout import rollout
 from molgfn.runs.components import build_env, build_policy, set_up_device
 from molgfn.runs.directory import check_digest, newest_run
 
-#: Largest batch of trajectories sampled at once.
-MAX_BATCH = 512
+#: Smallest and largest batch of trajectories sampled at once: large ones have more in common.
+MIN_BATCH, MAX_BATCH = 64, 1024
+#: One in so many trajectories more than molecules wanted, for those that come twice.
+SPARE = 16
 #: Sampling gives up after this many batches without a new molecule.
 MAX_FRUITLESS_BATCHES = 20
 #: Where the policy shipped with the package lies.
@@ -75,9 +77,10 @@ class Sampler:
         """
         seen: set[str] = set()
         fruitless = 0
-        size = min(MAX_BATCH, max(64, n))
-        condition = torch.full((size,), math.log(beta), device=self.env.device)
         while len(seen) < n and fruitless < MAX_FRUITLESS_BATCHES:
+            missing = n - len(seen)
+            size = max(MIN_BATCH, min(MAX_BATCH, missing + missing // SPARE))
+            condition = torch.full((size,), math.log(beta), device=self.env.device)
             drawn = rollout(self.env, self.policy, condition, generator=generator).terminal
             fresh = []
             counts = drawn.n_fragments.tolist()

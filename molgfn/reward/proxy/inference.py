@@ -27,7 +27,7 @@ from molgfn.chem.atom_arrays import mix
 from molgfn.reward.proxy.features import N_BOND_CODES, Graphs, atom_codes
 from molgfn.reward.proxy.network import ProxyNetwork, read_out
 
-#: States kept for each round, a power of two; 1.3 kB each for 5 members of width 64.
+#: States kept for each round, a power of two; 1 kB each for 5 members of width 48.
 CAPACITY = 1 << 14
 #: Molecules per pass: enough to fill the matrix products, few enough to stay in the cache.
 _CHUNK = 128

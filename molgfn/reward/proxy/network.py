@@ -21,8 +21,8 @@ class Architecture:
         dropout: Share of the read-out's inputs dropped while training.
     """
 
-    hidden: int = 64
-    layers: int = 4
+    hidden: int = 48
+    layers: int = 3
     dropout: float = 0.1
 
 
