@@ -139,8 +139,7 @@ def draw(
     threshold = torch.rand(
         len(logits), 1, generator=generator, dtype=torch.float64, device=logits.device
     )
+    # The numbers are at most 1 - 2^-53, which keeps the product below the total.
     threshold = threshold * total[:, -1:]
-    # Rounding must not lift the threshold to the end: no column lies beyond it.
-    threshold = threshold.minimum(total[:, -1:].nextafter(torch.zeros_like(threshold)))
     # The first column whose running total exceeds it; one of probability 0 adds nothing.
     return torch.searchsorted(total, threshold, right=True).squeeze(1)

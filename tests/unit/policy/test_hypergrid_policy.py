@@ -8,6 +8,7 @@ import torch
 from molgfn.env.hypergrid import Hypergrid
 from molgfn.env.hypergrid_states import HypergridStates
 from molgfn.errors import ConfigError
+from molgfn.policy.distribution import draw
 from molgfn.policy.hypergrid_policy import HypergridPolicy, MaskedCategorical
 
 CORNERS = HypergridStates(torch.tensor([[0, 0], [7, 0], [7, 7]]), torch.zeros(3, dtype=torch.bool))
@@ -71,3 +72,26 @@ def test_the_condition_matters_and_every_weight_learns(policy):
 def test_a_network_without_width_is_refused(env):
     with pytest.raises(ConfigError, match="at least 1, came 0 and 2"):
         HypergridPolicy(env, hidden=0)
+
+
+def test_actions_are_drawn_in_the_states_that_are_asked_for(env, policy):
+    index = torch.tensor([2, 0, 2, 1])
+    generator = torch.Generator().manual_seed(0)
+    actions = policy(CORNERS, torch.zeros(3)).sample(generator=generator, index=index)
+    assert actions.shape == (4, 1)
+    assert actions[[0, 2], 0].tolist() == [2, 2]  # the last corner can only stop
+    assert env.legal_mask(CORNERS[index]).gather(1, actions).all()
+
+
+class LargestDraw:
+    """Uniform numbers as large as they come, where rounding could lead beyond the last column."""
+
+    def __call__(self, *shape, dtype, **_):
+        return torch.full(shape, 1 - torch.finfo(dtype).eps / 2, dtype=dtype)
+
+
+def test_the_largest_random_number_draws_the_last_legal_column(monkeypatch):
+    logits = torch.tensor([[0.3, -7.0, 2.0, 9.0], [0.0, 0.0, -80.0, 0.0]])
+    mask = torch.tensor([[True, True, True, False], [True, True, True, True]])
+    monkeypatch.setattr(torch, "rand", LargestDraw())
+    assert draw(logits, mask, torch.Generator(), None).tolist() == [2, 3]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from molgfn.chem.molecule import read_molecule
-from molgfn.config.reward_schema import FactorConfig, RewardConfig
+from molgfn.config.reward_schema import FactorConfig, GuardConfig, RewardConfig
 from molgfn.errors import ConfigError, ScorerError
 from molgfn.reward.protocol import Scores
 from molgfn.reward.proxy.store import save_proxy
@@ -148,6 +148,14 @@ def test_no_molecules_give_an_empty_table():
     table = build_reward(RewardConfig())([])
     assert table.score.shape == (0,)
     assert table.status == ()
+
+
+def test_what_only_a_table_needs_can_be_left_out():
+    full, lean = build_reward(RewardConfig()), build_reward(RewardConfig(), with_similarity=False)
+    assert set(full.columns) - set(lean.columns) == {"nearest_train_similarity"}
+    assert lean(MOLECULES).score.tolist() == full(MOLECULES).score.tolist()
+    gated = RewardConfig(guard=GuardConfig(min_similarity=0.5))
+    assert "nearest_train_similarity" in build_reward(gated, with_similarity=False).columns
 
 
 def test_the_default_reward_scores_with_the_shipped_proxy():
