@@ -82,7 +82,7 @@ def opened(
         UsageError: A setting would make them other rounds.
         CheckpointError: The directory holds no rounds.
     """
-    check_resumable(overrides, RESUMABLE, "a resumed run")
+    check_resumable(overrides, RESUMABLE)
     directory.check_begun()
     config, vocabulary = directory.load(overrides)
     if overrides:

@@ -73,14 +73,8 @@ class Environment(Protocol[S]):
 class Distribution(Protocol):
     """A distribution over the legal actions of B states."""
 
-    def sample(
-        self,
-        *,
-        generator: torch.Generator,
-        epsilon: Tensor | None = None,
-        index: Tensor | None = None,
-    ) -> Tensor:
-        """Draw an action in the state of each index, by default one per state, ``(S, A)``."""
+    def sample(self, index: Tensor, generator: torch.Generator, epsilon: Tensor | None) -> Tensor:
+        """Draw an action in the state of each index ``(S,)``, shape ``(S, A)``."""
 
     def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:
         """Log-probability of each action in its state, by default one per state, nats."""

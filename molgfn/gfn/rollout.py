@@ -136,7 +136,7 @@ def rollout(
         distinct, index, first = distinct_states(states, group[alive])
         distribution = policy(distinct, condition[alive][first])
         share = None if epsilon is None else epsilon[alive]
-        action = distribution.sample(generator=generator, epsilon=share, index=index)
+        action = distribution.sample(index, generator, share)
         visited.append(states)
         actions.append(action)
         owners.append(alive)

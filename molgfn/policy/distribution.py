@@ -35,26 +35,18 @@ class ActionDistribution:
     row_mask: Tensor
     entry_logits: Callable[[Tensor, Tensor], Tensor]
 
-    def sample(
-        self,
-        *,
-        generator: torch.Generator,
-        epsilon: Tensor | None = None,
-        index: Tensor | None = None,
-    ) -> Tensor:
+    def sample(self, index: Tensor, generator: torch.Generator, epsilon: Tensor | None) -> Tensor:
         """Draw actions.
 
         Args:
+            index: State of each action to draw, shape ``(S,)``.
             generator: Source of randomness.
             epsilon: Probability to replace a row, and independently an entry, by a uniform one,
-                shape ``(S,)``; default: none.
-            index: State of each action to draw, shape ``(S,)``; default: one per state, in order.
+                shape ``(S,)``; None = never.
 
         Returns:
             Actions, shape ``(S, 2)``.
         """
-        if index is None:
-            index = torch.arange(len(self.states), device=self.row_mask.device)
         columns = draw(self.row_logits[index], self.row_mask[index], generator, epsilon)
         stop_column = self.row_mask.shape[1] - 1
         actions = torch.full((len(index), 2), STOP, device=columns.device)

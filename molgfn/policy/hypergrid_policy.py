@@ -28,27 +28,19 @@ class MaskedCategorical:
     mask: Tensor
     log_flow: Tensor
 
-    def sample(
-        self,
-        *,
-        generator: torch.Generator,
-        epsilon: Tensor | None = None,
-        index: Tensor | None = None,
-    ) -> Tensor:
+    def sample(self, index: Tensor, generator: torch.Generator, epsilon: Tensor | None) -> Tensor:
         """Draw actions.
 
         Args:
+            index: State of each action to draw, shape ``(S,)``.
             generator: Source of randomness.
-            epsilon: Probability to draw uniformly among the legal actions instead, ``(S,)``.
-            index: State of each action to draw, shape ``(S,)``; default: one per state, in order.
+            epsilon: Probability to draw uniformly among the legal actions instead, ``(S,)``; None
+                = never.
 
         Returns:
             Actions, shape ``(S, 1)``.
         """
-        logits, mask = self.logits, self.mask
-        if index is not None:
-            logits, mask = logits[index], mask[index]
-        return draw(logits, mask, generator, epsilon)[:, None]
+        return draw(self.logits[index], self.mask[index], generator, epsilon)[:, None]
 
     def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:
         """Compute the log-probability of actions.

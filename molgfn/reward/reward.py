@@ -192,8 +192,7 @@ def build_reward(config: RewardConfig, *, with_similarity: bool = True) -> Rewar
                 check_columns(scorer.columns, owner, "give it another name: in the factor")
             scorers[key] = scorer
         chosen.append(scorers[key])
-    uses_proxy = any(isinstance(scorer, ProxyScorer) for scorer in chosen)
-    proxy = proxy_scorer().proxy if uses_proxy else None
+    proxy = next((scorer.proxy for scorer in chosen if isinstance(scorer, ProxyScorer)), None)
     return Reward(config, factors, tuple(chosen), proxy)
 
 

@@ -40,8 +40,8 @@ class ProxyScorer:
     Attributes:
         proxy: The proxy.
         with_members: Whether every network of the ensemble gets a column too.
-        with_similarity: Whether to tell how near the training set is, which costs as much again
-            as the prediction.
+        with_similarity: Whether to tell how near the training set is, which costs about as
+            much as the prediction.
     """
 
     proxy: Proxy

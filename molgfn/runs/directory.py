@@ -217,13 +217,12 @@ class RunDirectory:
             raise OutputError(f"cannot write {self.metrics}: {error.strerror}") from error
 
 
-def check_resumable(overrides: list[str], allowed: tuple[str, ...], what: str) -> None:
-    """Refuse settings that would make a run that goes on another run.
+def check_resumable(overrides: list[str], allowed: tuple[str, ...]) -> None:
+    """Refuse settings that would make a resumed run another run.
 
     Args:
         overrides: ``key=value`` settings.
         allowed: Keys that may change.
-        what: What goes on, for the message.
 
     Raises:
         UsageError: One is not among them.
@@ -232,7 +231,7 @@ def check_resumable(overrides: list[str], allowed: tuple[str, ...], what: str) -
         key = override.partition("=")[0].strip()
         if key not in allowed:
             raise UsageError(
-                f"{what} keeps its {key}; only {', '.join(allowed)} may change, "
+                f"a resumed run keeps its {key}; only {', '.join(allowed)} may change, "
                 "begin another --run for the rest"
             )
 

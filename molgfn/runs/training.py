@@ -170,7 +170,7 @@ def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
     Raises:
         UsageError: A setting would make it another run.
     """
-    check_resumable(overrides, RESUMABLE, "a resumed run")
+    check_resumable(overrides, RESUMABLE)
     config, vocabulary = directory.load(overrides)
     if overrides:
         directory.write_config(config)

@@ -19,13 +19,7 @@ class TableDistribution:
     states: Any
     log_flow: Tensor
 
-    def sample(
-        self,
-        *,
-        generator: torch.Generator,
-        epsilon: Tensor | None = None,
-        index: Tensor | None = None,
-    ) -> Tensor:
+    def sample(self, index: Tensor, generator: torch.Generator, epsilon: Tensor | None) -> Tensor:
         raise NotImplementedError
 
     def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:

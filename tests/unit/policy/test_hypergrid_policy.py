@@ -43,12 +43,12 @@ def test_probabilities_of_legal_actions_sum_to_one(env, policy):
 
 @pytest.mark.parametrize("epsilon", [0.0, 1.0])
 def test_samples_follow_the_probabilities(env, policy, epsilon):
-    states = CORNERS[torch.zeros(20_000, dtype=torch.long)]
-    distribution = policy(states, torch.zeros(len(states)))
-    share = torch.full((len(states),), epsilon) if epsilon else None
-    actions = distribution.sample(generator=torch.Generator().manual_seed(0), epsilon=share)
+    index = torch.zeros(20_000, dtype=torch.long)
+    share = torch.full((len(index),), epsilon) if epsilon else None
+    distribution = policy(CORNERS, torch.zeros(3))
+    actions = distribution.sample(index, torch.Generator().manual_seed(0), share)
     assert actions.shape == (20_000, 1)
-    shares = torch.bincount(actions[:, 0], minlength=3) / len(states)
+    shares = torch.bincount(actions[:, 0], minlength=3) / len(index)
     expected = every_log_prob(policy(CORNERS, torch.zeros(3)))[0].exp()
     expected = torch.full((3,), 1 / 3) if epsilon else expected
     torch.testing.assert_close(shares, expected.detach(), atol=0.015, rtol=0)
@@ -58,7 +58,8 @@ def test_an_illegal_action_is_never_drawn():
     mask = torch.tensor([[False, True, False]]).expand(100, 3)
     distribution = MaskedCategorical(torch.zeros(100, 3), mask, torch.zeros(100))
     generator = torch.Generator().manual_seed(0)
-    assert (distribution.sample(generator=generator, epsilon=torch.full((100,), 0.5)) == 1).all()
+    drawn = distribution.sample(torch.arange(100), generator, torch.full((100,), 0.5))
+    assert (drawn == 1).all()
 
 
 def test_the_condition_matters_and_every_weight_learns(policy):
@@ -77,7 +78,7 @@ def test_a_network_without_width_is_refused(env):
 def test_actions_are_drawn_in_the_states_that_are_asked_for(env, policy):
     index = torch.tensor([2, 0, 2, 1])
     generator = torch.Generator().manual_seed(0)
-    actions = policy(CORNERS, torch.zeros(3)).sample(generator=generator, index=index)
+    actions = policy(CORNERS, torch.zeros(3)).sample(index, generator, None)
     assert actions.shape == (4, 1)
     assert actions[[0, 2], 0].tolist() == [2, 2]  # the last corner can only stop
     assert env.legal_mask(CORNERS[index]).gather(1, actions).all()
