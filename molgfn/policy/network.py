@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import GINEConv
 
 from molgfn.config.schema import PolicyConfig
 from molgfn.env.fragment_env import FragmentEnv
@@ -104,9 +103,7 @@ class FlowPolicy(nn.Module):
         self.site_type = nn.Embedding(n_types, hidden)
         self.port_orbit = nn.Embedding(tensors.n_orbits, hidden)
         self.pair = nn.Embedding(tensors.n_pairs, hidden)
-        self.convolutions = nn.ModuleList(
-            GINEConv(_mlp(hidden, hidden, hidden)) for _ in range(config.layers)
-        )
+        self.convolutions = nn.ModuleList(_Convolution(hidden) for _ in range(config.layers))
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(config.layers))
         self.pools = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(config.layers))
         self.final_norm = nn.LayerNorm(hidden)
@@ -205,13 +202,12 @@ class FlowPolicy(nn.Module):
         pair = pairs[port_fragment[here], graph.port_site[here], graph.port_site[there]]
         port = port.index_add(0, here, self.pair(pair))
         edge = port + port.roll(len(port) // 2, 0)
-        edge_index = torch.stack([graph.port_neighbour, graph.port_node])
         nodes = fragments.index_select(0, graph.fragment) + context.index_select(0, graph.state)
         for convolution, norm, pool in zip(self.convolutions, self.norms, self.pools, strict=True):
             normed = norm(nodes)
             total = torch.zeros_like(context).index_add(0, graph.state, normed)
             around = pool(total).index_select(0, graph.state)
-            nodes = nodes + convolution(normed, edge_index, edge) + around
+            nodes = nodes + convolution(normed, graph, edge) + around
         nodes = self.final_norm(nodes)
         return nodes, context.index_add(0, graph.state, nodes)
 
@@ -228,6 +224,23 @@ class FlowPolicy(nn.Module):
         own: Tensor = nodes.index_select(0, node)
         own = own + sites.index_select(0, tensors.site_orbit[fragment, site])
         return own.index_add(0, where, near.relu())
+
+
+class _Convolution(nn.Module):
+    """What fragments learn from their neighbours: the GINE operator of Hu et al. 2020.
+
+    torch-geometric has it too, but its import takes longer than that of torch, and every command
+    that draws molecules would pay for it. A test compares the two.
+    """
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.update = _mlp(hidden, hidden, hidden)
+
+    def forward(self, nodes: Tensor, graph: StateGraph, edge: Tensor) -> Tensor:
+        messages = (nodes.index_select(0, graph.port_neighbour) + edge).relu()
+        learned: Tensor = self.update(nodes.index_add(0, graph.port_node, messages))
+        return learned
 
 
 class _ActionHead(nn.Module):

@@ -35,6 +35,7 @@ from molgfn.config.resources import shipped_path
 from molgfn.config.reward_schema import RewardConfig
 from molgfn.env.states import FragmentStates
 from molgfn.reward.proxy.features import Graphs
+from molgfn.reward.proxy.network import ProxyNetwork
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.proxy.trees import TreeFeaturiser
 from molgfn.reward.reward import build_reward
@@ -141,8 +142,9 @@ def measure(n: int, beta: float | None, proxy_name: str) -> dict[str, dict[str, 
 def plain_proxy(proxy: Proxy, molecules: Sequence[Molecule]) -> object:
     """The ensemble, network by network."""
     batch = Graphs.of(MoleculeBatch(molecules)).batch()
+    networks = [ProxyNetwork.of(proxy.architecture, weights) for weights in proxy.networks]
     with torch.inference_mode():
-        return np.mean([network(batch).numpy() for network in proxy.networks], axis=0)
+        return np.mean([network(batch).numpy() for network in networks], axis=0)
 
 
 def show(kind: str, results: dict[str, dict[str, float]]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from molgfn import __version__
 from molgfn.chem.batch import MoleculeBatch
 from molgfn.errors import TableError
+from molgfn.reward.proxy.architecture import Architecture, Weights
 from molgfn.reward.proxy.calibration import Calibration, fit_calibration
 from molgfn.reward.proxy.dataset import Dataset
 from molgfn.reward.proxy.evaluation import summarise
@@ -20,7 +21,6 @@ from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.held_out import SimpleModels, held_out_table
 from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
-from molgfn.reward.proxy.network import Architecture, ProxyNetwork
 from molgfn.reward.proxy.proxy import Control, Proxy
 from molgfn.reward.proxy.size import SizeBaseline
 from molgfn.reward.proxy.split import scaffold_folds
@@ -163,7 +163,7 @@ def _fit_members(
         )
     targets = (data.targets - mean) / sd
     own = [data.molecules[i] for i in indices]
-    networks: list[ProxyNetwork] = []
+    networks: list[Weights] = []
     for member in range(n_members):
         turn, fold = divmod(member, _MEMBER_FOLDS)
         folds = scaffold_folds(own, _MEMBER_FOLDS, seed + turn)
@@ -178,7 +178,7 @@ def _fit_members(
                 seed=seed + member,
                 on_epoch=on_epoch,
                 bounds=data.bound_signs,
-            )
+            ).state_dict()
         )
     return Control(tuple(networks), mean, sd)
 

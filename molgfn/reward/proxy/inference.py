@@ -13,19 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-from torch_geometric.nn.conv import GINEConv
 
 from molgfn.chem.atom_arrays import mix
+from molgfn.reward.proxy.architecture import Weights, read_out
 from molgfn.reward.proxy.features import N_BOND_CODES, Graphs, atom_codes
-from molgfn.reward.proxy.network import ProxyNetwork, read_out
 
 #: States kept for each round, a power of two; 1 kB each for 5 members of width 48.
 CAPACITY = 1 << 14
@@ -39,16 +37,16 @@ _HEAD_ROWS = 16
 class EnsembleInference:
     """Evaluates the members of an ensemble; remembers states of atoms, a bounded number of them."""
 
-    def __init__(self, networks: Sequence[ProxyNetwork]) -> None:
-        """Hold networks of one architecture.
+    def __init__(self, networks: Sequence[Weights]) -> None:
+        """Put the weights of the members side by side.
 
         Args:
-            networks: The members, in evaluation mode; their weights must not change any more.
+            networks: Weights of the members, all of one architecture.
         """
         self._n_members = len(networks)
-        self._atoms = torch.cat([network.atom.weight.detach() for network in networks], 1)
-        layers = range(len(networks[0].convs))
-        self._rounds = [_Round.of([_layer(network, i) for network in networks]) for i in layers]
+        self._atoms = torch.cat([network["atom.weight"] for network in networks], 1)
+        layers = range(sum(name.startswith("bonds.") for name in networks[0]))
+        self._rounds = [_Round.of(networks, layer) for layer in layers]
         self._head = _Head.of(networks)
         self._tables = [_StateTable(self._atoms.shape[1]) for _ in layers]
 
@@ -199,20 +197,19 @@ class _Round:
     outer_bias: Tensor  # (M, 1, H)
 
     @classmethod
-    def of(cls, layers: Sequence[_Layer]) -> _Round:
-        """Put the weights of the members side by side."""
-        first, second = ([layer.conv.nn[i] for layer in layers] for i in (0, 2))
-        norms = [layer.norm for layer in layers]
-        own = [(1.0 + layer.conv.eps.detach()).expand(layer.norm.weight.shape) for layer in layers]
+    def of(cls, networks: Sequence[Weights], layer: int) -> _Round:
+        norm, conv = f"norms.{layer}", f"convs.{layer}"
+        width = len(networks[0][f"{norm}.weight"])
+        own = [1.0 + network[f"{conv}.eps"] for network in networks]
         return cls(
-            norm_scale=torch.cat([norm.weight.detach() for norm in norms]),
-            norm_shift=torch.cat([norm.bias.detach() for norm in norms]),
-            bonds=torch.cat([layer.bond.weight.detach() for layer in layers], 1),
-            own=torch.cat(own),
-            inner=_matrices(first),
-            inner_bias=_biases(first),
-            outer=_matrices(second),
-            outer_bias=_biases(second),
+            norm_scale=torch.cat([network[f"{norm}.weight"] for network in networks]),
+            norm_shift=torch.cat([network[f"{norm}.bias"] for network in networks]),
+            bonds=torch.cat([network[f"bonds.{layer}.weight"] for network in networks], 1),
+            own=torch.cat(own).repeat_interleave(width),
+            inner=_matrices(networks, f"{conv}.nn.0"),
+            inner_bias=_biases(networks, f"{conv}.nn.0"),
+            outer=_matrices(networks, f"{conv}.nn.2"),
+            outer_bias=_biases(networks, f"{conv}.nn.2"),
         )
 
     def __call__(self, states: Tensor, messages: _Messages) -> Tensor:
@@ -244,16 +241,14 @@ class _Head:
     outer_bias: Tensor  # (M, 1, 1)
 
     @classmethod
-    def of(cls, networks: Sequence[ProxyNetwork]) -> _Head:
-        """Put the weights of the members side by side."""
-        first, second = ([network.head[i] for network in networks] for i in (1, 4))
+    def of(cls, networks: Sequence[Weights]) -> _Head:
         return cls(
-            descriptor_mean=torch.stack([network.descriptor_mean for network in networks]),
-            descriptor_sd=torch.stack([network.descriptor_sd for network in networks]),
-            inner=_matrices(first),
-            inner_bias=_biases(first),
-            outer=_matrices(second),
-            outer_bias=_biases(second),
+            descriptor_mean=torch.stack([network["descriptor_mean"] for network in networks]),
+            descriptor_sd=torch.stack([network["descriptor_sd"] for network in networks]),
+            inner=_matrices(networks, "head.1"),
+            inner_bias=_biases(networks, "head.1"),
+            outer=_matrices(networks, "head.4"),
+            outer_bias=_biases(networks, "head.4"),
         )
 
     def __call__(self, total: Tensor, counts: Tensor, top: Tensor, descriptors: Tensor) -> Tensor:
@@ -266,28 +261,14 @@ class _Head:
         return torch.baddbmm(self.outer_bias, hidden, self.outer).squeeze(2)
 
 
-class _Layer(NamedTuple):
-    """One round of message passing of one member."""
-
-    conv: GINEConv
-    norm: nn.LayerNorm
-    bond: nn.Embedding
+def _matrices(networks: Sequence[Weights], name: str) -> Tensor:
+    """Weights of a linear layer, to multiply from the right, ``(M, n_in, n_out)``."""
+    return torch.stack([network[f"{name}.weight"].t() for network in networks]).contiguous()
 
 
-def _layer(network: ProxyNetwork, number: int) -> _Layer:
-    parts = (network.convs[number], network.norms[number], network.bonds[number])
-    return _Layer(*cast("tuple[GINEConv, nn.LayerNorm, nn.Embedding]", parts))
-
-
-def _matrices(layers: Sequence[nn.Module]) -> Tensor:
-    """Weights of the members' linear layers, to multiply from the right, ``(M, n_in, n_out)``."""
-    weights = [cast("nn.Linear", layer).weight.detach().t() for layer in layers]
-    return torch.stack(weights).contiguous()
-
-
-def _biases(layers: Sequence[nn.Module]) -> Tensor:
-    """Biases of the members' linear layers, ``(M, 1, n_out)``."""
-    return torch.stack([cast("nn.Linear", layer).bias.detach() for layer in layers]).unsqueeze(1)
+def _biases(networks: Sequence[Weights], name: str) -> Tensor:
+    """Biases of a linear layer, ``(M, 1, n_out)``."""
+    return torch.stack([network[f"{name}.bias"] for network in networks]).unsqueeze(1)
 
 
 class _StateTable:

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn.conv import GINEConv
 
+from molgfn.reward.proxy.architecture import Architecture, Weights, read_out
 from molgfn.reward.proxy.features import DESCRIPTORS, N_ATOM_CODES, N_BOND_CODES, GraphBatch
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """Shape of one network.
-
-    Attributes:
-        hidden: Width H of the atom states.
-        layers: Rounds of message passing.
-        dropout: Share of the read-out's inputs dropped while training.
-    """
-
-    hidden: int = 48
-    layers: int = 3
-    dropout: float = 0.1
 
 
 class ProxyNetwork(nn.Module):
@@ -69,6 +53,21 @@ class ProxyNetwork(nn.Module):
         self.register_buffer("descriptor_mean", torch.zeros(len(DESCRIPTORS)))
         self.register_buffer("descriptor_sd", torch.ones(len(DESCRIPTORS)))
 
+    @classmethod
+    def of(cls, architecture: Architecture, weights: Weights) -> ProxyNetwork:
+        """Make a network with given weights.
+
+        Args:
+            architecture: Shape of the network.
+            weights: Its weights.
+
+        Returns:
+            The network, in evaluation mode.
+        """
+        network = cls(architecture)
+        network.load_state_dict(dict(weights))
+        return network.eval()
+
     def forward(self, batch: GraphBatch) -> Tensor:
         """Predict the standardised target.
 
@@ -89,18 +88,3 @@ class ProxyNetwork(nn.Module):
         )
         scaled = (batch.descriptors - self.descriptor_mean) / self.descriptor_sd
         return self.head(read_out(total, counts, top, scaled)).squeeze(1)  # type: ignore[no-any-return]
-
-
-def read_out(total: Tensor, counts: Tensor, top: Tensor, descriptors: Tensor) -> Tensor:
-    """Join what the head reads.
-
-    Args:
-        total: Sum of the atoms' states, shape ``(..., H)``.
-        counts: Number of atoms, shape ``(..., 1)``.
-        top: Largest value of each entry of the atoms' states, shape ``(..., H)``.
-        descriptors: Standardised molecule descriptors, shape ``(..., len(DESCRIPTORS))``.
-
-    Returns:
-        Inputs of the head, shape ``(..., 3 H + len(DESCRIPTORS))``.
-    """
-    return torch.cat([total / 25.0, total / counts, top, descriptors], dim=-1)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
+from molgfn.reward.proxy.architecture import Architecture, Weights
 from molgfn.reward.proxy.calibration import Calibration
 from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
-from molgfn.reward.proxy.network import Architecture, ProxyNetwork
 from molgfn.reward.proxy.size import SizeBaseline
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ class Control:
     """Networks of the same architecture, fitted on another part of the data.
 
     Attributes:
-        networks: The networks, in evaluation mode.
+        networks: Weights of the networks.
         mean: Mean of their training targets.
         sd: Standard deviation of their training targets.
     """
 
-    networks: tuple[ProxyNetwork, ...]
+    networks: tuple[Weights, ...]
     mean: float
     sd: float
 
@@ -51,7 +51,7 @@ class Proxy:
         target: What is predicted, such as ``PARP1``.
         unit: Unit as it stands in column names, such as ``kcal_mol``; may be empty.
         architecture: Shape of each network.
-        networks: The members, in evaluation mode.
+        networks: Weights of the members.
         calibration: Scale of predictions and of their standard deviation.
         size: What a training molecule of a given size has.
         neighbours: Fingerprints of the training molecules.
@@ -64,7 +64,7 @@ class Proxy:
     target: str
     unit: str
     architecture: Architecture
-    networks: tuple[ProxyNetwork, ...]
+    networks: tuple[Weights, ...]
     calibration: Calibration
     size: SizeBaseline
     neighbours: TrainingNeighbours

@@ -32,12 +32,12 @@ from torch import Tensor
 
 from molgfn.config.resources import shipped_path
 from molgfn.errors import CheckpointError, ConfigError, OutputError
+from molgfn.reward.proxy.architecture import Architecture, Weights
 from molgfn.reward.proxy.calibration import Calibration
 from molgfn.reward.proxy.card import model_card
 from molgfn.reward.proxy.dataset import Dataset, read_dataset
 from molgfn.reward.proxy.held_out import COLUMNS
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
-from molgfn.reward.proxy.network import Architecture, ProxyNetwork
 from molgfn.reward.proxy.proxy import Control, Proxy
 from molgfn.reward.proxy.size import SizeBaseline
 
@@ -224,7 +224,7 @@ def _write(proxy: Proxy, data: Dataset, directory: Path) -> None:
     control = () if proxy.control is None else proxy.control.networks
     for group, networks in (("members", proxy.networks), ("control", control)):
         for member, network in enumerate(networks):
-            for name, tensor in network.state_dict().items():
+            for name, tensor in network.items():
                 tensors[f"{group}.{member}.{name}"] = tensor.contiguous()
     (directory / _TENSORS).write_bytes(save(tensors))
     about = {
@@ -279,13 +279,10 @@ def _control(
     return Control(networks, float(about["mean"]), float(about["sd"]))
 
 
-def _restore(
-    architecture: Architecture, tensors: Mapping[str, Tensor], prefix: str
-) -> ProxyNetwork:
-    network = ProxyNetwork(architecture)
+def _restore(architecture: Architecture, tensors: Mapping[str, Tensor], prefix: str) -> Weights:
     own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-    network.load_state_dict(own)
-    return network.eval()
+    architecture.check(own)
+    return own
 
 
 def _check_numbers(proxy: Proxy) -> None:

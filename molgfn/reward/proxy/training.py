@@ -12,8 +12,9 @@ from torch.nn.functional import mse_loss
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from molgfn.errors import NumericalError
+from molgfn.reward.proxy.architecture import Architecture
 from molgfn.reward.proxy.features import GraphBatch, Graphs
-from molgfn.reward.proxy.network import Architecture, ProxyNetwork
+from molgfn.reward.proxy.network import ProxyNetwork
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch_geometric.nn import GINEConv
 
 from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.vocabulary_file import find_vocabulary
@@ -11,6 +12,7 @@ from molgfn.config.schema import LimitsConfig, PolicyConfig
 from molgfn.env.fragment_env import STOP, FragmentEnv
 from molgfn.env.states import FragmentStates
 from molgfn.gfn.rollout import rollout
+from molgfn.policy.graph import pack
 from molgfn.policy.network import BetaEncoding, FlowPolicy
 
 
@@ -38,6 +40,18 @@ def every_action(env, state):
         entries = env.legal_entry_mask(state, row[None])[0].nonzero().flatten()
         actions += [[int(row), int(entry)] for entry in entries]
     return torch.tensor(actions)
+
+
+def test_fragments_learn_from_their_neighbours_as_in_torch_geometric(env, policy):
+    graph = pack(env, visited(env))
+    nodes, edges = torch.randn(len(graph.state), 16), torch.randn(len(graph.port_node), 16)
+    convolution = policy.convolutions[1]
+    theirs = GINEConv(torch.nn.Identity())
+    edge_index = torch.stack([graph.port_neighbour, graph.port_node])
+    with torch.no_grad():
+        expected = convolution.update(theirs(nodes, edge_index, edges))
+        assert convolution(nodes, graph, edges) == pytest.approx(expected, abs=1e-5)
+        assert not torch.allclose(convolution.update(nodes), expected, atol=1e-2)
 
 
 @pytest.mark.parametrize("log_beta", [0.0, 3.0])

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from molgfn.chem.molecule import read_molecule
+from molgfn.reward.proxy.architecture import Architecture
 from molgfn.reward.proxy.dataset import Dataset
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
-from molgfn.reward.proxy.network import Architecture
 from molgfn.reward.proxy.training import TrainingSettings
 
 RINGS = ["c1ccccc1", "c1ccncc1", "C1CCCCC1", "c1ccoc1", "c1ccsc1", "C1CCNC1", "c1ccc2ccccc2c1"]

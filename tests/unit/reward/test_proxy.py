@@ -13,11 +13,12 @@ from molgfn.chem.molecule import read_molecule
 from molgfn.config.resources import shipped_path
 from molgfn.errors import CheckpointError, ConfigError, OutputError, TableError
 from molgfn.reward.proxy import inference
+from molgfn.reward.proxy.architecture import Architecture
 from molgfn.reward.proxy.dataset import Dataset, read_dataset
 from molgfn.reward.proxy.features import N_ATOM_CODES, N_BOND_CODES, Graphs
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
 from molgfn.reward.proxy.inference import EnsembleInference
-from molgfn.reward.proxy.network import Architecture
+from molgfn.reward.proxy.network import ProxyNetwork
 from molgfn.reward.proxy.split import scaffold_folds
 from molgfn.reward.proxy.store import (
     check_writable,
@@ -116,8 +117,22 @@ def test_the_fast_ensemble_predicts_what_the_networks_do(shipped, trained):
     scale, mean = shipped.calibration.sd, shipped.calibration.mean
     batch = Graphs.of(trained).batch()
     with torch.inference_mode():
-        plain = np.stack([network(batch).numpy() for network in shipped.networks])
+        networks = [ProxyNetwork.of(shipped.architecture, w) for w in shipped.networks]
+        plain = np.stack([network(batch).numpy() for network in networks])
     assert fast == pytest.approx(plain * scale + mean, abs=1e-5)
+
+
+def test_weights_are_checked_against_what_a_network_has():
+    # Predicting reads weights by their names and never builds the network.
+    shape = Architecture(hidden=8, layers=2)
+    weights = ProxyNetwork(shape).state_dict()
+    shape.check(weights)
+    with pytest.raises(ValueError, match="convs.0.eps"):
+        shape.check({name: w for name, w in weights.items() if name != "convs.0.eps"})
+    with pytest.raises(ValueError, match="atom.weight has the shape"):
+        shape.check(weights | {"atom.weight": weights["atom.weight"].t()})
+    with pytest.raises(ValueError, match="convs.1.eps"):
+        Architecture(hidden=8, layers=1).check(weights)
 
 
 def test_predictions_do_not_depend_on_the_batch_nor_on_what_was_predicted_before(
