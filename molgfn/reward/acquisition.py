@@ -11,7 +11,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfcx, log_ndtr, logsumexp
 
 from molgfn.config.reward_schema import FactorConfig, RewardConfig
 from molgfn.errors import ConfigError
@@ -96,6 +95,8 @@ def log_improvement(
         log E[max(improvement, 0)] under a Gaussian, finite however hopeless the molecule, shape
         ``(n,)``, natural logarithm of the value's unit; NaN where the prediction is.
     """
+    from scipy.special import erfcx, log_ndtr  # rounds alone need it
+
     sign = 1.0 if direction == "maximise" else -1.0
     z = sign * (value - best) / std
     direct = np.maximum(z, _DIRECT_Z)
@@ -135,5 +136,7 @@ def combine(log_opinions: NDArray[np.float64], power: float) -> NDArray[np.float
     """
     if len(log_opinions) == 1:
         return np.asarray(log_opinions[0], dtype=np.float64)
+    from scipy.special import logsumexp  # rounds alone need it
+
     total = logsumexp(power * log_opinions, axis=0) - math.log(len(log_opinions))
     return np.asarray(total / power, dtype=np.float64)
