@@ -118,7 +118,7 @@ class TrainConfig:
         ConfigError: A value is out of range.
     """
 
-    steps: int = 1500
+    steps: int = 4000
     batch_size: int = 256
     updates_per_step: int = 4
     random_share: float = 0.125
