@@ -1,6 +1,6 @@
 """Trajectories trained per second of processor time: JSON on stdout, a table on stderr.
 
-    OMP_NUM_THREADS=1 python scripts/bench/training.py [--steps 4] > training.json
+    OMP_NUM_THREADS=1 python scripts/bench/training.py [--steps 16] > training.json
 
 On-policy rows have no replay, no random trajectories and one update a step, as the baseline has.
 They learn at a rate so small that the policy stays what it was: all passes see trajectories of one
@@ -37,7 +37,7 @@ NO_LEARNING = 1e-9
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=_example())
-    parser.add_argument("--steps", type=int, default=4, help="steps of a pass at 64 a batch")
+    parser.add_argument("--steps", type=int, default=16, help="steps of a pass at 64 a batch")
     parser.add_argument("--passes", type=int, default=PASSES, help="passes, the best counts")
     options = parser.parse_args()
     rows = {
