@@ -34,6 +34,14 @@ def sample(
     min_distance: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Tanimoto distance kept by --top-k.")
     ] = 0.3,
+    rejection_control: Annotated[
+        bool,
+        typer.Option(
+            "--rejection-control",
+            help="Reject draws that come more often than their reward asks for: nearer to exact "
+            "proportion, but slower.",
+        ),
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV, .gz allowed; default: stdout.")
     ] = None,
@@ -67,6 +75,7 @@ def sample(
                 score=score,
                 top_k=top_k,
                 min_distance=min_distance,
+                rejection_control=rejection_control,
                 on_drawn=advance,
             ):
                 sink.write(frame)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from molgfn.chem.diverse_subset import select_diverse
 from molgfn.chem.similarity import morgan_fingerprints
+from molgfn.report.rejection import RejectionControl
 from molgfn.report.scored import scored_frame
 from molgfn.reward.reward import build_reward
 from molgfn.runs.components import seeded
@@ -24,6 +25,7 @@ def draw_candidates(
     score: bool = False,
     top_k: int | None = None,
     min_distance: float = 0.3,
+    rejection_control: bool = False,
     on_drawn: Callable[[int], None] = lambda _: None,
 ) -> Iterator[pd.DataFrame]:
     """Draw n distinct molecules and yield them as blocks of a table.
@@ -36,6 +38,8 @@ def draw_candidates(
         score: Whether to add the columns of ``molgfn score``; ``top_k`` always does.
         top_k: Write only the best ``top_k`` of the n, one block, best first.
         min_distance: Least Tanimoto distance between two of the ``top_k``.
+        rejection_control: Whether draws that come more often than their reward asks for are
+            rejected, see :mod:`molgfn.gfn.rejection`.
         on_drawn: Called with the number of molecules of every batch, for progress.
 
     Yields:
@@ -43,7 +47,8 @@ def draw_candidates(
         :func:`molgfn.report.scored.scored_frame` and n_fragments.
     """
     generator = seeded(seed, sampler.env.device)
-    batches = sampler.sample(n, beta, generator=generator)
+    keep = RejectionControl(sampler, beta, generator=generator) if rejection_control else None
+    batches = sampler.sample(n, beta, generator=generator, keep=keep)
     if top_k is None and not score:
         for batch in batches:
             on_drawn(len(batch))

@@ -27,6 +27,7 @@ from molgfn.report.likelihood_fit import (
     warn_of_weights,
     weigh,
 )
+from molgfn.report.rejection import control_draws
 from molgfn.report.scored import CHUNK_ROWS
 from molgfn.reward.proxy.evaluation import spearman
 from molgfn.reward.proxy.proxy import Proxy
@@ -47,7 +48,8 @@ class Evaluation:
 
     Attributes:
         table: One row per measure, named by the index; columns ``random``, ``trained``, with
-            molecules of the user ``file``, and ``all``. A cell that has no meaning is NaN.
+            molecules of the user ``file``, ``all``, and ``accepted``: what rejection control
+            leaves of ``trained``. A cell that has no meaning is NaN.
         notes: Lines for the user: what was left out, and warnings.
         divergence: How proxy and control went in the training; ``None`` without a proxy.
     """
@@ -79,6 +81,7 @@ def evaluate_sampler(
     Returns:
         The measures: :func:`describe` of each set of molecules, then how well log p fits log R
         on held-out states of each set and of all, then log Z as estimated by the policy's draws.
+        The accepted are measured by the probabilities that rejection control gives them.
     """
     notes = []
     reward = build_reward(sampler.config.reward)
@@ -124,6 +127,12 @@ def evaluate_sampler(
         for name, rows in chosen.items()
     }
     columns["all"] = fit_measures(Weighed.cat(list(weighed.values())).unseen(seen))
+    accepted, controlled = control_draws(draws, np.random.default_rng(seed))
+    columns["accepted"] = (
+        describe([molecules["trained"][i] for i in accepted], scores)
+        | fit_measures(controlled.unseen(seen))
+        | partition_measures(estimate_partition(controlled))
+    )
     others = Weighed.cat([part for name, part in weighed.items() if name != "trained"])
     divergence = find_divergence(sampler, reward.proxy)
     notes += [

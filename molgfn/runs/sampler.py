@@ -64,13 +64,21 @@ class Sampler:
     source: str
     checkpoint: Path
 
-    def sample(self, n: int, beta: float, *, generator: torch.Generator) -> Iterator[list[Sampled]]:
+    def sample(
+        self,
+        n: int,
+        beta: float,
+        *,
+        generator: torch.Generator,
+        keep: Callable[[FragmentStates], torch.Tensor] | None = None,
+    ) -> Iterator[list[Sampled]]:
         """Yield batches of molecules, all distinct by InChIKey, until there are n.
 
         Args:
             n: How many molecules to draw.
             beta: Exponent of the reward the policy is asked for.
             generator: Source of randomness; it alone decides what comes.
+            keep: Tells which of the drawn states stay, shape ``(B,)``; default: all.
 
         Yields:
             Batches of new molecules; fewer than n in all when the policy has run dry.
@@ -82,6 +90,8 @@ class Sampler:
             size = max(MIN_BATCH, min(MAX_BATCH, missing + missing // SPARE))
             condition = torch.full((size,), math.log(beta), device=self.env.device)
             drawn = rollout(self.env, self.policy, condition, generator=generator).terminal
+            if keep is not None:
+                drawn = drawn[keep(drawn)]
             fresh = []
             counts = drawn.n_fragments.tolist()
             for molecule, n_fragments in zip(self.env.molecules(drawn), counts, strict=True):

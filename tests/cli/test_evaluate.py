@@ -84,15 +84,16 @@ def test_rows_and_columns_are_the_contract(cli, trained):
     run = trained("run")
     result = cli("evaluate", run, "--n", "20", "--beta", "8")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[0] == "measure,random,trained,all"
+    assert result.stdout.splitlines()[0] == "measure,random,trained,all,accepted"
     found = table(result.stdout)
     assert list(found) == EXISTING + FIT + PARTITION
     assert all(found[m]["all"] == "" != found[m]["random"] for m in EXISTING)
     assert all(set(found[m].values()).isdisjoint({""}) for m in FIT)
-    assert all(found[m]["random"] == found[m]["all"] == "" != found[m]["trained"]
-               for m in PARTITION)  # fmt: skip
-    lower, upper = (float(found[m]["trained"]) for m in PARTITION[1:3])
-    assert lower <= float(found["log Z"]["trained"]) <= upper
+    assert 10 <= int(found["molecules"]["accepted"]) < 20
+    assert all(found[m]["random"] == found[m]["all"] == "" for m in PARTITION)
+    for column in ("trained", "accepted"):
+        lower, upper = (float(found[m][column]) for m in PARTITION[1:3])
+        assert lower <= float(found["log Z"][column]) <= upper
     assert "warning: the effective sample size is" in result.stderr
     assert all(line.startswith(("policy: ", "warning: ")) for line in result.stderr.splitlines()), (
         result.stderr
@@ -108,7 +109,7 @@ def test_molecules_of_ones_own_get_a_column(cli, tiny, tmp_path):
     columns = ("--smiles-column", "structure")
     result = cli("evaluate", tiny, "--n", "10", "--file", file, *columns)
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[0] == "measure,random,trained,file,all"
+    assert result.stdout.splitlines()[0] == "measure,random,trained,file,all,accepted"
     assert len(result.stdout.splitlines()) == 1 + len(EXISTING + FIT + PARTITION)
     found = table(result.stdout)
     assert found["molecules"]["file"] == "2"
@@ -157,7 +158,8 @@ def test_trees_of_a_molecule_share_its_reward_where_the_run_says_so(cli, trained
     assert text.count("divide_by_multiplicity: true") == 1
     config.write_text(text.replace("divide_by_multiplicity: true", "divide_by_multiplicity: false"))
     whole = table(cli(*args).stdout)
-    assert whole["Score mean"] == divided["Score mean"]
+    for column in ("random", "trained"):
+        assert whole["Score mean"][column] == divided["Score mean"][column]
     more = float(whole["log Z"]["trained"]) - float(divided["log Z"]["trained"])
     assert 0.01 < more < math.log(2)
 

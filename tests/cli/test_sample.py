@@ -55,6 +55,15 @@ def test_scored_samples_agree_with_score(cli):
         assert one["SMILES"] == other["SMILES"]
 
 
+def test_rejection_control_gives_as_many_and_other_ones(cli):
+    plain = cli("sample", "--n", "40").stdout
+    controlled = cli("sample", "--n", "40", "--rejection-control")
+    table = rows(controlled.stdout)
+    assert len({row["InChIKey"] for row in table}) == len(table) == 40
+    assert controlled.stdout != plain
+    assert cli("sample", "--n", "40", "--rejection-control").stdout == controlled.stdout
+
+
 def test_fewer_than_asked_for_exits_with_5_and_writes_what_there_is(cli):
     result = cli("sample", "--n", "10", "--top-k", "10", "--min-distance", "0.99")
     assert result.exit_code == 5
