@@ -3,10 +3,10 @@
     OMP_NUM_THREADS=1 python scripts/bench/sampling.py [RUN] [--full] > sampling.json
 
 ``trajectories`` draws terminal states and nothing else. ``molecules`` assembles them and keeps
-those that are distinct by InChIKey, as ``molgfn sample`` does; ``scored`` adds the reward. Loading
-is not counted, see startup.py for that. Every pass draws other molecules; from 10,000 on there is
-one pass. A policy that repeats itself has to draw more: ``distinct`` tells how many of the first
-trajectories differ.
+those that are distinct by InChIKey, as ``molgfn sample`` does; ``scored`` adds the reward,
+``controlled`` rejection control. Loading is not counted, see startup.py for that. Every pass draws
+other molecules; from 10,000 on there is one pass. A policy that repeats itself has to draw more:
+``distinct`` tells how many of the first trajectories differ.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 from measuring import PASSES, SAMPLING_BASELINE, best_of, say, show, write
 
 from molgfn.config.resources import shipped_path
+from molgfn.report.rejection import RejectionControl
 from molgfn.reward.reward import Reward, build_reward
 from molgfn.runs.components import seeded
 from molgfn.runs.sampler import Sampler, load_sampler
@@ -75,8 +76,13 @@ def measure(
         batches = sampler.sample(n, beta, generator=seeded(next(seeds)))
         return sum(len(reward([s.molecule for s in part]).score) for part in batches)
 
+    def controlled(n: int) -> int:
+        generator = seeded(next(seeds))
+        keep = RejectionControl(sampler, beta, generator=generator)
+        return sum(len(part) for part in sampler.sample(n, beta, generator=generator, keep=keep))
+
     rows: dict[str, dict[str, object]] = {}
-    for work in (trajectories, molecules, scored):
+    for work in (trajectories, molecules, scored, controlled):
         work(min(sizes))  # warms up
         for n in sizes:
             rows[f"{work.__name__}, {n}"] = rate(work, n) | distinct_share(sampler, beta, n)
