@@ -9,6 +9,7 @@ from rdkit import Chem, RDLogger, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from molgfn.chem.smiles import parse_smiles
 from molgfn.errors import MoleculeError
 
 RDLogger.DisableLog("rdApp.info")
@@ -16,9 +17,9 @@ RDLogger.DisableLog("rdApp.info")
 #: Longest SMILES that is given to RDKit at all: its parser's memory grows with the text.
 MAX_SMILES_LENGTH = 2000
 
-#: Carbon, nitrogen, oxygen and the halogens: nothing is done to neutral ones.
-_ELEMENTS_LEFT_ALONE = frozenset((6, 7, 8, 9, 17, 35, 53))
-_SULFUR, _SULFOXIDE_DEGREE = 16, 3
+_WILDCARD = Chem.MolFromSmarts("[#0]")
+#: Charges, unusual elements, sulfoxides.
+_UNUSUAL = Chem.MolFromSmarts("[!+0,!#6&!#7&!#8&!#9&!#16&!#17&!#35&!#53,#16X3]")
 
 _UNCHARGER = rdMolStandardize.Uncharger()
 
@@ -84,12 +85,12 @@ def read_mol(smiles: str) -> Chem.Mol:
     if any(c.isspace() for c in text):
         raise MoleculeError(f"the SMILES {text!r} holds a blank; give the name in another column")
     with rdBase.CaptureErrorLog() as log:
-        mol: Chem.Mol | None = Chem.MolFromSmiles(text)
+        mol = parse_smiles(text)
     if mol is None:
         raise MoleculeError(f"RDKit cannot read {_short(text)!r}: {_reason(log)}")
     if mol.GetNumAtoms() == 0:
         raise MoleculeError(f"{text!r} has no atoms")
-    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+    if mol.HasSubstructMatch(_WILDCARD):
         raise MoleculeError(f"{_short(text)!r} has a wildcard atom '*'")
     return mol
 
@@ -111,24 +112,29 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
     mol = read_mol(smiles)
     try:
         with rdBase.BlockLogs():
+            clean = _is_clean(mol)
             # Clean-up takes metals off, so the components are counted after it.
-            if not _is_clean(mol):
+            if not clean:
                 mol = rdMolStandardize.Cleanup(mol)
             if len(Chem.GetMolFrags(mol)) > 1:
                 mol = rdMolStandardize.FragmentParent(mol, skipStandardize=True)
-            mol = _UNCHARGER.uncharge(mol)
+            if not clean:
+                mol = _UNCHARGER.uncharge(mol)
             if not keep_stereo:
                 Chem.RemoveStereochemistry(mol)
+            canonical = str(Chem.MolToSmiles(mol))
+            if clean and canonical == smiles:
+                return Molecule(mol, canonical)
             # One more pass through SMILES gives the atoms their canonical order and
             # explicit hydrogens their implicit form, so equal molecules are equal objects.
-            clean: Chem.Mol | None = Chem.MolFromSmiles(Chem.MolToSmiles(mol))
+            standard = parse_smiles(canonical)
     except (ValueError, RuntimeError) as error:
         raise MoleculeError(f"cannot standardise {_short(smiles)!r}: {error}") from error
-    if clean is None:
+    if standard is None:
         raise MoleculeError(f"cannot standardise {_short(smiles)!r}")
-    if clean.GetNumHeavyAtoms() == 0:
+    if standard.GetNumHeavyAtoms() == 0:
         raise MoleculeError(f"{_short(smiles)!r} has no atoms but hydrogen")
-    return Molecule(clean)
+    return Molecule(standard)
 
 
 def _is_clean(mol: Chem.Mol) -> bool:
@@ -137,14 +143,7 @@ def _is_clean(mol: Chem.Mol) -> bool:
     It removes hydrogen atoms, takes metals off, moves charges, and rewrites groups that are all
     charged but sulfoxides and what holds phosphorus.
     """
-    return all(
-        atom.GetFormalCharge() == 0
-        and (
-            atom.GetAtomicNum() in _ELEMENTS_LEFT_ALONE
-            or (atom.GetAtomicNum() == _SULFUR and atom.GetTotalDegree() != _SULFOXIDE_DEGREE)
-        )
-        for atom in mol.GetAtoms()
-    )
+    return not mol.HasSubstructMatch(_UNUSUAL)
 
 
 def _reason(log: rdBase.CaptureErrorLog) -> str:

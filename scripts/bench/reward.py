@@ -29,8 +29,9 @@ from rdkit.Chem import QED, Crippen
 from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.alerts import structural_alerts
 from molgfn.chem.batch import MoleculeBatch
-from molgfn.chem.molecule import Molecule
+from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.chem.properties import BATCH_PROPERTIES, PROPERTIES
+from molgfn.chem.smiles import parse_smiles
 from molgfn.config.resources import shipped_path
 from molgfn.config.reward_schema import RewardConfig
 from molgfn.env.states import FragmentStates
@@ -87,7 +88,7 @@ def measure(n: int, beta: float | None, proxy_name: str) -> dict[str, dict[str, 
 
     def fresh(number: int) -> list[list[Molecule]]:
         """Molecules that nothing has been computed of."""
-        return [[Molecule(Chem.MolFromSmiles(s), s) for s in part] for part in texts(number)]
+        return [[Molecule(parse_smiles(s), s) for s in part] for part in texts(number)]
 
     def rate(function: Callable[..., object], batches: Callable[[int], list[Any]]) -> float:
         """Molecules per second of processor time in the best pass."""
@@ -117,7 +118,7 @@ def measure(n: int, beta: float | None, proxy_name: str) -> dict[str, dict[str, 
     featurise = TreeFeaturiser(env.vocabulary)
 
     def from_smiles(batch: list[str]) -> object:
-        return proxy.predict([Molecule(Chem.MolFromSmiles(s), s) for s in batch])
+        return proxy.predict([Molecule(parse_smiles(s), s) for s in batch])
 
     compare("proxy from molecules", proxy.predict, lambda ms: plain_proxy(proxy, ms))
     results["proxy from SMILES"] = {"rate": rate(from_smiles, texts)}
@@ -134,7 +135,11 @@ def measure(n: int, beta: float | None, proxy_name: str) -> dict[str, dict[str, 
     compare("whole default reward", reward)
     results["trees to molecules"] = {"rate": rate(env.molecules, trees)}
     results["SMILES to molecules"] = {
-        "rate": rate(lambda batch: [Chem.MolFromSmiles(s) for s in batch], texts)
+        "rate": rate(lambda batch: [parse_smiles(s) for s in batch], texts),
+        "plain": rate(lambda batch: [Chem.MolFromSmiles(s) for s in batch], texts),
+    }
+    results["SMILES to standard molecules"] = {
+        "rate": rate(lambda batch: [read_molecule(s) for s in batch], texts)
     }
     return results
 
