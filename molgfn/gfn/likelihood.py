@@ -9,6 +9,7 @@ from typing import Generic
 import torch
 from torch import Tensor
 
+from molgfn.gfn.distinct import distinct_rows
 from molgfn.gfn.protocols import Environment, Policy, S
 from molgfn.gfn.segments import log_sum_by_group
 
@@ -89,7 +90,7 @@ def _layers_to_the_start(env: Environment[S], states: S) -> Iterator[_Layer[S]]:
         child, parents, actions, log_pb = env.parents(states)
         n_steps = torch.bincount(child, minlength=len(states))
         log_factor = -(log_pb.double() + n_steps[child].double().log())
-        rows, parent = parents.to_tensor().unique(dim=0, return_inverse=True)
+        rows, parent, _ = distinct_rows(parents.to_tensor())
         distinct = type(states).from_tensor(rows)
         initial = env.is_initial(distinct)
         order = parent.argsort(stable=True)

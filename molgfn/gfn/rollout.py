@@ -8,6 +8,7 @@ from typing import Generic
 import torch
 from torch import Tensor
 
+from molgfn.gfn.distinct import distinct_rows
 from molgfn.gfn.protocols import Environment, Policy, S
 
 
@@ -100,9 +101,7 @@ def distinct_states(states: S, group: Tensor) -> tuple[S, Tensor, Tensor]:
         one of the B that is like each of them, ``(D,)``.
     """
     rows = torch.cat([states.to_tensor(), group[:, None]], 1)
-    distinct, index = rows.unique(dim=0, return_inverse=True)
-    number = torch.arange(len(index), device=index.device)
-    like = torch.zeros_like(distinct[:, 0]).scatter(0, index, number)
+    distinct, index, like = distinct_rows(rows)
     return type(states).from_tensor(distinct[:, :-1]), index, like
 
 
