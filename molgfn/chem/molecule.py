@@ -20,6 +20,9 @@ MAX_SMILES_LENGTH = 2000
 _WILDCARD = Chem.MolFromSmarts("[#0]")
 #: Charges, unusual elements, sulfoxides.
 _UNUSUAL = Chem.MolFromSmarts("[!+0,!#6&!#7&!#8&!#9&!#16&!#17&!#35&!#53,#16X3]")
+#: Metals in a bond, those of groups 1 and 2 left out: drawn so they are mostly salts.
+_METALS = (13, *range(21, 32), *range(39, 51), *range(57, 85))
+_COMPLEX = Chem.MolFromSmarts(f"[{','.join(f'#{number}' for number in _METALS)};!D0]")
 
 _UNCHARGER = rdMolStandardize.Uncharger()
 
@@ -106,15 +109,16 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
         The standardised molecule.
 
     Raises:
-        MoleculeError: See :func:`read_mol`; also when standardisation fails or the molecule has
-            no heavy atom.
+        MoleculeError: See :func:`read_mol`; also when standardisation fails or would take a metal
+            off its ligands, or when the molecule has no heavy atom.
     """
     mol = read_mol(smiles)
     try:
         with rdBase.BlockLogs():
             clean = _is_clean(mol)
-            # Clean-up takes metals off, so the components are counted after it.
+            # Clean-up takes the metals of salts off, so the components are counted after it.
             if not clean:
+                _check_metals(mol, smiles)
                 mol = rdMolStandardize.Cleanup(mol)
             if len(Chem.GetMolFrags(mol)) > 1:
                 mol = rdMolStandardize.FragmentParent(mol, skipStandardize=True)
@@ -144,6 +148,15 @@ def _is_clean(mol: Chem.Mol) -> bool:
     charged but sulfoxides and what holds phosphorus.
     """
     return not mol.HasSubstructMatch(_UNUSUAL)
+
+
+def _check_metals(mol: Chem.Mol, smiles: str) -> None:
+    found = mol.GetSubstructMatch(_COMPLEX)
+    if found:
+        symbol = mol.GetAtomWithIdx(found[0]).GetSymbol()
+        raise MoleculeError(
+            f"{_short(smiles)!r} holds {symbol} in a bond; without it, it would be another molecule"
+        )
 
 
 def _reason(log: rdBase.CaptureErrorLog) -> str:

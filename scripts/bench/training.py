@@ -5,9 +5,11 @@
 On-policy rows have no replay, no random trajectories and one update a step, as the baseline has.
 They learn at a rate so small that the policy stays what it was: all passes see trajectories of one
 length. They begin with fresh weights; ``trained`` with those of the shipped policy, which builds
-larger molecules. ``new_share`` tells how many of the molecules were new and had to be scored. The
-last row is the shipped training as it is, at its first steps. ``sampled`` counts trajectories that
-were sampled and scored, ``learned`` those that entered an update, the replayed ones included.
+larger molecules. The reward is the shipped one; ``proxy alone`` leaves its properties and alerts
+out, which the baseline's reward has not. ``new_share`` tells how many of the molecules were new and
+had to be scored. The last row is the shipped training as it is, at its first steps. ``sampled``
+counts trajectories that were sampled and scored, ``learned`` those that entered an update, the
+replayed ones included.
 """
 
 from __future__ import annotations
@@ -56,11 +58,14 @@ def main() -> None:
 def settings() -> dict[str, tuple[Config, bool]]:
     """Every training that is measured, and whether it begins with the shipped policy."""
     found = {}
+    starts = (False, True) if shipped_weights_fit() else (False,)
     for size in (64, 512):
-        found[f"on-policy, {size}, default network"] = (on_policy(size), False)
-        found[f"on-policy, {size}, 4 layers of 128"] = (on_policy(size, LIKE_FOR_LIKE), False)
-        if shipped_weights_fit():
-            found[f"on-policy, {size}, default network, trained"] = (on_policy(size), True)
+        for trained in starts:
+            name = f"on-policy, {size}, default network" + (", trained" if trained else "")
+            found[name] = (on_policy(size), trained)
+            found[f"{name}, proxy alone"] = (proxy_alone(on_policy(size)), trained)
+        like = proxy_alone(on_policy(size, LIKE_FOR_LIKE))
+        found[f"on-policy, {size}, 4 layers of 128, proxy alone"] = (like, False)
     found["shipped settings"] = (Config(), False)
     return found
 
@@ -87,6 +92,12 @@ def on_policy(batch_size: int, policy: PolicyConfig | None = None) -> Config:
         log_z_learning_rate=NO_LEARNING,
     )
     return Config(device="cpu", train=train, policy=PolicyConfig() if policy is None else policy)
+
+
+def proxy_alone(config: Config) -> Config:
+    """The same training with nothing in its reward but what reads the proxy."""
+    factors = tuple(factor for factor in config.reward.factors if factor.scorer == "proxy")
+    return replace(config, reward=replace(config.reward, factors=factors))
 
 
 def build_trainer(

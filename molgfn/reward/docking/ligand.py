@@ -37,8 +37,7 @@ class EmbeddingTimeoutError(MoleculeError):
 def read_ligand(smiles: str) -> Molecule:
     """Read a molecule for docking: what ``molgfn score`` scores, unless that is not what is meant.
 
-    Counter-ions and solvents are left out and charges made neutral. A metal is not stripped from
-    its ligands and of a mixture no part is chosen.
+    Counter-ions and solvents are left out and charges made neutral. Of a mixture no part is chosen.
 
     Args:
         smiles: SMILES as a user writes it.

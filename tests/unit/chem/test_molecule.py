@@ -73,6 +73,22 @@ def test_derived_values():
     assert read_molecule("CCO").scaffold == ""
 
 
+@pytest.mark.parametrize(
+    ("smiles", "metal"),
+    [("C[Fe]C", "Fe"), ("N[Pt](N)(Cl)Cl", "Pt"), ("O=C(O[Hg]c1ccccc1)C", "Hg")],
+)
+def test_a_metal_is_not_taken_off_its_ligands(smiles, metal):
+    with pytest.raises(MoleculeError, match=f"holds {metal} in a bond"):
+        read_molecule(smiles)
+
+
+@pytest.mark.parametrize(
+    "salt", ["CC(=O)[O-].[Zn+2].[O-]C(C)=O", "CC(=O)O[Na]", "CC(=O)O[Ca]OC(C)=O"]
+)
+def test_metals_of_salts_are_counter_ions(salt):
+    assert read_molecule(salt).smiles == "CC(=O)O"
+
+
 @pytest.mark.parametrize("smiles", ["[H][H]", "[H+]"])
 def test_hydrogen_alone_is_no_molecule_to_score(smiles):
     with pytest.raises(MoleculeError, match="no atoms but hydrogen"):
