@@ -12,11 +12,12 @@ from molgfn.chem.enumeration import Enumeration, enumerate_states
 from molgfn.chem.fragment import Fragment
 from molgfn.chem.vocabulary import Vocabulary
 from molgfn.chem.vocabulary_file import find_vocabulary, load_vocabulary
-from molgfn.config.schema import LimitsConfig
+from molgfn.config.schema import LimitsConfig, PolicyConfig
 from molgfn.env.enumeration import fragment_space
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.space import Space
 from molgfn.env.states import FragmentStates
+from molgfn.policy.network import FlowPolicy
 
 BENZENE = Fragment.build("c1ccccc1", dict.fromkeys(range(6), 1))
 METHANE = Fragment.build("C", {0: 2})
@@ -111,3 +112,11 @@ def case_of(name: str, shared_data: Path | None = None) -> Case:
 def random_log_reward(space: Space[FragmentStates], spread: float = 2.0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     return spread * torch.randn(len(space.terminal), generator=generator, dtype=torch.float64)
+
+
+def fresh_policy(env: FragmentEnv) -> FlowPolicy:
+    """A small network with random weights, the same every time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = PolicyConfig(hidden=32, layers=2)
+        return FlowPolicy(env, config, beta_min=1.0, beta_max=32.0)

@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 
-from molgfn.config.schema import PolicyConfig
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.gfn.exact import (
     exact_log_flow,
@@ -19,7 +18,7 @@ from molgfn.gfn.exact import (
 from molgfn.gfn.likelihood import log_likelihood
 from molgfn.policy.network import FlowPolicy
 
-from .spaces import SMALL, Case, case_of, random_log_reward
+from .spaces import SMALL, Case, case_of, fresh_policy, random_log_reward
 
 CONDITION = math.log(4.0)
 
@@ -32,10 +31,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 @pytest.fixture(scope="module")
 def policy(case: Case) -> FlowPolicy:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = PolicyConfig(hidden=32, layers=2)
-        return FlowPolicy(case.env, config, beta_min=1.0, beta_max=32.0)
+    return fresh_policy(case.env)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from molgfn.config.schema import Config, PolicyConfig
+from molgfn.config.schema import Config
 from molgfn.env.states import FragmentStates
 from molgfn.gfn.exact import space_log_likelihood
 from molgfn.gfn.metrics import l1_distance
@@ -20,7 +20,7 @@ from molgfn.policy.network import FlowPolicy
 from molgfn.report import rejection
 from molgfn.report.rejection import RejectionControl
 
-from .spaces import SMALL, Case, case_of, random_log_reward
+from .spaces import SMALL, Case, case_of, fresh_policy, random_log_reward
 
 BETA = 4.0
 DRAWS = 4000
@@ -51,10 +51,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 @pytest.fixture(scope="module")
 def policy(case: Case) -> FlowPolicy:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = PolicyConfig(hidden=32, layers=2)
-        return FlowPolicy(case.env, config, beta_min=1.0, beta_max=32.0)
+    return fresh_policy(case.env)
 
 
 @pytest.fixture(scope="module")
