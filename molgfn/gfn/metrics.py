@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 Array = NDArray[np.float64]
 
@@ -44,6 +43,8 @@ def fit(log_p: Array, log_reward: Array) -> Fit:
     Returns:
         The fit.
     """
+    from scipy.stats import spearmanr  # takes half as long to load as torch; a fit alone needs it
+
     slope = regression_slope(log_reward, log_p)
     if np.isnan(slope):
         return Fit(len(log_p), slope, slope, slope, slope, float(np.std(log_p - log_reward)))

@@ -41,6 +41,16 @@ def test_help_loads_nothing_heavy():
     assert "Usage:" in done.stdout
 
 
+def test_sampling_scoring_and_training_load_no_statistics():
+    script = (
+        "import sys\n"
+        "import molgfn.report.candidates, molgfn.report.scored, molgfn.runs.training\n"
+        "print(sorted({'scipy.stats', 'scipy.optimize', 'torch_geometric'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
 def test_version(cli):
     assert cli("--version").stdout == f"molgfn {__version__}\n"
 
