@@ -58,7 +58,8 @@ def dock(
     (in MOLGFN_CACHE_DIR, else ~/.cache/molgfn) and shared by all commands: after Ctrl-C, a kill or
     a power cut the same command goes on where it was.
     """
-    from molgfn.cli.docking import docking_progress, opened_docking
+    from molgfn.cli.docking import opened_docking
+    from molgfn.cli.progress import progress_bar
     from molgfn.errors import RowsFailedError
     from molgfn.report.docked import dock_table, docked_columns, sdf_record
     from molgfn.tables.reader import read_molecule_table
@@ -70,7 +71,7 @@ def dock(
         table = read_molecule_table(file, smiles_column)
         with (
             opened_docking(target, preset, workers, timeout_s, max_failures) as docking,
-            docking_progress(len(table)) as advance,
+            progress_bar("dock", len(table)) as advance,
         ):
             written = docked_columns(docking.target)
             replaced = [c for c in table.frame.columns if c in written and c != table.smiles_column]

@@ -83,7 +83,7 @@ def score(
     adds PARP1_docked_kcal_mol beside the predicted PARP1_kcal_mol, and PARP1_docked_reason where a
     molecule cannot be docked. What `molgfn dock` has docked is not docked again.
     """
-    from molgfn.cli.docking import docking_progress, opened_docking
+    from molgfn.cli.docking import opened_docking
     from molgfn.cli.progress import progress_bar
     from molgfn.config.loader import load_config
     from molgfn.errors import RowsFailedError, UsageError
@@ -118,10 +118,10 @@ def score(
         if replaced:
             typer.echo(f"computed anew, not taken from the input: {', '.join(replaced)}", err=True)
         frames = score_table(table, reward, likelihood, added)
-        if docking is None:
-            advance = stack.enter_context(progress_bar("score", len(table)))
-        else:
-            frames = add_docking(frames, docking, stack.enter_context(docking_progress(len(table))))
+        label = "score" if docking is None else "dock"
+        advance = stack.enter_context(progress_bar(label, len(table)))
+        if docking is not None:
+            frames = add_docking(frames, docking, advance)
         for frame in frames:
             failed += _failures(frame, sink.n_rows)
             if log_likelihood:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from molgfn.chem.molecule import read_molecule
-from molgfn.cli.docking import docking_progress
+from molgfn.cli.progress import progress_bar
 from molgfn.config.resources import shipped_path
 from molgfn.reward.docking.catalogue import DEFAULT_TARGET, find_target
 from molgfn.reward.docking.docking import Docking
@@ -46,7 +46,7 @@ def main() -> None:
     molecules = [read_molecule(smiles) for smiles in chosen["SMILES"]]
     with (
         Docking(find_target(DEFAULT_TARGET), settings, n_workers=options.workers) as docking,
-        docking_progress(len(molecules)) as advance,
+        progress_bar("dock", len(molecules)) as advance,
     ):
         again = [result.energy_kcal_mol for result in docking.dock(molecules, advance)]
     chosen = chosen.assign(again=again)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from molgfn.chem.molecule import read_molecule
-from molgfn.cli.docking import docking_progress
+from molgfn.cli.progress import progress_bar
 from molgfn.report.proxy_evaluation import evaluate_own_test
 from molgfn.reward.docking.catalogue import DEFAULT_TARGET, find_target
 from molgfn.reward.docking.docking import Docking
@@ -60,7 +60,7 @@ def dock_again(smiles: pd.Series, seed: int, n_workers: int | None) -> np.ndarra
     molecules = [read_molecule(text) for text in smiles]
     with (
         Docking(find_target(DEFAULT_TARGET), settings, n_workers=n_workers) as docking,
-        docking_progress(len(molecules)) as advance,
+        progress_bar("dock", len(molecules)) as advance,
     ):
         results = docking.dock(molecules, advance)
         return np.array([result.energy_kcal_mol for result in results], dtype=np.float64)

@@ -36,7 +36,6 @@ from molgfn.chem.molecule import read_molecule
 from molgfn.chem.properties import PROPERTIES
 from molgfn.chem.similarity import morgan_fingerprints, n_circles
 from molgfn.chem.vocabulary_file import find_vocabulary
-from molgfn.cli.docking import docking_progress
 from molgfn.cli.progress import progress_bar
 from molgfn.config.loader import load_config
 from molgfn.config.resources import shipped_path
@@ -114,7 +113,7 @@ def at_random(
     missing = [m for m in molecules if m.smiles not in known]
     with (
         Docking(find_target(TARGET), n_workers=workers) as docking,
-        docking_progress(len(missing)) as advance,
+        progress_bar("dock", len(missing)) as advance,
     ):
         for molecule, result in zip(missing, docking.dock(missing, advance), strict=True):
             known[molecule.smiles] = result.energy_kcal_mol
