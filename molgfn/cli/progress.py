@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 #: How often a line tells how far work is where there is no terminal for a bar, seconds.
-LINE_EVERY_S = 60.0
+_LINE_EVERY_S = 60.0
 
 
 @contextmanager
@@ -75,7 +75,7 @@ class _Clock:
     def is_due(self) -> bool:
         """Whether it is time for a line; then the next is due later."""
         now = time.monotonic()
-        if self._done == self._total or now - self._told < LINE_EVERY_S:
+        if self._done == self._total or now - self._told < _LINE_EVERY_S:
             return False
         self._told = now
         return True
