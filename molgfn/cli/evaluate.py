@@ -45,10 +45,10 @@ def evaluate(
 
     Besides the quality of the molecules it prints how exactly the policy samples in proportion to
     the reward: a perfect one has slope 1 and rmse 0 over held-out molecules, which its training
-    did not score. The column accepted is what `molgfn sample --rejection-control` would keep of
-    the trained draws, measured by the probabilities it gives them. Signs of mode collapse or
-    misfit are warned of on standard error, and so is a policy that lives on the proxy's mistakes,
-    as far as the proxy has a control to compare it with.
+    did not score. All columns are of what `molgfn sample` draws, rejection control included, but
+    for the last: policy is the policy alone. Signs of its mode collapse or misfit are warned of on
+    standard error, and so is one that lives on the proxy's mistakes, as far as the proxy has a
+    control to compare it with.
     """
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import UsageError

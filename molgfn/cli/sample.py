@@ -35,13 +35,13 @@ def sample(
         float, typer.Option(min=0.0, max=1.0, help="Tanimoto distance kept by --top-k.")
     ] = 0.3,
     rejection_control: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--rejection-control",
-            help="Reject draws that come more often than their reward asks for: nearer to exact "
-            "proportion, but slower.",
+            "--rejection-control/--no-rejection-control",
+            help="Reject draws that come more often than their reward asks for, or take all, which "
+            "is faster; default: reject, unless a scorer of your own would have to score them.",
         ),
-    ] = False,
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="CSV, .gz allowed; default: stdout.")
     ] = None,
@@ -58,6 +58,7 @@ def sample(
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import ShortfallError, UsageError
     from molgfn.report.candidates import draw_candidates
+    from molgfn.report.rejection import is_default
     from molgfn.runs.sampler import load_sampler
     from molgfn.tables.sink import csv_sink
 
@@ -66,6 +67,15 @@ def sample(
     with csv_sink(output) as sink:
         sampler = load_sampler(run, device)
         chosen_beta = settle_beta(sampler, beta)
+        control = (
+            is_default(sampler.config.reward) if rejection_control is None else rejection_control
+        )
+        if rejection_control is None and not control:
+            typer.echo(
+                "note: draws that come more often than their reward asks for are not rejected, "
+                "because your own scorer would have to score every draw; --rejection-control does",
+                err=True,
+            )
         with progress_bar("sample", n) as advance:
             for frame in draw_candidates(
                 sampler,
@@ -75,7 +85,7 @@ def sample(
                 score=score,
                 top_k=top_k,
                 min_distance=min_distance,
-                rejection_control=rejection_control,
+                rejection_control=control,
                 on_drawn=advance,
             ):
                 sink.write(frame)

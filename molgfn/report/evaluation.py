@@ -27,7 +27,7 @@ from molgfn.report.likelihood_fit import (
     warn_of_weights,
     weigh,
 )
-from molgfn.report.rejection import control_draws
+from molgfn.report.rejection import ControlledLaw
 from molgfn.report.scored import CHUNK_ROWS
 from molgfn.reward.proxy.evaluation import spearman
 from molgfn.reward.proxy.proxy import Proxy
@@ -40,6 +40,9 @@ from molgfn.tables.reader import Table
 
 #: Distance of the #Circles diversity measure.
 CIRCLE_DISTANCE = 0.7
+#: The policy is asked for so many times more draws than wanted: rejection control leaves at least
+#: half of those with a score.
+DRAWN_FOR_ONE = 2
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ class Evaluation:
 
     Attributes:
         table: One row per measure, named by the index; columns ``random``, ``trained``, with
-            molecules of the user ``file``, ``all``, and ``accepted``: what rejection control
-            leaves of ``trained``. A cell that has no meaning is NaN.
+            molecules of the user ``file``, ``all``, and ``policy``: the policy without rejection
+            control. A cell that has no meaning is NaN.
         notes: Lines for the user: what was left out, and warnings.
         divergence: How proxy and control went in the training; ``None`` without a proxy.
     """
@@ -68,7 +71,10 @@ def evaluate_sampler(
     given: Table | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Draw n trajectories from random legal actions and from the policy, and measure both.
+    """Draw n trajectories from random legal actions and from the sampler, and measure both.
+
+    The sampler is the policy with rejection control, and log p is that of both together; the
+    policy alone is measured beside it.
 
     Args:
         sampler: The trained policy.
@@ -80,18 +86,21 @@ def evaluate_sampler(
 
     Returns:
         The measures: :func:`describe` of each set of molecules, then how well log p fits log R
-        on held-out states of each set and of all, then log Z as estimated by the policy's draws.
-        The accepted are measured by the probabilities that rejection control gives them.
+        on held-out states of each set and of all, then log Z as estimated by the sampler's draws
+        and by the policy's.
     """
     notes = []
     reward = build_reward(sampler.config.reward)
     uniform = replace(sampler, policy=UniformPolicy(sampler.env))
     states = {}
-    for name, source in (("random", uniform), ("trained", sampler)):
+    for name, source, n_drawn in (
+        ("random", uniform, n),
+        ("trained", sampler, DRAWN_FOR_ONE * n),
+    ):
         generator = seeded(seed, source.env.device)
-        with progress(f"draw {name}", n) as advance:
-            states[name] = source.draw_states(n, beta, generator=generator, on_drawn=advance)
-    chosen = {name: list(range(n)) for name in states}
+        with progress(f"draw {name}", n_drawn) as advance:
+            states[name] = source.draw_states(n_drawn, beta, generator=generator, on_drawn=advance)
+    chosen = {"random": list(range(n))}
     if given is not None:
         buildable = find_buildable(given, sampler.env, progress=progress)
         notes += buildable.notes(given.source, len(given))
@@ -118,29 +127,34 @@ def evaluate_sampler(
         for name, part in states.items()
     }
     weighed = weigh(sampler, states, log_target, beta=beta, progress=progress)
-    draws = weighed["trained"]
-    estimate = estimate_partition(draws)
+    draws = weighed.pop("trained")
+    law = ControlledLaw.of(draws)
+    stays = np.random.default_rng(seed).random(len(draws)) < np.exp(law.log_chance(draws))
+    chosen["trained"] = np.flatnonzero(stays)[:n].tolist()
+    policy, others = draws.take(range(n)), Weighed.cat(list(weighed.values()))
+    weighed["trained"] = draws.take(chosen["trained"])
+    controlled = {name: law(weighed[name]) for name in states}
+    estimate = estimate_partition(policy)
     columns = {
-        name: describe([molecules[name][i] for i in rows], scores)
-        | fit_measures(weighed[name].unseen(seen))
-        | (partition_measures(estimate) if name == "trained" else {})
-        for name, rows in chosen.items()
+        name: describe([molecules[name][i] for i in chosen[name]], scores)
+        | fit_measures(controlled[name].unseen(seen))
+        for name in states
     }
-    columns["all"] = fit_measures(Weighed.cat(list(weighed.values())).unseen(seen))
-    accepted, controlled = control_draws(draws, np.random.default_rng(seed))
-    columns["accepted"] = (
-        describe([molecules["trained"][i] for i in accepted], scores)
-        | fit_measures(controlled.unseen(seen))
-        | partition_measures(estimate_partition(controlled))
+    columns["trained"] |= partition_measures(estimate_partition(controlled["trained"]))
+    columns["trained"]["share of draws that stay"] = math.exp(law.log_share)
+    columns["all"] = fit_measures(Weighed.cat(list(controlled.values())).unseen(seen))
+    columns["policy"] = (
+        describe(molecules["trained"][:n], scores)
+        | fit_measures(policy.unseen(seen))
+        | partition_measures(estimate)
     )
-    others = Weighed.cat([part for name, part in weighed.items() if name != "trained"])
     divergence = find_divergence(sampler, reward.proxy)
     notes += [
         *exploitation_notes(sampler, reward.proxy, columns, divergence),
-        *warn_of_repeats(columns["trained"]["distinct fraction"]),
-        *warn_of_misfit(columns["all"]),
-        *warn_of_weights(draws, estimate),
-        *warn_of_collapse(draws, others, seen, estimate),
+        *warn_of_repeats(columns["policy"]["distinct fraction"]),
+        *warn_of_misfit(fit_measures(Weighed.cat([others, policy]).unseen(seen))),
+        *warn_of_weights(policy, estimate),
+        *warn_of_collapse(policy, others, seen, estimate),
     ]
     measures = list(dict.fromkeys(m for column in columns.values() for m in column))
     return Evaluation(pd.DataFrame(columns, index=measures), notes, divergence)

@@ -72,7 +72,21 @@ class Weighed:
         kept = sorted(
             i for key, i in first.items() if key not in seen and not np.isnan(self.log_reward[i])
         )
-        return Weighed(tuple(self.keys[i] for i in kept), self.log_p[kept], self.log_reward[kept])
+        return self.take(kept)
+
+    def take(self, rows: Sequence[int]) -> Weighed:
+        """Select states.
+
+        Args:
+            rows: Their numbers.
+
+        Returns:
+            The states, in that order.
+        """
+        chosen = np.array(rows, dtype=np.int64)
+        return Weighed(
+            tuple(self.keys[i] for i in rows), self.log_p[chosen], self.log_reward[chosen]
+        )
 
     @classmethod
     def cat(cls, sets: Sequence[Weighed]) -> Weighed:

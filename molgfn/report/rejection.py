@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from molgfn.config.reward_schema import RewardConfig
 from molgfn.env.states import FragmentStates
 from molgfn.gfn.likelihood import log_likelihood
 from molgfn.gfn.rejection import find_threshold, log_acceptance
 from molgfn.report.likelihood_fit import Weighed, log_rewards
+from molgfn.reward.scorers import BUILT_IN
 from molgfn.runs.molecule_score import build_score
 from molgfn.runs.sampler import Sampler
+
+Array = NDArray[np.float64]
+
+
+def is_default(config: RewardConfig) -> bool:
+    """Tell whether draws are controlled unless the user says otherwise.
+
+    Args:
+        config: The reward.
+
+    Returns:
+        False where a scorer of the user's own, perhaps a slow one or one that is not at hand,
+        would have to score every draw.
+    """
+    return all(factor.scorer.strip() in BUILT_IN for factor in config.factors)
 
 
 class RejectionControl:
@@ -64,23 +82,53 @@ class RejectionControl:
         return drawn < chance.to(device)
 
 
-def control_draws(
-    draws: Weighed, generator: np.random.Generator
-) -> tuple[NDArray[np.int64], Weighed]:
-    """Apply rejection control to draws whose weights are known.
+@dataclass(frozen=True)
+class ControlledLaw:
+    """The exact law of a policy whose draws are controlled.
 
-    Args:
-        draws: All draws of a policy, repeats included.
-        generator: Source of randomness.
-
-    Returns:
-        Numbers of the draws that stay; and these with the log-probability, in the place of
-        log p, that policy and rejection together give them. It is exact but for the share of
-        draws that stay, by which it is divided and which is estimated from all draws.
+    Attributes:
+        threshold: log c, nats.
+        log_share: Logarithm of the share of the policy's draws that stay. All log-probabilities
+            have it in common; it is estimated from draws.
     """
-    log_weight = draws.log_reward - draws.log_p
-    chance = log_acceptance(log_weight, find_threshold(log_weight))
-    stay = np.flatnonzero(generator.random(len(draws)) < np.exp(chance))
-    log_p = draws.log_p[stay] + chance[stay] - np.log(np.exp(chance).mean())
-    keys = tuple(draws.keys[i] for i in stay)
-    return stay, Weighed(keys, log_p, draws.log_reward[stay])
+
+    threshold: float
+    log_share: float
+
+    @classmethod
+    def of(cls, draws: Weighed) -> ControlledLaw:
+        """Learn it from draws.
+
+        Args:
+            draws: All draws of the policy, repeats included.
+
+        Returns:
+            The law.
+        """
+        log_weight = draws.log_reward - draws.log_p
+        threshold = find_threshold(log_weight)
+        with np.errstate(divide="ignore"):  # nothing stays where nothing could be scored
+            log_share = float(np.log(np.exp(log_acceptance(log_weight, threshold)).mean()))
+        return cls(threshold, log_share)
+
+    def log_chance(self, states: Weighed) -> Array:
+        """Compute how probable it is that states stay once they are drawn.
+
+        Args:
+            states: n states with the policy's own log p.
+
+        Returns:
+            Logarithms of probabilities, shape ``(n,)``.
+        """
+        return log_acceptance(states.log_reward - states.log_p, self.threshold)
+
+    def __call__(self, states: Weighed) -> Weighed:
+        """Give states the log-probability that policy and rejection have together.
+
+        Args:
+            states: States with the policy's own log p.
+
+        Returns:
+            The same states.
+        """
+        return replace(states, log_p=states.log_p + self.log_chance(states) - self.log_share)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Packages offer scorers under this entry point group.
 ENTRY_POINT_GROUP = "molgfn.scorers"
+#: Names of the scorers that come with molgfn; any other is the user's own.
+BUILT_IN = ("proxy", "alerts", *PROPERTIES)
 #: Column of the similarity to the nearest training molecule of the proxy.
 SIMILARITY_COLUMN = "nearest_train_similarity"
 
@@ -229,7 +231,7 @@ def _import(name: str, where: str) -> Any:
             return getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{where}: cannot import the scorer {name!r}: {error}") from error
-    known = ["proxy", "alerts", *PROPERTIES, *sorted(found.names)]
+    known = [*BUILT_IN, *sorted(found.names)]
     near = get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise ConfigError(

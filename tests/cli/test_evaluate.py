@@ -31,6 +31,7 @@ PARTITION = [
     "entropy of the sampler, nats",
     "effective sample size",
 ]
+SHARE = "share of draws that stay"
 EXISTING = [
     "molecules",
     "distinct fraction",
@@ -84,14 +85,15 @@ def test_rows_and_columns_are_the_contract(cli, trained):
     run = trained("run")
     result = cli("evaluate", run, "--n", "20", "--beta", "8")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[0] == "measure,random,trained,all,accepted"
+    assert result.stdout.splitlines()[0] == "measure,random,trained,all,policy"
     found = table(result.stdout)
-    assert list(found) == EXISTING + FIT + PARTITION
+    assert list(found) == [*EXISTING, *FIT, *PARTITION, SHARE]
     assert all(found[m]["all"] == "" != found[m]["random"] for m in EXISTING)
     assert all(set(found[m].values()).isdisjoint({""}) for m in FIT)
-    assert 10 <= int(found["molecules"]["accepted"]) < 20
+    assert {found["molecules"][c] for c in ("random", "trained", "policy")} == {"20"}
+    assert 0.5 <= float(found[SHARE]["trained"]) < 1
     assert all(found[m]["random"] == found[m]["all"] == "" for m in PARTITION)
-    for column in ("trained", "accepted"):
+    for column in ("trained", "policy"):
         lower, upper = (float(found[m][column]) for m in PARTITION[1:3])
         assert lower <= float(found["log Z"][column]) <= upper
     assert "warning: the effective sample size is" in result.stderr
@@ -109,8 +111,8 @@ def test_molecules_of_ones_own_get_a_column(cli, tiny, tmp_path):
     columns = ("--smiles-column", "structure")
     result = cli("evaluate", tiny, "--n", "10", "--file", file, *columns)
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[0] == "measure,random,trained,file,all,accepted"
-    assert len(result.stdout.splitlines()) == 1 + len(EXISTING + FIT + PARTITION)
+    assert result.stdout.splitlines()[0] == "measure,random,trained,file,all,policy"
+    assert len(result.stdout.splitlines()) == 1 + len([*EXISTING, *FIT, *PARTITION, SHARE])
     found = table(result.stdout)
     assert found["molecules"]["file"] == "2"
     assert found["heavy atoms mean"]["file"] == "9.5"
@@ -158,9 +160,9 @@ def test_trees_of_a_molecule_share_its_reward_where_the_run_says_so(cli, trained
     assert text.count("divide_by_multiplicity: true") == 1
     config.write_text(text.replace("divide_by_multiplicity: true", "divide_by_multiplicity: false"))
     whole = table(cli(*args).stdout)
-    for column in ("random", "trained"):
+    for column in ("random", "policy"):
         assert whole["Score mean"][column] == divided["Score mean"][column]
-    more = float(whole["log Z"]["trained"]) - float(divided["log Z"]["trained"])
+    more = float(whole["log Z"]["policy"]) - float(divided["log Z"]["policy"])
     assert 0.01 < more < math.log(2)
 
 
@@ -209,7 +211,7 @@ def test_a_process_of_its_own_keeps_stdout_clean(start, tiny, tmp_path):
     process = start("evaluate", tiny, "--n", "10")
     stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == 0, stderr
-    assert list(table(stdout)) == EXISTING + FIT + PARTITION
+    assert list(table(stdout)) == [*EXISTING, *FIT, *PARTITION, SHARE]
     assert "Traceback" not in stderr
     file = tmp_path / "out.csv"
     process = start("evaluate", tiny, "--n", "10", "-o", file)

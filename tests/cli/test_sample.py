@@ -2,11 +2,13 @@
 
 import csv
 import io
+import shutil
 
 import pytest
 
 from molgfn.chem.molecule import read_molecule
 from molgfn.chem.similarity import morgan_fingerprints, tanimoto_distance
+from molgfn.config.resources import shipped_path
 
 
 @pytest.fixture(autouse=True)
@@ -55,13 +57,27 @@ def test_scored_samples_agree_with_score(cli):
         assert one["SMILES"] == other["SMILES"]
 
 
-def test_rejection_control_gives_as_many_and_other_ones(cli):
-    plain = cli("sample", "--n", "40").stdout
-    controlled = cli("sample", "--n", "40", "--rejection-control")
-    table = rows(controlled.stdout)
-    assert len({row["InChIKey"] for row in table}) == len(table) == 40
-    assert controlled.stdout != plain
-    assert cli("sample", "--n", "40", "--rejection-control").stdout == controlled.stdout
+def test_draws_are_controlled_unless_the_user_says_otherwise(cli):
+    controlled = cli("sample", "--n", "40").stdout
+    assert cli("sample", "--n", "40", "--rejection-control").stdout == controlled
+    plain = cli("sample", "--n", "40", "--no-rejection-control").stdout
+    assert plain != controlled
+    assert len({row["InChIKey"] for row in rows(plain)}) == len(rows(plain)) == 40
+
+
+def test_a_scorer_of_ones_own_is_asked_only_on_request(cli, tmp_path):
+    run = shutil.copytree(shipped_path("policy", "parp1"), tmp_path / "run")
+    config = run / "config.yaml"
+    text, command = config.read_text(), "scorer: 'command: tee asked',"
+    assert text.count("scorer: QED,") == 1
+    config.write_text(text.replace("scorer: QED,", command))
+    plain = cli("sample", run, "--n", "5")
+    assert plain.exit_code == 0
+    assert "your own scorer would have to score every draw" in plain.stderr
+    assert not (tmp_path / "asked").exists()
+    # It only repeats the SMILES, so nothing has a score and nothing stays.
+    cli("sample", run, "--n", "5", "--rejection-control")
+    assert (tmp_path / "asked").exists()
 
 
 def test_fewer_than_asked_for_exits_with_5_and_writes_what_there_is(cli):

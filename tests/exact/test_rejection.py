@@ -18,7 +18,8 @@ from molgfn.gfn.rejection import find_threshold, log_acceptance
 from molgfn.gfn.rollout import rollout
 from molgfn.policy.network import FlowPolicy
 from molgfn.report import rejection
-from molgfn.report.rejection import RejectionControl
+from molgfn.report.likelihood_fit import Weighed
+from molgfn.report.rejection import ControlledLaw, RejectionControl
 
 from .spaces import SMALL, Case, case_of, fresh_policy, random_log_reward
 
@@ -130,3 +131,16 @@ def test_without_a_score_nothing_stays(
     # The next draws have a score, and the threshold is found from them.
     known.log_score = torch.from_numpy(log_reward / BETA)
     assert keep(states).any()
+
+
+def test_the_law_of_controlled_draws_is_known(case: Case, log_p: Any, log_reward: Any) -> None:
+    keys = np.array(case.env.keys(case.stopped))
+    p = np.exp(log_p)  # of single precision
+    numbers = np.random.default_rng(0).choice(len(log_p), DRAWS, p=p / p.sum())
+    law = ControlledLaw.of(Weighed(tuple(keys[numbers]), log_p[numbers], log_reward[numbers]))
+    found = law(Weighed(tuple(keys), log_p, log_reward)).log_p
+    # Up to the share of draws that stay, which is estimated and common to all.
+    error = found - after(log_p, log_reward, law.threshold)
+    assert np.ptp(error) < 1e-9
+    assert abs(error[0]) < 0.05
+    assert np.ptp(log_p - after(log_p, log_reward, law.threshold)) > 0.1
