@@ -31,11 +31,10 @@ class UniformPolicy:
         Returns:
             The distribution.
         """
-        mask = self._env.legal_row_mask(states)
-        n_entries = self._env.tensors.n_entries
+        env = self._env
 
-        def entry_logits(index: Tensor, _rows: Tensor) -> Tensor:
-            return torch.zeros(len(index), n_entries, device=condition.device)
+        def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
+            return env.log_entry_mask(states[index], rows)
 
-        logits = torch.zeros(mask.shape, device=mask.device)
-        return ActionDistribution(self._env, states, logits, mask, entry_logits)
+        row_logits = torch.where(env.legal_row_mask(states), 0.0, -torch.inf)
+        return ActionDistribution(row_logits, entry_logits)

@@ -74,6 +74,8 @@ class FragmentEnv(LegalActions):
         """
         self.tensors = self.tensors.to(device)
         self._first = self._first.to(device)
+        self._log_allowed = self._log_allowed.to(device)
+        self._column_fragment = self._column_fragment.to(device)
         return self
 
     def initial_states(self, n_states: int) -> FragmentStates:

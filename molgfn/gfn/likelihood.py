@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from molgfn.gfn.distinct import distinct_rows
-from molgfn.gfn.protocols import Environment, Policy, S
+from molgfn.gfn.protocols import Environment, Policy, S, prepared
 from molgfn.gfn.segments import log_sum_by_group
 
 #: Terminal states treated together; more would share more states but take more memory.
@@ -42,6 +42,7 @@ def log_likelihood(env: Environment[S], policy: Policy[S], terminal: S, conditio
     Returns:
         log p(x), shape ``(B,)``, float64, nats.
     """
+    policy = prepared(policy)
     parts = [
         _log_likelihood(env, policy, terminal[rows], condition)
         for rows in torch.arange(len(terminal), device=terminal.device).split(TERMINAL_CHUNK)

@@ -5,7 +5,7 @@ Nothing here knows of molecules: any environment with these methods can be train
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, Self, TypeVar
 
 import torch
@@ -96,6 +96,19 @@ class Policy(Protocol[S_contra]):
 
     def __call__(self, states: S_contra, condition: Tensor, /) -> Distribution:
         """Compute the distribution; the condition has shape ``(B,)``."""
+
+
+def prepared(policy: Policy[S]) -> Policy[S]:
+    """Prepare a policy for many calls while its weights stay as they are.
+
+    Args:
+        policy: The policy; one with a method ``prepare`` has something to compute beforehand.
+
+    Returns:
+        The same function.
+    """
+    prepare: Callable[[], Policy[S]] | None = getattr(policy, "prepare", None)
+    return policy if prepare is None else prepare()
 
 
 class FlowPolicy(Protocol[S_contra]):

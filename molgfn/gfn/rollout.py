@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from molgfn.gfn.distinct import distinct_rows
-from molgfn.gfn.protocols import Environment, Policy, S
+from molgfn.gfn.protocols import Environment, Policy, S, prepared
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def rollout(
     Returns:
         The trajectories.
     """
-    n = len(condition)
+    n, policy = len(condition), prepared(policy)
     group = condition.unique(return_inverse=True)[1]
     states = env.initial_states(n)
     alive = torch.arange(n, device=condition.device)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from molgfn.env.hypergrid import Hypergrid
 from molgfn.env.hypergrid_states import HypergridStates
 from molgfn.errors import ConfigError
-from molgfn.policy.distribution import draw, masked_log_softmax
+from molgfn.policy.distribution import draw
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,11 @@ class MaskedCategorical:
     """A distribution over single-integer actions, legal ones only.
 
     Attributes:
-        logits: What stands at illegal actions does not matter, shape ``(B, C)``.
-        mask: The legal actions, shape ``(B, C)``.
+        logits: -inf where illegal, shape ``(B, C)``.
         log_flow: log F(s) - log Z, shape ``(B,)``, nats.
     """
 
     logits: Tensor
-    mask: Tensor
     log_flow: Tensor
 
     def sample(self, index: Tensor, generator: torch.Generator, epsilon: Tensor | None) -> Tensor:
@@ -40,7 +38,7 @@ class MaskedCategorical:
         Returns:
             Actions, shape ``(S, 1)``.
         """
-        return draw(self.logits[index], self.mask[index], generator, epsilon)[:, None]
+        return draw(self.logits[index], generator, epsilon)[:, None]
 
     def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:
         """Compute the log-probability of actions.
@@ -52,7 +50,7 @@ class MaskedCategorical:
         Returns:
             Shape ``(A,)``, nats.
         """
-        log_prob = masked_log_softmax(self.logits, self.mask)
+        log_prob = self.logits.log_softmax(1)
         if index is not None:
             log_prob = log_prob[index]
         return log_prob.gather(1, actions).squeeze(1)
@@ -97,4 +95,7 @@ class HypergridPolicy(nn.Module):
         one_hot = nn.functional.one_hot(states.coordinates, self.env.side).flatten(1)
         hidden = self.body(torch.cat([one_hot.to(log_beta.dtype), log_beta[:, None]], 1))
         log_flow: Tensor = self.log_flow(hidden).squeeze(1)
-        return MaskedCategorical(self.action_logits(hidden), self.env.legal_mask(states), log_flow)
+        illegal = ~self.env.legal_mask(states)
+        return MaskedCategorical(
+            self.action_logits(hidden).masked_fill(illegal, -torch.inf), log_flow
+        )

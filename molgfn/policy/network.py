@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from molgfn.config.schema import PolicyConfig
 from molgfn.env.fragment_env import FragmentEnv
@@ -21,6 +25,26 @@ N_BETA_BINS = 16
 INITIAL_SPREAD = 0.3
 #: Weight, at the largest beta, of the head that is proportional to beta; that of the other is 1.
 BETA_GAIN = 4.0
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What depends on the weights and not on the states.
+
+    Attributes:
+        fragments: A vector of every fragment, shape ``(F, H)``.
+        ports: One of every orbit of sites, as the place of a junction, shape ``(O, H)``.
+        sites: One of every orbit of sites, as an open site, shape ``(O, H)``.
+        entries: Vectors of the entries by the two heads, side by side, shape ``(C, 2 H)`` with C
+            columns of entries.
+        bias: Their biases by each head, shape ``(2, C)``.
+    """
+
+    fragments: Tensor
+    ports: Tensor
+    sites: Tensor
+    entries: Tensor
+    bias: Tensor
 
 
 class BetaEncoding(nn.Module):
@@ -131,15 +155,44 @@ class FlowPolicy(nn.Module):
         Returns:
             The distribution with the flow, differentiable in the weights.
         """
+        return self._distribution(self._tables(), states, log_beta)
+
+    @torch.no_grad()
+    def prepare(self) -> Callable[[FragmentStates, Tensor], FlowActionDistribution]:
+        """Compute once what depends on the weights alone, for many calls of :meth:`forward`.
+
+        Returns:
+            The same function, good as long as the weights stay as they are.
+        """
+        return partial(self._distribution, self._tables())
+
+    def _tables(self) -> _Tables:
+        orbit_type, owner = self.orbit_type, self.env.tensors.entry_fragment
+        fragments = self.fragment.weight + self.describe(self.descriptors)
+        heads = self._action_heads()
+        # Both heads side by side: the weights of a state go to its queries.
+        entries = torch.cat([head.entries(fragments, owner) for head in heads], 1)
+        bias = torch.stack([head.bias for head in heads])
+        spare = self.env.n_entry_columns - len(owner)
+        return _Tables(
+            fragments=fragments,
+            ports=self.port_orbit.weight + self.port_type.weight.index_select(0, orbit_type),
+            sites=self.site_orbit.weight + self.site_type.weight.index_select(0, orbit_type),
+            entries=functional.pad(entries, (0, 0, 0, spare)),
+            bias=functional.pad(bias, (0, spare)),
+        )
+
+    def _distribution(
+        self, tables: _Tables, states: FragmentStates, log_beta: Tensor
+    ) -> FlowActionDistribution:
         graph = pack(self.env, states)
         context = self.context(self._context_features(states, log_beta))  # (B, H)
-        fragments = self.fragment.weight + self.describe(self.descriptors)  # (F, H)
-        nodes, pooled = self._encode(graph, fragments, context)
-        row_mask = self.env.legal_row_mask(states)
+        nodes, pooled = self._encode(graph, tables, context)
+        legal = self.env.legal_row_mask(states)
         empty = self.env.is_initial(states)
-        open_rows = row_mask[:, :-1] & ~empty[:, None]
+        open_rows = legal[:, :-1] & ~empty[:, None]
         state, row = open_rows.nonzero(as_tuple=True)
-        features = self._row_features(graph, nodes, state, row)
+        features = self._row_features(graph, tables, nodes, state, row)
         features = torch.cat([features, context])  # the empty tree's only row comes last
         position = torch.zeros(open_rows.shape, dtype=torch.long, device=row.device)
         position[state, row] = torch.arange(len(row), device=row.device)
@@ -149,15 +202,11 @@ class FlowPolicy(nn.Module):
         weights = self._head_weights(log_beta)  # (B, K)
         heads = self._action_heads()
         hidden = [head.hidden(features) for head in heads]
-        logits = torch.zeros(row_mask.shape, device=row_mask.device)
+        logits = torch.where(legal, 0.0, -torch.inf)
         for k, head in enumerate(heads):
             of_rows = head.row_logit(hidden[k][: len(row)]).squeeze(1)
             logits[state, row] += weights[state, k] * of_rows
             logits[:, -1] += weights[:, k] * head.stop_logit(pooled).squeeze(1)
-        owner = self.env.tensors.entry_fragment
-        # Both heads in one product: the weights of a state go to its queries.
-        entries = torch.cat([head.entries(fragments, owner) for head in heads], 1)  # (E, K H)
-        bias = torch.stack([head.bias for head in heads])
 
         def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
             place, weight = position[index, rows], weights[index]
@@ -165,10 +214,12 @@ class FlowPolicy(nn.Module):
                 weight[:, k, None] * head.query(hidden[k].index_select(0, place))
                 for k, head in enumerate(heads)
             ]
-            return torch.addmm(weight @ bias, torch.cat(queries, 1), entries.T)
+            of_states = self.env.log_entry_mask(states[index], rows)
+            of_states.addmm_(weight, tables.bias)
+            return of_states.addmm_(torch.cat(queries, 1), tables.entries.T)
 
         log_flow = self.log_flow(pooled).squeeze(1)
-        return FlowActionDistribution(self.env, states, logits, row_mask, entry_logits, log_flow)
+        return FlowActionDistribution(logits, entry_logits, log_flow)
 
     def _action_heads(self) -> list[_ActionHead]:
         return [head for head in self.heads if isinstance(head, _ActionHead)]
@@ -186,15 +237,12 @@ class FlowPolicy(nn.Module):
         weight = self.env.weight_g_per_mol(states).float() / limits.max_weight_g_per_mol
         return torch.cat([self.beta(log_beta), count, heavy[:, None], weight[:, None]], 1)
 
-    def _encode(
-        self, graph: StateGraph, fragments: Tensor, context: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _encode(self, graph: StateGraph, tables: _Tables, context: Tensor) -> tuple[Tensor, Tensor]:
         """Pass messages along the junctions; returns nodes (V, H) and pooled states (B, H)."""
         pairs = self.env.tensors.site_pair
         port_fragment = graph.fragment[graph.port_node]
         orbit = self.env.tensors.site_orbit[port_fragment, graph.port_site]
-        orbits = self.port_orbit.weight + self.port_type(self.orbit_type)
-        port = orbits.index_select(0, orbit)
+        port = tables.ports.index_select(0, orbit)
         # How the ports of one fragment lie to each other: ortho, meta, para.
         here, there = graph.ports_around(graph.port_node)
         other = here != there
@@ -202,7 +250,9 @@ class FlowPolicy(nn.Module):
         pair = pairs[port_fragment[here], graph.port_site[here], graph.port_site[there]]
         port = port.index_add(0, here, self.pair(pair))
         edge = port + port.roll(len(port) // 2, 0)
-        nodes = fragments.index_select(0, graph.fragment) + context.index_select(0, graph.state)
+        nodes = tables.fragments.index_select(0, graph.fragment) + context.index_select(
+            0, graph.state
+        )
         for convolution, norm, pool in zip(self.convolutions, self.norms, self.pools, strict=True):
             normed = norm(nodes)
             total = torch.zeros_like(context).index_add(0, graph.state, normed)
@@ -211,7 +261,9 @@ class FlowPolicy(nn.Module):
         nodes = self.final_norm(nodes)
         return nodes, context.index_add(0, graph.state, nodes)
 
-    def _row_features(self, graph: StateGraph, nodes: Tensor, state: Tensor, row: Tensor) -> Tensor:
+    def _row_features(
+        self, graph: StateGraph, tables: _Tables, nodes: Tensor, state: Tensor, row: Tensor
+    ) -> Tensor:
         """Describe open sites: their fragment, their orbit, what is bonded where around them."""
         tensors = self.env.tensors
         node = graph.node_index[state, row // tensors.n_sites]
@@ -220,9 +272,8 @@ class FlowPolicy(nn.Module):
         where, port = graph.ports_around(node)
         pair = tensors.site_pair[fragment[where], site[where], graph.port_site[port]]
         near = self.near(nodes).index_select(0, graph.port_neighbour[port]) + self.pair(pair)
-        sites = self.site_orbit.weight + self.site_type(self.orbit_type)
         own: Tensor = nodes.index_select(0, node)
-        own = own + sites.index_select(0, tensors.site_orbit[fragment, site])
+        own = own + tables.sites.index_select(0, tensors.site_orbit[fragment, site])
         return own.index_add(0, where, near.relu())
 
 

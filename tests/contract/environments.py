@@ -161,7 +161,7 @@ def hypergrid(n_dimensions: int) -> Case:
 
     def uniform(states: HypergridStates, condition: Tensor) -> MaskedCategorical:
         mask = env.legal_mask(states)
-        return MaskedCategorical(torch.zeros(mask.shape), mask, torch.zeros_like(condition))
+        return MaskedCategorical(torch.where(mask, 0.0, -torch.inf), torch.zeros_like(condition))
 
     def actions(state: HypergridStates) -> Tensor:
         return env.legal_mask(state)[0].nonzero()
