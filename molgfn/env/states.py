@@ -101,12 +101,15 @@ class FragmentStates:
         """Select states by an integer or boolean tensor.
 
         Args:
-            index: Indices or mask over the batch.
+            index: Indices from 0 on, shape ``(S,)``, or a mask over the batch.
 
         Returns:
             The selected states.
         """
-        return FragmentStates(*(getattr(self, f.name)[index] for f in fields(self)))
+        chosen = index.nonzero().squeeze(1) if index.dtype == torch.bool else index
+        return FragmentStates(
+            *(getattr(self, f.name).index_select(0, chosen) for f in fields(self))
+        )
 
     @property
     def device(self) -> torch.device:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic
 
@@ -126,38 +127,88 @@ def rollout(
     Returns:
         The trajectories.
     """
-    n, policy = len(condition), prepared(policy)
+    steps = list(_walk(env, policy, condition, generator, epsilon))
+    terminal = _ends(steps)
+    owner = torch.cat([step.owner for step in steps])
+    position = torch.cat([torch.full_like(step.owner, i) for i, step in enumerate(steps)])
+    is_last = position == torch.bincount(owner)[owner] - 1
+    log_pb = torch.cat([step.log_pb for step in steps])
+    return Trajectories(
+        type(terminal).cat([step.states for step in steps]),
+        torch.cat([step.actions for step in steps]),
+        owner,
+        position,
+        log_pb + is_last * env.log_symmetry(terminal)[owner],
+        terminal,
+    )
+
+
+@torch.no_grad()
+def draw_terminal(
+    env: Environment[S], policy: Policy[S], condition: Tensor, *, generator: torch.Generator
+) -> S:
+    """Sample the ends of trajectories alone: the same as those of :func:`rollout`, sooner.
+
+    Args:
+        env: The environment.
+        policy: The sampling policy.
+        condition: Condition of every trajectory, shape ``(B,)``.
+        generator: Source of randomness.
+
+    Returns:
+        B terminal states.
+    """
+    return _ends(_walk(env, policy, condition, generator, None))
+
+
+@dataclass(frozen=True)
+class _Step(Generic[S]):
+    """The same step of all trajectories that are still under way.
+
+    Attributes:
+        owner: Numbers of the trajectories, shape ``(A,)``.
+        states: Where they are.
+        actions: What they do, shape ``(A, ...)``.
+        following: Where that leads.
+        log_pb: As in :class:`Trajectories`, without the symmetry of the end, ``(A,)``, nats.
+    """
+
+    owner: Tensor
+    states: S
+    actions: Tensor
+    following: S
+    log_pb: Tensor
+
+
+def _walk(
+    env: Environment[S],
+    policy: Policy[S],
+    condition: Tensor,
+    generator: torch.Generator,
+    epsilon: Tensor | None,
+) -> Iterator[_Step[S]]:
+    policy, n = prepared(policy), len(condition)
     group = condition.unique(return_inverse=True)[1]
     states = env.initial_states(n)
     alive = torch.arange(n, device=condition.device)
-    visited, actions, owners, log_pb, finished, finishers = [], [], [], [], [], []
     while len(alive):
         distinct, index, first = distinct_states(states, group[alive])
         distribution = policy(distinct, condition[alive][first])
         share = None if epsilon is None else epsilon[alive]
         action = distribution.sample(index, generator, share)
-        visited.append(states)
-        actions.append(action)
-        owners.append(alive)
-        states, step_log_pb = env.step(states, action)
-        log_pb.append(step_log_pb)
-        stopped = states.stopped
-        finished.append(states[stopped])
-        finishers.append(alive[stopped])
-        states, alive = states[~stopped], alive[~stopped]
-    cat = type(states).cat
-    terminal = cat(finished)[torch.cat(finishers).argsort()]
-    position = torch.cat([torch.full_like(rows, i) for i, rows in enumerate(owners)])
-    owner = torch.cat(owners)
-    is_last = position == torch.bincount(owner)[owner] - 1
-    return Trajectories(
-        cat(visited),
-        torch.cat(actions),
-        owner,
-        position,
-        torch.cat(log_pb) + is_last * env.log_symmetry(terminal)[owner],
-        terminal,
-    )
+        following, log_pb = env.step(states, action)
+        yield _Step(alive, states, action, following, log_pb)
+        going = ~following.stopped
+        states, alive = following[going], alive[going]
+
+
+def _ends(steps: Iterable[_Step[S]]) -> S:
+    """The terminal states, in the order of their trajectories."""
+    ends, owners = [], []
+    for step in steps:
+        ends.append(step.following[step.following.stopped])
+        owners.append(step.owner[step.following.stopped])
+    return type(ends[0]).cat(ends)[torch.cat(owners).argsort()]
 
 
 @torch.no_grad()

@@ -9,7 +9,6 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from molgfn.config.schema import PolicyConfig
 from molgfn.env.fragment_env import FragmentEnv
@@ -18,11 +17,10 @@ from molgfn.env.vocabulary_tensors import VocabularyTensors
 from molgfn.policy.descriptors import fragment_descriptors
 from molgfn.policy.distribution import FlowActionDistribution
 from molgfn.policy.graph import StateGraph, pack
+from molgfn.policy.heads import INITIAL_SPREAD, ActionHeads, PreparedHeads
 
 #: Steps of the thermometer that encodes log beta.
 N_BETA_BINS = 16
-#: Spread of vectors that are learned one by one; those that many actions share start at 1.
-INITIAL_SPREAD = 0.3
 #: Weight, at the largest beta, of the head that is proportional to beta; that of the other is 1.
 BETA_GAIN = 4.0
 
@@ -35,16 +33,13 @@ class _Tables:
         fragments: A vector of every fragment, shape ``(F, H)``.
         ports: One of every orbit of sites, as the place of a junction, shape ``(O, H)``.
         sites: One of every orbit of sites, as an open site, shape ``(O, H)``.
-        entries: Vectors of the entries by the two heads, side by side, shape ``(C, 2 H)`` with C
-            columns of entries.
-        bias: Their biases by each head, shape ``(2, C)``.
+        heads: The heads.
     """
 
     fragments: Tensor
     ports: Tensor
     sites: Tensor
-    entries: Tensor
-    bias: Tensor
+    heads: PreparedHeads
 
 
 class BetaEncoding(nn.Module):
@@ -133,16 +128,10 @@ class FlowPolicy(nn.Module):
         self.final_norm = nn.LayerNorm(hidden)
         self.site_orbit = nn.Embedding(tensors.n_orbits, hidden)
         self.near = nn.Linear(hidden, hidden)
-        self.heads = nn.ModuleList(_ActionHead(hidden, tensors.n_entries) for _ in range(2))
+        self.heads = ActionHeads(hidden, tensors.n_entries, n_heads=2)
         self.log_flow = _mlp(hidden, hidden, 1)
         self.beta_max = beta_max
-        for embedding in (
-            self.fragment,
-            self.port_orbit,
-            self.site_orbit,
-            self.pair,
-            *(head.entry for head in self._action_heads()),
-        ):
+        for embedding in (self.fragment, self.port_orbit, self.site_orbit, self.pair):
             nn.init.normal_(embedding.weight, std=INITIAL_SPREAD)
 
     def forward(self, states: FragmentStates, log_beta: Tensor) -> FlowActionDistribution:
@@ -167,19 +156,14 @@ class FlowPolicy(nn.Module):
         return partial(self._distribution, self._tables())
 
     def _tables(self) -> _Tables:
-        orbit_type, owner = self.orbit_type, self.env.tensors.entry_fragment
+        env, orbit_type = self.env, self.orbit_type
         fragments = self.fragment.weight + self.describe(self.descriptors)
-        heads = self._action_heads()
-        # Both heads side by side: the weights of a state go to its queries.
-        entries = torch.cat([head.entries(fragments, owner) for head in heads], 1)
-        bias = torch.stack([head.bias for head in heads])
-        spare = self.env.n_entry_columns - len(owner)
+        owner = env.tensors.entry_fragment
         return _Tables(
             fragments=fragments,
             ports=self.port_orbit.weight + self.port_type.weight.index_select(0, orbit_type),
             sites=self.site_orbit.weight + self.site_type.weight.index_select(0, orbit_type),
-            entries=functional.pad(entries, (0, 0, 0, spare)),
-            bias=functional.pad(bias, (0, spare)),
+            heads=self.heads.prepare(fragments, owner, env.n_entry_columns),
         )
 
     def _distribution(
@@ -200,29 +184,20 @@ class FlowPolicy(nn.Module):
             empty, len(row) + torch.arange(len(states), device=row.device), position[:, 0]
         )
         weights = self._head_weights(log_beta)  # (B, K)
-        heads = self._action_heads()
-        hidden = [head.hidden(features) for head in heads]
+        heads = tables.heads
+        hidden = heads.hidden(features)
         logits = torch.where(legal, 0.0, -torch.inf)
-        for k, head in enumerate(heads):
-            of_rows = head.row_logit(hidden[k][: len(row)]).squeeze(1)
-            logits[state, row] += weights[state, k] * of_rows
-            logits[:, -1] += weights[:, k] * head.stop_logit(pooled).squeeze(1)
+        of_rows = heads.row_logits(hidden[: len(row)]) * weights.index_select(0, state)
+        logits[state, row] = of_rows.sum(1)
+        logits[:, -1] += (heads.stop_logits(pooled) * weights).sum(1)
 
         def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
-            place, weight = position[index, rows], weights[index]
-            queries = [
-                weight[:, k, None] * head.query(hidden[k].index_select(0, place))
-                for k, head in enumerate(heads)
-            ]
-            of_states = self.env.log_entry_mask(states[index], rows)
-            of_states.addmm_(weight, tables.bias)
-            return of_states.addmm_(torch.cat(queries, 1), tables.entries.T)
+            chosen = hidden.index_select(0, position[index, rows])
+            mask = self.env.log_entry_mask(states[index], rows)
+            return heads.add_entry_logits_(mask, chosen, weights.index_select(0, index))
 
         log_flow = self.log_flow(pooled).squeeze(1)
         return FlowActionDistribution(logits, entry_logits, log_flow)
-
-    def _action_heads(self) -> list[_ActionHead]:
-        return [head for head in self.heads if isinstance(head, _ActionHead)]
 
     def _head_weights(self, log_beta: Tensor) -> Tensor:
         """Share of each head in the logits: 1, and proportional to beta; shape (B, 2)."""
@@ -271,10 +246,11 @@ class FlowPolicy(nn.Module):
         fragment = graph.fragment[node]
         where, port = graph.ports_around(node)
         pair = tensors.site_pair[fragment[where], site[where], graph.port_site[port]]
-        near = self.near(nodes).index_select(0, graph.port_neighbour[port]) + self.pair(pair)
+        near = self.near(nodes).index_select(0, graph.port_neighbour[port])
+        near.add_(self.pair(pair)).relu_()
         own: Tensor = nodes.index_select(0, node)
-        own = own + tables.sites.index_select(0, tensors.site_orbit[fragment, site])
-        return own.index_add(0, where, near.relu())
+        own.add_(tables.sites.index_select(0, tensors.site_orbit[fragment, site]))
+        return own.index_add_(0, where, near)
 
 
 class _Convolution(nn.Module):
@@ -289,28 +265,9 @@ class _Convolution(nn.Module):
         self.update = _mlp(hidden, hidden, hidden)
 
     def forward(self, nodes: Tensor, graph: StateGraph, edge: Tensor) -> Tensor:
-        messages = (nodes.index_select(0, graph.port_neighbour) + edge).relu()
+        messages = nodes.index_select(0, graph.port_neighbour).add_(edge).relu_()
         learned: Tensor = self.update(nodes.index_add(0, graph.port_node, messages))
         return learned
-
-
-class _ActionHead(nn.Module):
-    """From vectors of rows and states to logits of rows, stop and entries."""
-
-    def __init__(self, hidden: int, n_entries: int) -> None:
-        super().__init__()
-        self.hidden = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU())
-        self.row_logit = nn.Linear(hidden, 1)
-        self.query = nn.Linear(hidden, hidden)
-        self.stop_logit = _mlp(hidden, hidden, 1)
-        self.entry = nn.Embedding(n_entries, hidden)
-        self.chemistry = nn.Linear(hidden, hidden)
-        self.bias = nn.Parameter(torch.zeros(n_entries))
-
-    def entries(self, fragments: Tensor, owner: Tensor) -> Tensor:
-        """Vectors of the entries (E, H) from those of the fragments (F, H) and whose each is."""
-        vectors: Tensor = self.entry.weight + self.chemistry(fragments).index_select(0, owner)
-        return vectors / math.sqrt(vectors.shape[1])
 
 
 class LogPartition(nn.Module):
@@ -350,4 +307,4 @@ def _orbit_types(tensors: VocabularyTensors) -> Tensor:
 
 
 def _mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(n_in, hidden), nn.ReLU(), nn.Linear(hidden, n_out))
+    return nn.Sequential(nn.Linear(n_in, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, n_out))

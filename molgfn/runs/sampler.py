@@ -19,7 +19,7 @@ from molgfn.env.states import FragmentStates
 from molgfn.errors import CheckpointError
 from molgfn.gfn.checkpoint import checkpoints, load_part
 from molgfn.gfn.protocols import Policy
-from molgfn.gfn.rollout import rollout
+from molgfn.gfn.rollout import draw_terminal
 from molgfn.runs.components import build_env, build_policy, set_up_device
 from molgfn.runs.directory import check_digest, newest_run
 
@@ -89,7 +89,7 @@ class Sampler:
             missing = n - len(seen)
             size = max(MIN_BATCH, min(MAX_BATCH, missing + missing // SPARE))
             condition = torch.full((size,), math.log(beta), device=self.env.device)
-            drawn = rollout(self.env, self.policy, condition, generator=generator).terminal
+            drawn = draw_terminal(self.env, self.policy, condition, generator=generator)
             if keep is not None:
                 drawn = drawn[keep(drawn)]
             fresh = []
@@ -124,7 +124,7 @@ class Sampler:
         condition = torch.full((n,), math.log(beta), device=self.env.device)
         drawn = []
         for part in condition.split(MAX_BATCH):
-            drawn.append(rollout(self.env, self.policy, part, generator=generator).terminal)
+            drawn.append(draw_terminal(self.env, self.policy, part, generator=generator))
             on_drawn(len(part))
         return FragmentStates.cat(drawn)
 

@@ -146,7 +146,8 @@ class Case:
                     if identity not in states:
                         states[identity] = child
                         following.append(child)
-            frontier = type(frontier).cat(following) if following else frontier[:0]
+            none = frontier[torch.arange(0)]
+            frontier = type(frontier).cat([none, *following])
         return states, edges
 
 
