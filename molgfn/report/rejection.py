@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,13 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from molgfn.chem.molecule import Molecule
 from molgfn.config.reward_schema import RewardConfig
 from molgfn.env.states import FragmentStates
 from molgfn.gfn.likelihood import log_likelihood
 from molgfn.gfn.rejection import find_threshold, log_acceptance
 from molgfn.report.likelihood_fit import Weighed, log_rewards
+from molgfn.reward.reward import build_reward
 from molgfn.reward.scorers import BUILT_IN
-from molgfn.runs.molecule_score import build_score
+from molgfn.runs.molecule_score import MoleculeScore
 from molgfn.runs.sampler import Sampler
 
 Array = NDArray[np.float64]
@@ -52,21 +55,27 @@ class RejectionControl:
         self._sampler = sampler
         self._beta = beta
         self._generator = generator
-        self._score = build_score(sampler.config.reward, sampler.env)
+        config = sampler.config.reward
+        self._reward = build_reward(config, with_similarity=False)
+        score = MoleculeScore(
+            sampler.env, self._reward, divide_by_multiplicity=config.divide_by_multiplicity
+        )
+        self._log_multiplicity = score.log_multiplicity
         self._threshold = math.nan
 
-    def __call__(self, states: FragmentStates) -> Tensor:
+    def __call__(self, states: FragmentStates, molecules: Sequence[Molecule]) -> Tensor:
         """Decide which draws stay.
 
         Args:
             states: B terminal states, as the policy gave them, repeats included.
+            molecules: Their molecules.
 
         Returns:
             True = stays, shape ``(B,)``; nothing does before a draw could be scored.
         """
         log_reward = log_rewards(
-            self._score(states).double().numpy(),
-            self._score.log_multiplicity(states).double().numpy(),
+            self._reward(molecules).log_score,
+            self._log_multiplicity(states).double().numpy(),
             beta=self._beta,
             floor=self._sampler.config.train.log_reward_floor,
         )

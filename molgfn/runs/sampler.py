@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,7 @@ class Sampler:
         beta: float,
         *,
         generator: torch.Generator,
-        keep: Callable[[FragmentStates], torch.Tensor] | None = None,
+        keep: Callable[[FragmentStates, Sequence[Molecule]], torch.Tensor] | None = None,
     ) -> Iterator[list[Sampled]]:
         """Yield batches of molecules, all distinct by InChIKey, until there are n.
 
@@ -78,7 +78,8 @@ class Sampler:
             n: How many molecules to draw.
             beta: Exponent of the reward the policy is asked for.
             generator: Source of randomness; it alone decides what comes.
-            keep: Tells which of the drawn states stay, shape ``(B,)``; default: all.
+            keep: Tells which of the drawn states and their molecules stay, shape ``(B,)``;
+                default: all.
 
         Yields:
             Batches of new molecules; fewer than n in all when the policy has run dry.
@@ -90,12 +91,11 @@ class Sampler:
             size = max(MIN_BATCH, min(MAX_BATCH, missing + missing // SPARE))
             condition = torch.full((size,), math.log(beta), device=self.env.device)
             drawn = draw_terminal(self.env, self.policy, condition, generator=generator)
-            if keep is not None:
-                drawn = drawn[keep(drawn)]
+            molecules, counts = self.env.molecules(drawn), drawn.n_fragments.tolist()
+            stays = [True] * len(drawn) if keep is None else keep(drawn, molecules).tolist()
             fresh = []
-            counts = drawn.n_fragments.tolist()
-            for molecule, n_fragments in zip(self.env.molecules(drawn), counts, strict=True):
-                if len(seen) < n and molecule.inchikey not in seen:
+            for molecule, n_fragments, stay in zip(molecules, counts, stays, strict=True):
+                if stay and len(seen) < n and molecule.inchikey not in seen:
                     seen.add(molecule.inchikey)
                     fresh.append(Sampled(molecule, n_fragments))
             fruitless = 0 if fresh else fruitless + 1

@@ -28,21 +28,17 @@ DRAWS = 4000
 
 
 class Known:
-    """The score of a listed space."""
+    """The reward of a listed space; its molecules are the keys of its states."""
 
     def __init__(self, case: Case, log_score: torch.Tensor) -> None:
         self.case, self.log_score = case, log_score
-        number = {key: i for i, key in enumerate(case.env.keys(case.stopped))}
-        self.number = number
+        self.number = {key: i for i, key in enumerate(case.env.keys(case.stopped))}
 
     def numbers(self, states: FragmentStates) -> list[int]:
         return [self.number[key] for key in self.case.env.keys(states)]
 
-    def __call__(self, states: FragmentStates) -> torch.Tensor:
-        return self.log_score[self.numbers(states)]
-
-    def log_multiplicity(self, states: FragmentStates) -> torch.Tensor:
-        return torch.zeros(len(states))
+    def __call__(self, keys: list[str]) -> SimpleNamespace:
+        return SimpleNamespace(log_score=self.log_score[[self.number[k] for k in keys]].numpy())
 
 
 @pytest.fixture(scope="module", params=SMALL)
@@ -97,13 +93,13 @@ def test_draws_stay_as_often_as_they_should(
     case: Case, policy: FlowPolicy, log_p: Any, log_reward: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = Known(case, torch.from_numpy(log_reward / BETA))
-    monkeypatch.setattr(rejection, "build_score", lambda _reward, _env: known)
+    monkeypatch.setattr(rejection, "build_reward", lambda _config, **_: known)
     generator = torch.Generator().manual_seed(1)
     sampler = SimpleNamespace(env=case.env, policy=policy, config=Config())
     keep = RejectionControl(sampler, BETA, generator=generator)  # type: ignore[arg-type]
     condition = torch.full((DRAWS,), math.log(BETA))
     drawn = rollout(case.env, policy, condition, generator=generator).terminal
-    stays = keep(drawn)
+    stays = keep(drawn, case.env.keys(drawn))  # type: ignore[arg-type]
     numbers = np.array(known.numbers(drawn))
     drawn_log_p = log_p[numbers]
     threshold = find_threshold(log_reward[numbers] - drawn_log_p)
@@ -122,15 +118,16 @@ def test_without_a_score_nothing_stays(
     case: Case, policy: FlowPolicy, log_reward: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = Known(case, torch.full((len(log_reward),), math.nan))
-    monkeypatch.setattr(rejection, "build_score", lambda _reward, _env: known)
+    monkeypatch.setattr(rejection, "build_reward", lambda _config, **_: known)
     sampler = SimpleNamespace(env=case.env, policy=policy, config=Config())
     generator = torch.Generator().manual_seed(1)
     keep = RejectionControl(sampler, BETA, generator=generator)  # type: ignore[arg-type]
     states = case.stopped[torch.arange(3)]
-    assert not keep(states).any()
+    keys: Any = case.env.keys(states)
+    assert not keep(states, keys).any()
     # The next draws have a score, and the threshold is found from them.
     known.log_score = torch.from_numpy(log_reward / BETA)
-    assert keep(states).any()
+    assert keep(states, keys).any()
 
 
 def test_the_law_of_controlled_draws_is_known(case: Case, log_p: Any, log_reward: Any) -> None:
