@@ -43,8 +43,8 @@ def evaluate(
 
     Example: molgfn evaluate runs/first --n 1000 --file known_actives.csv
 
-    Besides the quality of the molecules it prints how exactly the policy samples in proportion to
-    the reward: a perfect one has slope 1 and rmse 0 over held-out molecules, which its training
+    Besides the quality of the molecules it prints how exactly they are sampled in proportion to
+    the reward: a perfect sampler has slope 1 and rmse 0 over held-out molecules, which its training
     did not score. All columns are of what `molgfn sample` draws, rejection control included, but
     for the last: policy is the policy alone. Signs of its mode collapse or misfit are warned of on
     standard error, and so is one that lives on the proxy's mistakes, as far as the proxy has a

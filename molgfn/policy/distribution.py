@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 from molgfn.env.fragment_env import STOP
-
-#: Numbers of columns drawn from at once; see :func:`draw`.
-_BLOCK = 16
+from molgfn.env.legal_actions import ENTRY_BLOCK
 
 
 @dataclass(frozen=True)
@@ -110,12 +108,12 @@ def draw(logits: Tensor, generator: torch.Generator, epsilon: Tensor | None) -> 
         legal = logits.index_select(0, chosen)
         logits = logits.index_copy(0, chosen, legal - legal.clamp(min=torch.finfo().min))
     weights = logits.softmax(1)
-    if weights.shape[1] % _BLOCK:
+    if weights.shape[1] % ENTRY_BLOCK:
         return _invert(weights, generator)
-    blocks = weights.unflatten(1, (-1, _BLOCK))
+    blocks = weights.unflatten(1, (-1, ENTRY_BLOCK))
     block = _invert(blocks.sum(2), generator)
-    place = block[:, None, None].expand(-1, 1, _BLOCK)
-    return block * _BLOCK + _invert(blocks.gather(1, place).squeeze(1), generator)
+    place = block[:, None, None].expand(-1, 1, ENTRY_BLOCK)
+    return block * ENTRY_BLOCK + _invert(blocks.gather(1, place).squeeze(1), generator)
 
 
 def _invert(weights: Tensor, generator: torch.Generator) -> Tensor:

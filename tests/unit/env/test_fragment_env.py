@@ -190,3 +190,12 @@ def test_vocabulary_tensors_by_hand():
     assert tensors.site_pair[0, 0, 1] == tensors.site_pair[0, 3, 4]
     assert tensors.site_pair[0, 0, 1] != tensors.site_pair[0, 0, 2]
     assert list(ALONE.bonds()) == []
+
+
+def test_columns_beyond_the_entries_are_never_legal():
+    env = make_env()
+    assert env.n_entry_columns == 16
+    mask = env.log_entry_mask(env.initial_states(1), torch.tensor([0]))
+    assert mask.shape == (1, 16)
+    assert (mask[0] == 0).nonzero().flatten().tolist() == [BEGIN_BENZENE, BEGIN_AMMONIA]
+    assert (mask[mask != 0] == -torch.inf).all()

@@ -11,7 +11,8 @@ from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.schema import LimitsConfig, PolicyConfig
 from molgfn.env.fragment_env import STOP, FragmentEnv
 from molgfn.env.states import FragmentStates
-from molgfn.gfn.rollout import rollout
+from molgfn.gfn.protocols import prepared
+from molgfn.gfn.rollout import draw_terminal, rollout
 from molgfn.policy.graph import pack
 from molgfn.policy.network import BetaEncoding, FlowPolicy
 
@@ -110,3 +111,28 @@ def test_beta_encoding_is_a_thermometer():
     assert first[1, :4].tolist() == pytest.approx([1.0, 1.0, 0.5, 0.0])
     assert first[2, :-1].tolist() == [1.0] * 16
     assert first[:, -1].tolist() == [0.0, 2.5, 16.0]
+
+
+def test_a_prepared_policy_is_the_same_function_of_the_weights_as_they_were(env, policy):
+    states = visited(env)
+    actions = rollout(
+        env, UniformPolicy(env), torch.zeros(20), generator=torch.Generator().manual_seed(0)
+    ).actions
+    log_beta = torch.linspace(0, 3, len(states))
+    ready = prepared(policy)
+    with torch.no_grad():
+        expected = policy(states, log_beta).log_prob(actions)
+        torch.testing.assert_close(ready(states, log_beta).log_prob(actions), expected)
+        kept = policy.heads.entry.weight.clone()
+        policy.heads.entry.weight.add_(torch.randn_like(kept))
+        changed = prepared(policy)(states, log_beta).log_prob(actions)
+        policy.heads.entry.weight.copy_(kept)
+    assert not torch.allclose(changed, expected, atol=1e-3)
+
+
+def test_ends_alone_are_the_ends_of_a_rollout(env, policy):
+    log_beta = torch.full((30,), 1.0)
+    whole = rollout(env, policy, log_beta, generator=torch.Generator().manual_seed(3)).terminal
+    ends = draw_terminal(env, policy, log_beta, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(ends.to_tensor(), whole.to_tensor())
+    assert ends.stopped.all()
