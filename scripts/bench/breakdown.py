@@ -113,7 +113,8 @@ def time_environment(watch: Stopwatch, stack: ExitStack) -> None:
 
 def time_policy(watch: Stopwatch, stack: ExitStack) -> None:
     """Time the network, and what is done with its logits."""
-    watch.wrap(stack, FlowPolicy, "forward", "policy forward")
+    watch.wrap(stack, FlowPolicy, "_tables", "policy forward")
+    watch.wrap(stack, FlowPolicy, "_distribution", "policy forward")
     watch.wrap(stack, ActionDistribution, "sample", "drawing of actions")
     watch.wrap(stack, ActionDistribution, "log_prob", "log-probabilities")
 
