@@ -33,9 +33,14 @@ _USUAL = {
     Chem.BondType.TRIPLE,
     Chem.BondType.AROMATIC,
 }
-_SP2 = Chem.MolFromSmarts("[^2]")
-#: Bonds that join rings without being in one: the only ones whose ring atoms mislead.
-_LINKS = Chem.MolFromSmarts("[R]!@[R]")
+#: Aromatic atoms aside: their hybridisation follows from the rest of their kind.
+_SP2 = Chem.MolFromSmarts("[!a;^2]")
+#: Bonds that join rings without being in one: the only ones whose ring atoms mislead. An atom of
+#: two bonds that is in a ring has none of them.
+_LINKS = Chem.MolFromSmarts("[!D2;R]!@[!D2;R]")
+_EVERY_MATCH = Chem.SubstructMatchParameters()
+_EVERY_MATCH.uniquify = False
+_EVERY_MATCH.maxMatches = 2**31 - 1
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLY = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -172,15 +177,14 @@ class AtomArrays:
         for mol, size, offset in zip(mols, sizes.tolist(), offsets.tolist(), strict=True):
             invariants += rdMolDescriptors.GetConnectivityInvariants(mol)
             n_rings += map(mol.GetRingInfo().NumAtomRings, range(size))
-            sp2 += [i + offset for (i,) in mol.GetSubstructMatches(_SP2, maxMatches=size)]
-            for i, j in mol.GetSubstructMatches(_LINKS, maxMatches=size):
-                links += (i + offset, j + offset)
+            sp2 += [i + offset for (i,) in mol.GetSubstructMatches(_SP2, _EVERY_MATCH)]
+            for i, j in mol.GetSubstructMatches(_LINKS, _EVERY_MATCH):
+                links.append((i + offset) * n_atoms + j + offset)
             matrix = Chem.GetAdjacencyMatrix(mol, useBO=True).ravel()
-            cell = np.flatnonzero(matrix)
-            cells.append(cell)
-            orders.append(matrix[cell])
+            cells.append(np.flatnonzero(matrix))
+            orders.append(matrix[cells[-1]])
         rings = np.array(n_rings, dtype=np.int64)
-        bonds = _bond_list(sizes, offsets, cells[1:], orders[1:], rings > 0, links)
+        bonds = _bond_list(sizes, offsets, cells, orders, rings > 0, links)
         flags = np.zeros(n_atoms, dtype=np.uint64)
         flags[sp2] = 1
         keys = mix(
@@ -331,18 +335,16 @@ def _bond_list(
     links: Sequence[int],
 ) -> BondList:
     """Bonds from the filled cells of adjacency matrices, which come row by row."""
-    counts = np.array([len(cell) for cell in cells], dtype=np.int64)
-    flat = np.concatenate([*cells, np.zeros(0, dtype=np.int64)])
-    rows, columns = np.divmod(flat, np.repeat(sizes, counts))
+    counts = np.array([len(cell) for cell in cells[1:]], dtype=np.int64)
+    rows, columns = np.divmod(np.concatenate(cells), np.repeat(sizes, counts))
     shift = np.repeat(offsets, counts)
     sources, targets = rows + shift, columns + shift
-    doubled = (2.0 * np.concatenate([*orders, np.zeros(0)])).astype(np.int64)
+    doubled = (2.0 * np.concatenate(orders)).astype(np.int64)
     ring = in_ring[sources] & in_ring[targets]
-    if links:
-        n_atoms = len(in_ring)
-        pairs = np.array(links, dtype=np.int64).reshape(-1, 2)
-        ends = np.concatenate([pairs @ [n_atoms, 1], pairs @ [1, n_atoms]])
-        ring &= ~np.isin(sources * n_atoms + targets, ends)
+    # A bond without an order has no cell; one that is dative has none from its donor.
+    pairs = np.append(sources * len(in_ring) + targets, -1)
+    found = np.searchsorted(pairs[:-1], np.array(links, dtype=np.int64))
+    ring[found[pairs[found] == links]] = False
     starts = np.zeros(len(in_ring) + 1, dtype=np.int64)
     np.cumsum(np.bincount(sources, minlength=len(in_ring)), out=starts[1:])
     return BondList(starts, targets, _TYPE_OF_DOUBLED_ORDER[doubled] + N_BOND_TYPES * ring)

@@ -4,7 +4,7 @@ from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 
 from molgfn.chem import lipophilicity
-from molgfn.chem.atom_arrays import KINDS, AtomArrays
+from molgfn.chem.atom_arrays import KINDS, N_BOND_TYPES, AtomArrays
 from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.chem.properties import BATCH_PROPERTIES, PROPERTIES
@@ -63,6 +63,16 @@ def test_atoms_and_bonds_of_propene_and_biphenyl():
     assert sorted(bonds.codes[4:].tolist()) == [0] * 2 + [8] * 24
     assert bonds.degrees[-1] == 0
     assert atoms.count(bonds.degrees == 3).tolist() == [0, 2, 0]
+
+
+def test_a_bond_between_rings_lies_in_none_even_without_an_order():
+    links = ("C1CC1C1CC1", "C1CC1~C1CC1", "C1CC1->[Mg]1CC1", "[C-]1(C2CC2)CC1->[Mg]1CC1", "C1CC1C")
+    for mol in map(Chem.MolFromSmiles, links):
+        bonds = AtomArrays.of([mol, mol]).bonds
+        n_atoms = mol.GetNumAtoms()
+        for source, target, code in zip(bonds.sources, bonds.targets, bonds.codes, strict=True):
+            bond = mol.GetBondBetweenAtoms(int(source % n_atoms), int(target % n_atoms))
+            assert (code >= N_BOND_TYPES) == bond.IsInRing()
 
 
 def test_kinds_tell_the_properties_of_every_atom(diverse):
