@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,19 +63,21 @@ class WorkerProcess:
         # Not a pipe: a library may say more than a pipe that nobody reads can hold.
         self._complaints, name = tempfile.mkstemp()
         Path(name).unlink()
-        self._process = subprocess.Popen(
-            (sys.executable, "-P", "-m", module),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            env=_environment(),
-        )
-        self._partial = b""
+        with _sigint_held_back():
+            self._process = subprocess.Popen(
+                (sys.executable, "-P", "-m", module),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+                env=_environment(),
+            )
+        self._partial = self._unsent = b""
         self._began = time.monotonic()
         self.task: Task | None = None
         self.is_ready = False
         self.deadline = self._began + start_limit_s
-        os.set_blocking(self.fileno(), False)
+        for descriptor in (self.fileno(), self.inlet):
+            os.set_blocking(descriptor, False)
         self._send(order | {"parent": os.getpid()})
 
     def fileno(self) -> int:
@@ -82,6 +86,19 @@ class WorkerProcess:
         if stream is None:
             raise ValueError("the worker has no standard output")
         return stream.fileno()
+
+    @property
+    def inlet(self) -> int:
+        """Descriptor to wait on where there is something unsent."""
+        stream = self._process.stdin
+        if stream is None:
+            raise ValueError("the worker has no standard input")
+        return stream.fileno()
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether its pipe had no room for all that was posted."""
+        return bool(self._unsent)
 
     @property
     def is_running(self) -> bool:
@@ -103,6 +120,25 @@ class WorkerProcess:
         self._began = time.monotonic()
         self.deadline = self._began + task.limit_s
         self._send(task.message)
+
+    def post(self, message: dict[str, Any]) -> None:
+        """Have it do something once it has done all that it was told before; never waits.
+
+        Args:
+            message: What it is told, JSON values.
+        """
+        self._unsent += json.dumps(message).encode() + b"\n"
+        self.push()
+
+    def push(self) -> None:
+        """Send on what its pipe had no room for; never waits."""
+        with suppress(BlockingIOError):
+            while self._unsent:
+                try:
+                    n_sent = os.write(self.inlet, self._unsent)
+                except BrokenPipeError:  # a dead worker is noticed by its output ending
+                    n_sent = len(self._unsent)
+                self._unsent = self._unsent[n_sent:]
 
     def read(self) -> tuple[list[dict[str, Any]], bool]:
         """Read what it has written; never waits.
@@ -151,12 +187,23 @@ class WorkerProcess:
             self._process.wait(timeout=10)
 
     def _send(self, values: dict[str, Any]) -> None:
-        if self._process.stdin is None:
-            raise ValueError("the worker has no standard input")
-        # A dead worker is noticed by its output ending.
-        with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(values).encode() + b"\n")
-            self._process.stdin.flush()
+        """Tell it something, and wait until all is in its pipe."""
+        self.post(values)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.inlet, selectors.EVENT_WRITE)
+            while self._unsent:
+                selector.select()
+                self.push()
+
+
+@contextmanager
+def _sigint_held_back() -> Iterator[None]:
+    """Ctrl-C, which reaches the whole group of processes, never ends one that starts in here."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _environment() -> dict[str, str]:
