@@ -18,7 +18,7 @@ from molgfn.gfn.likelihood import log_likelihood
 from molgfn.gfn.rejection import find_threshold, log_acceptance
 from molgfn.report.likelihood_fit import Weighed, log_rewards
 from molgfn.reward.reward import build_reward
-from molgfn.reward.scorers import BUILT_IN
+from molgfn.reward.scorers import are_built_in
 from molgfn.runs.molecule_score import MoleculeScore
 from molgfn.runs.sampler import Sampler
 
@@ -35,7 +35,7 @@ def is_default(config: RewardConfig) -> bool:
         False where a scorer of the user's own, perhaps a slow one or one that is not at hand,
         would have to score every draw.
     """
-    return all(factor.scorer.strip() in BUILT_IN for factor in config.factors)
+    return are_built_in(config.factors)
 
 
 class RejectionControl:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -184,6 +184,18 @@ def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _reasons(values: NDArray[np.float64], name: str) -> tuple[str, ...]:
     return tuple("" if ok else f"{name} gave no number" for ok in np.isfinite(values))
+
+
+def are_built_in(factors: Iterable[FactorConfig]) -> bool:
+    """Tell whether all factors read scorers that come with molgfn.
+
+    Args:
+        factors: The factors.
+
+    Returns:
+        False where one is the user's own, perhaps slow, or not to be had in another process.
+    """
+    return all(factor.scorer.strip() in BUILT_IN for factor in factors)
 
 
 def find_scorer(
