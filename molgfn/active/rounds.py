@@ -181,7 +181,7 @@ class Rounds:
             )
         with self.progress(f"{round.name}: train policy", config.train.steps) as advance:
             advance(training.trainer.step)
-            for _ in training.steps():
+            for _ in training.steps(self.tell):
                 advance(1)
 
     def _predecessor(self, round: RoundDirectory) -> RunDirectory | None:

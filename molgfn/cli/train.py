@@ -105,7 +105,7 @@ def _show_progress(training: Training) -> None:
     plain_every = max(1, total // 10)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("train", total=total, completed=done, text="starting")
-        for metrics in training.steps():
+        for metrics in training.steps(lambda line: console.print(line, markup=False)):
             text = _describe(metrics, total)
             progress.update(task, advance=1, text=text)
             if not console.is_terminal and metrics["step"] % plain_every == 0:
@@ -113,7 +113,7 @@ def _show_progress(training: Training) -> None:
 
 
 def _describe(metrics: dict[str, float], total: int) -> str:
-    from molgfn.runs.molecule_score import MAX_MODES
+    from molgfn.runs.modes import MAX_MODES
 
     more = "+" if metrics["modes"] >= MAX_MODES else ""
     return (

@@ -113,6 +113,10 @@ class TrainConfig:
         checkpoint_every: Steps between two checkpoints.
         keep_checkpoints: Checkpoints kept; older ones are deleted.
         log_every: Steps between two lines of the metrics file.
+        reward_workers: Processes that score molecules while the policy learns; the run comes out
+            the same whatever their number. null takes as many as are of use and have a CPU of
+            their own. There are none where a scorer is the user's own, nor with
+            ``divide_by_multiplicity``.
 
     Raises:
         ConfigError: A value is out of range.
@@ -147,6 +151,7 @@ class TrainConfig:
     checkpoint_every: int = 100
     keep_checkpoints: int = 2
     log_every: int = 10
+    reward_workers: int | None = None
 
     def __post_init__(self) -> None:
         _at_least("train.steps", self.steps, 1)
@@ -204,6 +209,8 @@ class TrainConfig:
         _at_least("train.checkpoint_every", self.checkpoint_every, 1)
         _at_least("train.keep_checkpoints", self.keep_checkpoints, 1)
         _at_least("train.log_every", self.log_every, 1)
+        if self.reward_workers is not None:
+            _at_least("train.reward_workers", self.reward_workers, 0)
 
 
 @dataclass(frozen=True, slots=True)

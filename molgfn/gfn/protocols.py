@@ -5,7 +5,7 @@ Nothing here knows of molecules: any environment with these methods can be train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, Self, TypeVar
 
 import torch
@@ -126,6 +126,13 @@ class Score(Protocol[S_contra]):
 
     def __call__(self, states: S_contra, /) -> Tensor:
         """Return log scores, at most 0, NaN where the score failed, shape ``(B,)``, nats."""
+
+    def in_parts(self, parts: Sequence[S_contra], /) -> Iterator[Tensor]:
+        """Yield the log scores of each part of a batch in turn.
+
+        When the first is asked for, all parts may begin to be scored, elsewhere and at once; what
+        comes out does not depend on that.
+        """
 
     def log_multiplicity(self, states: S_contra, /) -> Tensor:
         """Return log of how many states share the reward of each, ``(B,)``, nats; mostly 0."""

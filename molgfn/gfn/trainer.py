@@ -129,13 +129,17 @@ class Trainer(Generic[S]):
         number = torch.arange(config.batch_size, device=device)
         group = (number // n_updates) % n_groups
         sampled = self._rollout(group_beta[group])
-        log_score = self.score(sampled.terminal).to(device)
-        self._remember(sampled.terminal, log_score)
+        parts = [number % n_updates == i for i in range(n_updates)]
+        terminal = [sampled.terminal[part] for part in parts]
+        log_score, updates = torch.empty(config.batch_size, device=device), []
+        # While an update learns from one part, the next ones may be scored.
+        scored = self.score.in_parts(terminal)
+        for part, states, part_score in zip(parts, terminal, scored, strict=True):
+            log_score[part] = part_score.to(device)
+            self._remember(states, log_score[part])
+            batch = self._with_replay(sampled, log_score, group, part)
+            updates.append(self._update(*batch, group_beta))
         self._refuse_silence(log_score)
-        updates = [
-            self._update(*self._with_replay(sampled, log_score, group, part), group_beta)
-            for part in (number % n_updates == i for i in range(n_updates))
-        ]
         self.step += 1
         own = log_score[: len(log_score) - self._n_random]
         scores = own[~own.isnan()].exp()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -50,6 +51,17 @@ class HypergridScore:
                 self._found_after.setdefault(mode, place)
         self._n_visited += len(states)
         return self._env.log_reward(states).cpu()
+
+    def in_parts(self, parts: Sequence[HypergridStates]) -> Iterator[Tensor]:
+        """Score parts of a batch one after the other, each when it is asked for.
+
+        Args:
+            parts: Batches of terminal states.
+
+        Returns:
+            Log scores of each part.
+        """
+        return map(self, parts)
 
     def log_multiplicity(self, states: HypergridStates) -> Tensor:
         """Return zeros: every terminal state is an object of its own.

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import Any
 
 import torch
-from rdkit.DataStructs import BulkTanimotoSimilarity, ExplicitBitVect
 from torch import Tensor
 
-from molgfn.chem.molecule import Molecule, read_molecule
-from molgfn.chem.similarity import fingerprint
+from molgfn.chem.molecule import Molecule
 from molgfn.config.reward_schema import RewardConfig
 from molgfn.env.decoding import Decoder
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
 from molgfn.reward.guard import best_predictions
 from molgfn.reward.reward import Reward, build_reward
+from molgfn.runs.chunk_queue import Chunk, ChunkQueue
+from molgfn.runs.chunk_score import ChunkScore
+from molgfn.runs.modes import Modes
 
 #: States whose score is remembered; about 150 bytes each.
 CACHE_CAPACITY = 200_000
-#: A mode is a molecule of at least this Score...
-MODE_SCORE = 0.5
-#: ... whose Tanimoto similarity to every earlier mode is below this (Bengio et al. 2021).
-MODE_SIMILARITY = 0.7
-#: Modes are counted up to here; comparing with ever more of them would slow a long run down.
-MAX_MODES = 5_000
+#: States scored together. The last bit of a score may depend on which ones these are, so it is no
+#: matter of how many workers there are. Smaller chunks take longer: each costs as much as ten
+#: molecules more.
+CHUNK_SIZE = 64
 #: On so many of the best molecules of a batch the proxy is compared with its control.
 N_WATCHED = 16
 
@@ -63,10 +66,16 @@ class MoleculeScore:
         self._decode = Decoder(env) if divide_by_multiplicity else None
         self._multiplicity: OrderedDict[str, float] = OrderedDict()
         self._cache: OrderedDict[str, float] = OrderedDict()
+        self._queue = ChunkQueue(ChunkScore(env, reward))
         self._n_distinct = 0
-        self._modes: list[str] = []
-        self._mode_fingerprints: list[ExplicitBitVect] = []
-        self._last: tuple[FragmentStates, list[str], list[float]] | None = None
+        self._modes = Modes()
+        self._last: tuple[FragmentStates, dict[str, int], dict[str, float]] | None = None
+
+    def workers(
+        self, n_workers: int, order: dict[str, Any], tell: Callable[[str], None]
+    ) -> AbstractContextManager[None]:
+        """Have worker processes score; see :meth:`molgfn.runs.chunk_queue.ChunkQueue.workers`."""
+        return self._queue.workers(n_workers, order, tell)
 
     def __call__(self, states: FragmentStates) -> Tensor:
         """Score terminal states.
@@ -78,29 +87,61 @@ class MoleculeScore:
             log Score, at most 0, NaN where the score failed or where the trees that share it are
             too many to count, shape ``(B,)``, nats, on the CPU.
         """
+        (log_score,) = self.in_parts([states])
+        return log_score
+
+    def in_parts(self, parts: Sequence[FragmentStates]) -> Iterator[Tensor]:
+        """Score parts of a batch: workers begin with all, and each is waited for by itself.
+
+        Args:
+            parts: Batches of terminal states.
+
+        Yields:
+            What :meth:`__call__` returns of each part.
+        """
+        states = FragmentStates.cat(parts)
         keys = self._env.keys(states)
-        fresh = {key: i for i, key in enumerate(keys) if key not in self._cache}
-        found = {key: self._cache[key] for key in keys if key in self._cache}
-        if fresh:
-            index = torch.tensor(list(fresh.values()), device=states.device)
-            molecules = self._env.molecules(states[index])
-            log_scores = [float(x) for x in self._reward(molecules).log_score]
-            if self._decode is not None:
-                shared = self._count_trees(list(fresh), molecules)
-                log_scores = [
-                    math.nan if math.isnan(log_n) else x
-                    for x, log_n in zip(log_scores, shared, strict=True)
-                ]
-            found.update(zip(fresh, log_scores, strict=True))
-            self._n_distinct += len(fresh)
-            self._count_modes(molecules, log_scores)
-        for key in fresh:
-            self._cache[key] = found[key]
+        place: dict[str, int] = {}
+        for i, key in enumerate(keys):
+            place.setdefault(key, i)
+        found = {key: self._cache[key] for key in place if key in self._cache}
+        self._last = states, place, found
+        chunks = self._cut(states, {key: i for key, i in place.items() if key not in found})
+        self._queue.begin([chunk for _, chunk in chunks])
+        begun, rest = iter(chunks), iter(keys)
+        for part in parts:
+            own = list(islice(rest, len(part)))
+            while not found.keys() >= set(own):
+                found.update(self._finish(*next(begun)))
+            yield torch.tensor([found[key] for key in own])
+
+    def _cut(self, states: FragmentStates, fresh: dict[str, int]) -> list[tuple[list[str], Chunk]]:
+        """Cut the states of some keys, by their place in a batch, into chunks."""
+        keys, index = list(fresh), torch.tensor(list(fresh.values()), dtype=torch.long)
+        packed = states[index.to(states.device)].to_tensor().cpu()
+        with_modes = not self._modes.is_full
+        starts = range(0, len(keys), CHUNK_SIZE)
+        spans = [slice(start, start + CHUNK_SIZE) for start in starts]
+        return [(keys[span], Chunk(packed[span], with_modes)) for span in spans]
+
+    def _finish(self, keys: list[str], chunk: Chunk) -> dict[str, float]:
+        """Wait for the log scores of a chunk, and remember them."""
+        scored = self._queue.finish(chunk)
+        log_scores = [each.log_score for each in scored]
+        if self._decode is not None:
+            log_n = self.log_multiplicity(FragmentStates.from_tensor(chunk.packed)).tolist()
+            log_scores = [
+                math.nan if math.isnan(n) else x for x, n in zip(log_scores, log_n, strict=True)
+            ]
+        for each, log_score in zip(scored, log_scores, strict=True):
+            if each.candidate is not None and not math.isnan(log_score):
+                self._modes.consider(each.candidate)
+        found = dict(zip(keys, log_scores, strict=True))
+        self._n_distinct += len(found)
+        self._cache.update(found)
         while len(self._cache) > CACHE_CAPACITY:
             self._cache.popitem(last=False)
-        log_scores = [found[key] for key in keys]
-        self._last = states, keys, log_scores
-        return torch.tensor(log_scores)
+        return found
 
     def log_multiplicity(self, states: FragmentStates) -> Tensor:
         """Count the trees of every molecule that the environment can build.
@@ -134,15 +175,6 @@ class MoleculeScore:
             self._multiplicity.popitem(last=False)
         return log_counts
 
-    def _count_modes(self, molecules: list[Molecule], log_scores: list[float]) -> None:
-        for molecule, log_score in zip(molecules, log_scores, strict=True):
-            if log_score >= math.log(MODE_SCORE) and len(self._modes) < MAX_MODES:
-                bits = fingerprint(molecule.mol)
-                near = BulkTanimotoSimilarity(bits, self._mode_fingerprints)
-                if max(near, default=0.0) < MODE_SIMILARITY:
-                    self._modes.append(molecule.smiles)
-                    self._mode_fingerprints.append(bits)
-
     def statistics(self) -> dict[str, float]:
         """Count distinct states scored and modes found.
 
@@ -166,10 +198,9 @@ class MoleculeScore:
         """Distinct molecules of the n best states of the last batch, the best first."""
         if self._last is None:
             return []
-        states, keys, log_scores = self._last
-        place = {key: i for i, key in enumerate(keys)}
-        scored = [i for i in place.values() if not math.isnan(log_scores[i])]
-        best = sorted(scored, key=lambda i: -log_scores[i])[:n]
+        states, place, found = self._last
+        scored = [key for key in place if not math.isnan(found[key])]
+        best = [place[key] for key in sorted(scored, key=lambda key: -found[key])[:n]]
         if not best:
             return []
         index = torch.tensor(best, device=states.device)
@@ -186,7 +217,7 @@ class MoleculeScore:
             "keys": list(self._cache),
             "log_scores": scores,
             "n_distinct": self._n_distinct,
-            "modes": self._modes,
+            "modes": self._modes.smiles,
         }
 
     def load_state_dict(self, state: dict[str, object]) -> None:
@@ -202,5 +233,4 @@ class MoleculeScore:
             (key, math.nan if x is None else x) for key, x in zip(keys, scores, strict=True)
         )
         self._n_distinct = int(state["n_distinct"])  # type: ignore[call-overload]
-        self._modes = list(modes)
-        self._mode_fingerprints = [fingerprint(read_molecule(s).mol) for s in modes]
+        self._modes = Modes(modes)

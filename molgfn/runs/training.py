@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,11 +30,14 @@ from molgfn.gfn.checkpoint import (
 )
 from molgfn.gfn.rollout import rollout
 from molgfn.gfn.trainer import Trainer
+from molgfn.reward.docking.docking import available_cpus
 from molgfn.reward.preflight import Preflight, preflight
 from molgfn.reward.proxy.store import find_proxy
+from molgfn.reward.scorers import are_built_in
 from molgfn.runs.components import build_env, build_networks, seeded, set_up_device
 from molgfn.runs.directory import RunDirectory, check_digest, check_resumable
-from molgfn.runs.molecule_score import MoleculeScore, build_score
+from molgfn.runs.molecule_score import CHUNK_SIZE, MoleculeScore, build_score
+from molgfn.runs.score_worker import encode_order
 
 #: Settings that a resumed run may change: how far it goes and what it writes, not what it is.
 RESUMABLE = (
@@ -42,7 +46,12 @@ RESUMABLE = (
     "train.checkpoint_every",
     "train.keep_checkpoints",
     "train.log_every",
+    "train.reward_workers",
 )
+#: Processes that score, unless the configuration asks for more; each takes 400 MB.
+MAX_REWARD_WORKERS = 8
+#: For fewer steps none is started: that takes as much processor time as ten of them.
+MIN_STEPS_WITH_WORKERS = 100
 #: Random molecules scored before the first step.
 PREFLIGHT_MOLECULES = 256
 
@@ -67,10 +76,13 @@ class Training:
     score: MoleculeScore
     preflight: Preflight | None = None
 
-    def steps(self) -> Iterator[dict[str, float]]:
+    def steps(self, tell: Callable[[str], None] = lambda _: None) -> Iterator[dict[str, float]]:
         """Train to the last step, saving as configured and once more at the end.
 
         SIGINT and SIGTERM end it after the step in progress and a checkpoint.
+
+        Args:
+            tell: Called with a warning for the user.
 
         Yields:
             Metrics of every step; those that are logged tell of proxy and control too.
@@ -80,7 +92,9 @@ class Training:
         """
         train = self.config.train
         self.directory.truncate_metrics(self.trainer.step)
-        with _signals() as received:
+        n_workers = _count_workers(self.config, self.env.device, train.steps - self.trainer.step)
+        workers = self.score.workers(n_workers, encode_order(self.directory), tell)
+        with _signals() as received, workers:
             while self.trainer.step < train.steps:
                 metrics = self.trainer.train_step()
                 step = self.trainer.step
@@ -214,6 +228,21 @@ def _preflight(training: Training) -> Preflight:
     random = rollout(env, UniformPolicy(env), condition, generator=generator)
     log_score = training.trainer.score(random.terminal).double().numpy()
     return preflight(np.exp(log_score))
+
+
+def _count_workers(config: Config, device: torch.device, n_steps: int) -> int:
+    """How many processes shall score molecules for so many steps."""
+    reward, train = config.reward, config.train
+    if reward.divide_by_multiplicity or not are_built_in(reward.factors):
+        return 0
+    if train.reward_workers is not None:
+        return train.reward_workers
+    if n_steps < MIN_STEPS_WITH_WORKERS:
+        return 0
+    # On the CPU an update takes longer than the scoring of its part: one part alone is waited for.
+    n_parts = train.updates_per_step if device.type == "cpu" else 1
+    n_chunks = math.ceil(train.batch_size / n_parts / CHUNK_SIZE)
+    return min(available_cpus() - 1, n_chunks, MAX_REWARD_WORKERS)
 
 
 @contextmanager

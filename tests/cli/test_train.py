@@ -1,8 +1,10 @@
 """Training as a user runs it: resume after a real kill, signals, and what can go wrong."""
 
 import json
+import os
 import shutil
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -77,6 +79,38 @@ def test_resume_before_the_first_checkpoint_is_exact(undisturbed, start, cli, tm
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert cli("train", "--run", run, "--resume").exit_code == 0
+    same_run(undisturbed, run)
+
+
+def children_of(process):
+    return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+
+
+def is_gone(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"  # dead, but nobody has asked for its exit code
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers end after the task in hand")
+def test_workers_may_be_killed_and_never_outlive_the_training(undisturbed, start, cli, tmp_path):
+    run = tmp_path / "helped"
+    helped = ["--set", f"train.steps={STEPS}", "--set", "train.reward_workers=2", *QUICK]
+    process = start("train", "--run", run, *helped)
+    wait_for(lambda: len(children_of(process)) == 2, process)
+    workers = children_of(process)
+    os.kill(int(workers[0]), signal.SIGKILL)
+    wait_for(lambda: (run / "checkpoints" / "step_00000020").exists(), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert process.stderr.read().count("warning: a scoring process was killed by SIGKILL") == 1
+    deadline = time.monotonic() + 60
+    while not all(is_gone(worker) for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert cli("train", "--run", run, "--resume", "--set", "train.reward_workers=0").exit_code == 0
     same_run(undisturbed, run)
 
 

@@ -75,6 +75,7 @@ def test_a_list_in_the_file_replaces_the_default_list(tmp_path):
             "train.batch_size must be a multiple of train.updates_per_step times "
             "train.n_beta_groups (28)",
         ),
+        ("train: {reward_workers: -1}", "train.reward_workers must be at least 0, came -1"),
         (f"train: {{learning_rate: 1{'0' * 400}}}", "train.learning_rate is too large"),
     ],
 )

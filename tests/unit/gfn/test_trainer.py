@@ -31,6 +31,9 @@ class StubScore:
         self.seen += smiles
         return torch.tensor([math.nan if self.fail(s) else -1.0 for s in smiles])
 
+    def in_parts(self, parts):
+        return map(self, parts)
+
     def log_multiplicity(self, states):
         return torch.zeros(len(states))
 
@@ -104,6 +107,24 @@ def test_replayed_trajectories_are_trained_on():
     assert len(score.seen) == 8
     assert trainer.train_step()["replay"] > 0
     assert len(score.seen) == 16  # what is replayed is not scored again
+
+
+def test_an_update_waits_for_the_scores_of_its_own_part_alone(monkeypatch):
+    trainer, score = make_trainer(lambda s: False)
+    seen, learned = [], []
+
+    def update(batch, log_score, *_):
+        seen.append(len(score.seen))
+        states = batch.terminal[torch.arange(4)]
+        keys = trainer.env.keys(states)
+        learned.append(set(keys) <= set(trainer._replay.keys))
+        assert [m.smiles for m in trainer.env.molecules(states)] == score.seen[-4:]
+        return 0.0, 0.0
+
+    monkeypatch.setattr(trainer, "_update", update)
+    trainer.train_step()
+    assert seen == [4, 8]
+    assert learned == [True, True]  # what an update learns from is remembered before
 
 
 def test_a_warm_start_takes_the_policy_and_scores_what_was_seen_anew():

@@ -40,6 +40,8 @@ def terminal(*trees):
 
 ANILINE = FragmentTree((0, 1), (-1, 0), (-1, 2), (-1, 0))
 ANILINE_AGAIN = FragmentTree((1, 0), (-1, 0), (-1, 0), (-1, 5))
+BIPHENYL = FragmentTree((0, 0), (-1, 0), (-1, 0), (-1, 0))
+BENZENE = FragmentTree((0,), (-1,), (-1,), (-1,))
 DIPHENYLAMINE = FragmentTree((1, 0, 0), (-1, 0, 0), (-1, 0, 0), (-1, 1, 3))
 
 
@@ -63,6 +65,51 @@ def test_state_survives_json():
     assert second.state_dict() == first.state_dict()
     assert second(terminal(ANILINE)).isnan().all()
     assert second._reward.calls == []
+
+
+def test_parts_are_scored_in_turn_and_a_state_of_two_parts_once(monkeypatch):
+    monkeypatch.setattr("molgfn.runs.molecule_score.CHUNK_SIZE", 1)
+    reward = StubReward()
+    score = MoleculeScore(ENV, reward)
+    score(terminal(BIPHENYL))
+    reward.calls.clear()
+    parts = [
+        terminal(DIPHENYLAMINE, BIPHENYL),
+        terminal(ANILINE, DIPHENYLAMINE),
+        terminal(ANILINE_AGAIN, BENZENE, ANILINE),
+    ]
+    in_parts = score.in_parts(parts)
+    found = [next(in_parts)]
+    assert len(reward.calls) == 1  # the others are not waited for
+    found += in_parts
+    assert [len(call) for call in reward.calls] == [1, 1, 1]
+    assert [x.isnan().tolist() for x in found] == [
+        [False, False],
+        [True, False],
+        [True, False, True],
+    ]
+    whole = MoleculeScore(ENV, StubReward())
+    whole(terminal(BIPHENYL))
+    assert whole(FragmentStates.cat(parts)).isnan().equal(torch.cat(found).isnan())
+    assert whole.state_dict() == score.state_dict()
+
+
+def test_what_is_scored_together_is_a_matter_of_the_batch_alone(monkeypatch):
+    monkeypatch.setattr("molgfn.runs.molecule_score.CHUNK_SIZE", 2)
+    reward = StubReward()
+    parts = [terminal(BENZENE), terminal(BIPHENYL, BENZENE), terminal(ANILINE, DIPHENYLAMINE)]
+    list(MoleculeScore(ENV, reward).in_parts(parts))
+    assert [len(call) for call in reward.calls] == [2, 2]
+
+
+def test_a_known_state_keeps_its_score_when_the_memory_is_full(monkeypatch):
+    monkeypatch.setattr("molgfn.runs.molecule_score.CACHE_CAPACITY", 1)
+    reward = StubReward()
+    score = MoleculeScore(ENV, reward)
+    score(terminal(BIPHENYL))
+    found = list(score.in_parts([terminal(BENZENE), terminal(BIPHENYL, BENZENE)]))
+    assert [x.tolist() for x in found] == [[pytest.approx(math.log(0.8))] * n for n in (1, 2)]
+    assert reward.calls == [["c1ccc(-c2ccccc2)cc1"], ["c1ccccc1"]]
 
 
 CHAINS = FragmentEnv(
@@ -131,10 +178,6 @@ class SizeReward:
     def __call__(self, molecules):
         sizes = [math.nan if m.smiles == "Nc1ccccc1" else m.n_heavy_atoms for m in molecules]
         return SimpleNamespace(log_score=np.log(np.array(sizes) / 100))
-
-
-BIPHENYL = FragmentTree((0, 0), (-1, 0), (-1, 0), (-1, 0))
-BENZENE = FragmentTree((0,), (-1,), (-1,), (-1,))
 
 
 def test_the_control_is_watched_on_the_best_of_the_last_batch(monkeypatch):
