@@ -115,7 +115,7 @@ class ChunkQueue:
             chunks: Chunks, in the order in which they will be asked for.
         """
         self._waiting.extend(chunks)
-        self._tend()
+        self._tend(1)
 
     def finish(self, chunk: Chunk) -> list[Scored]:
         """Wait for a chunk.
@@ -130,17 +130,19 @@ class ChunkQueue:
             ScorerError: A scorer broke as a whole.
             ValueError: It was never begun.
         """
-        self._tend()
+        self._tend(1)
         has_helped = False
         while chunk.scored is None:
             # While a worker has it in hand there is time to score one other chunk, and no more.
             if self._waiting and (not has_helped or chunk in self._waiting):
                 mine = self._waiting.popleft()
+                self._tend(AHEAD)
                 mine.scored = self._score(mine.packed, with_modes=mine.with_modes)
                 has_helped = True
             else:
                 self._listen()
-            self._tend()
+            self._tend(1)
+        self._tend(AHEAD)  # now the training will be busy
         return chunk.scored
 
     def _start(self, order: dict[str, Any]) -> None:
@@ -149,14 +151,14 @@ class ChunkQueue:
         except OSError as error:  # too many processes, no memory, a full disk
             self._warn(f"cannot start: {error.strerror}")
 
-    def _tend(self) -> None:
-        """Hear what workers have to say and give them more to do; never waits."""
+    def _tend(self, ahead: int) -> None:
+        """Hear what workers have to say and give each so many chunks to hold; never waits."""
         for worker in list(self._workers):
             end = worker.tend()
             if end:
                 self._give_up(worker, end)
         ready = [worker for worker in self._workers if worker.process.is_ready]
-        for n_held in range(AHEAD):
+        for n_held in range(ahead):
             for worker in ready:
                 if self._waiting and len(worker.held) == n_held:
                     worker.take(self._waiting.popleft())

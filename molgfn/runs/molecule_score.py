@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import torch
@@ -27,7 +27,8 @@ from molgfn.runs.modes import Modes
 CACHE_CAPACITY = 200_000
 #: States scored together. The last bit of a score may depend on which ones these are, so it is no
 #: matter of how many workers there are. Smaller chunks take longer: each costs as much as ten
-#: molecules more.
+#: molecules more. Only the first is cut in two, as nothing can be learned before: while a worker
+#: scores one half, the training scores the other.
 CHUNK_SIZE = 64
 #: On so many of the best molecules of a batch the proxy is compared with its control.
 N_WATCHED = 16
@@ -120,8 +121,9 @@ class MoleculeScore:
         keys, index = list(fresh), torch.tensor(list(fresh.values()), dtype=torch.long)
         packed = states[index.to(states.device)].to_tensor().cpu()
         with_modes = not self._modes.is_full
-        starts = range(0, len(keys), CHUNK_SIZE)
-        spans = [slice(start, start + CHUNK_SIZE) for start in starts]
+        n, half = len(keys), CHUNK_SIZE // 2
+        edges = sorted({0, min(half, n), *range(CHUNK_SIZE, n, CHUNK_SIZE), n})
+        spans = [slice(*edge) for edge in pairwise(edges)]
         return [(keys[span], Chunk(packed[span], with_modes)) for span in spans]
 
     def _finish(self, keys: list[str], chunk: Chunk) -> dict[str, float]:

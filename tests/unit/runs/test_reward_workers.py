@@ -12,7 +12,7 @@ from molgfn.config.loader import load_config
 from molgfn.runs.directory import RunDirectory
 from molgfn.runs.training import _count_workers, resume_training, start_training
 
-#: No proxy, a narrow network, short molecules, two chunks in each of two parts.
+#: No proxy, a narrow network, short molecules, two parts and five chunks a step.
 SETTINGS = (
     "device=cpu",
     "policy={hidden: 16, layers: 1}",
@@ -54,7 +54,7 @@ class Watched:
         deadline = time.monotonic() + 120
         while not all(worker.process.is_ready for worker in self.queue._workers):
             assert time.monotonic() < deadline
-            self.queue._tend()
+            self.queue._tend(1)
             time.sleep(0.01)
 
     def close(self):
@@ -92,7 +92,7 @@ def test_workers_change_nothing(alone, tmp_path, n_workers):
     workers = [worker.process for worker in watched.queue._workers]
     watched.close()
     assert (watched.metrics, outcome(watched.training)) == alone
-    # Most of the 28 chunks: of each step's the training takes one for each that it waits for.
+    # Of the 35 chunks the training takes but one for each that it waits for.
     assert watched.n_here <= 14
     assert len(workers) == n_workers
     assert not any(process.is_running for process in workers)
