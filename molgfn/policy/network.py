@@ -300,7 +300,7 @@ class LogPartition(nn.Module):
 
 def _orbit_types(tensors: VocabularyTensors) -> Tensor:
     """Junction type of every orbit of sites, shape (O,); equivalent sites have the same."""
-    types = torch.zeros(tensors.n_orbits, dtype=torch.long)
+    types = torch.zeros(tensors.n_orbits, dtype=torch.long, device=tensors.site_type.device)
     is_site = tensors.capacity > 0
     types[tensors.site_orbit[is_site]] = tensors.site_type[is_site]
     return types

@@ -29,7 +29,7 @@ from molgfn.policy.network import FlowPolicy
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.reward import Reward, build_reward
 from molgfn.reward.scorers import ProxyScorer
-from molgfn.runs.molecule_score import MoleculeScore
+from molgfn.runs.chunk_score import ChunkScore
 
 #: Where the baseline's step goes, shares (BASELINES.md).
 BASELINE = {
@@ -121,7 +121,7 @@ def time_policy(watch: Stopwatch, stack: ExitStack) -> None:
 
 def time_reward(watch: Stopwatch, stack: ExitStack, config: Config) -> None:
     """Time the proxy and every other scorer of the reward."""
-    watch.wrap(stack, MoleculeScore, "__call__", "cache and modes", "reward")
+    watch.wrap(stack, ChunkScore, "__call__", "assembly and answers", "reward")
     watch.wrap(stack, Reward, "__call__", "shared features, product")
     watch.wrap(stack, Proxy, "predict_members", "proxy")
     watch.wrap(stack, Proxy, "nearest_train_similarity", "nearest training molecule")

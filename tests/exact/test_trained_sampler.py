@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
@@ -26,6 +27,9 @@ class TableScore:
 
     def __call__(self, states: FragmentStates) -> torch.Tensor:
         return torch.tensor([self.table[key] for key in self.env.keys(states)])
+
+    def in_parts(self, parts: Sequence[FragmentStates]) -> Iterator[torch.Tensor]:
+        return map(self, parts)
 
     def log_multiplicity(self, states: FragmentStates) -> torch.Tensor:
         return torch.zeros(len(states))
