@@ -58,7 +58,7 @@ def sample(
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import ShortfallError, UsageError
     from molgfn.report.candidates import draw_candidates
-    from molgfn.report.rejection import is_default
+    from molgfn.reward.scorers import are_built_in
     from molgfn.runs.sampler import load_sampler
     from molgfn.tables.sink import csv_sink
 
@@ -68,7 +68,9 @@ def sample(
         sampler = load_sampler(run, device)
         chosen_beta = settle_beta(sampler, beta)
         control = (
-            is_default(sampler.config.reward) if rejection_control is None else rejection_control
+            are_built_in(sampler.config.reward.factors)
+            if rejection_control is None
+            else rejection_control
         )
         if rejection_control is None and not control:
             typer.echo(

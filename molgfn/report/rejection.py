@@ -12,30 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molgfn.chem.molecule import Molecule
-from molgfn.config.reward_schema import RewardConfig
 from molgfn.env.states import FragmentStates
 from molgfn.gfn.likelihood import log_likelihood
 from molgfn.gfn.rejection import find_threshold, log_acceptance
 from molgfn.report.likelihood_fit import Weighed, log_rewards
 from molgfn.reward.reward import build_reward
-from molgfn.reward.scorers import are_built_in
 from molgfn.runs.molecule_score import MoleculeScore
 from molgfn.runs.sampler import Sampler
 
 Array = NDArray[np.float64]
-
-
-def is_default(config: RewardConfig) -> bool:
-    """Tell whether draws are controlled unless the user says otherwise.
-
-    Args:
-        config: The reward.
-
-    Returns:
-        False where a scorer of the user's own, perhaps a slow one or one that is not at hand,
-        would have to score every draw.
-    """
-    return are_built_in(config.factors)
 
 
 class RejectionControl:

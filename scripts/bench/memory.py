@@ -65,7 +65,8 @@ def train(steps: int, shipped: bool) -> Watched:
     from molgfn.runs.directory import RunDirectory
     from molgfn.runs.training import start_training
 
-    settings = replace(TrainConfig(), steps=steps)
+    # No workers: all that a training needs is then in this process.
+    settings = replace(TrainConfig(), steps=steps, reward_workers=0)
     if not shipped:
         settings = replace(settings, batch_size=64, updates_per_step=1, replay_batch_size=64)
     readings = []
