@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 import time
 
 import pytest
@@ -113,8 +115,11 @@ def test_more_than_a_pipe_holds_is_neither_lost_nor_waited_for(start):
         until_ready(queue)
         begun = chunks(100, width=20_000)
         queue.begin(begun)
+        process = queue._workers[0].process
+        os.kill(process._process.pid, signal.SIGSTOP)  # nothing is read meanwhile
         queue._tend(100)  # 8 MB
-        assert queue._workers[0].process.has_unsent
+        assert process.has_unsent
+        os.kill(process._process.pid, signal.SIGCONT)
         check(queue, begun)
     assert queue._score.n_chunks == 0
     assert told == []
