@@ -32,9 +32,10 @@ class UniformPolicy:
             The distribution.
         """
         env = self._env
+        sizes = env.sizes(states)
 
         def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
-            return env.log_entry_mask(states[index], rows)
+            return env.log_entry_mask(states[index], rows, sizes.fitting[index])
 
-        row_logits = torch.where(env.legal_row_mask(states), 0.0, -torch.inf)
-        return ActionDistribution(row_logits, entry_logits)
+        row_logits = torch.where(env.legal_row_mask(states, sizes), 0.0, -torch.inf)
+        return ActionDistribution(row_logits, entry_logits, env.lockstep)

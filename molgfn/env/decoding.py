@@ -57,7 +57,7 @@ class Decoder:
             return parsed
         states = FragmentStates.from_trees(trees, self._env.limits.max_fragments, self._env.device)
         reachable = iter(self._env.may_end(states).tolist())
-        weights = iter(self._env.weight_g_per_mol(states).tolist())
+        weights = iter(self._env.sizes(states).weight_g_per_mol.tolist())
         found = []
         for decoded in parsed:
             kept = tuple(tree for tree in decoded.trees if next(reachable))

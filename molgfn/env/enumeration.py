@@ -56,10 +56,9 @@ def fragment_space(env: FragmentEnv, found: Enumeration) -> Space[FragmentStates
     states = FragmentStates.cat(
         [
             env.initial_states(1),
-            FragmentStates.from_trees(trees, env.limits.max_fragments, device),
+            FragmentStates.from_trees(trees, env.limits.max_fragments, device).going_copy(),
         ]
     )
-    states.stopped.fill_(False)
     node, site, edge = (
         torch.from_numpy(column).to(device)
         for column in (found.action_node, found.action_site, found.action_edge)

@@ -12,7 +12,7 @@ from molgfn.chem.tree import TreeSymmetry, assemble
 from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.schema import LimitsConfig
 from molgfn.env.legal_actions import LegalActions
-from molgfn.env.states import FragmentStates
+from molgfn.env.states import N_COLUMNS, FragmentStates
 from molgfn.env.vocabulary_tensors import vocabulary_tensors
 from molgfn.errors import ConfigError
 
@@ -32,7 +32,7 @@ class FragmentEnv(LegalActions):
         log P_B(s|s') = -log L(s') - log(m/k)
                       = [-log L(s') - log|Stab(e)|] + log|Aut(s')| - log|Aut(s)|
 
-    :meth:`step` and :meth:`backward_step` return the bracket, :meth:`log_symmetry` the rest,
+    :meth:`log_pb` and :meth:`backward_step` return the bracket, :meth:`log_symmetry` the rest,
     which telescopes along a trajectory. L(s') counts the removable leaves. m and k count the
     actions and leaves of one entry e: where a fragment can come in by two kinds of sites and
     lead to the same state, each kind is an edge of its own.
@@ -72,10 +72,7 @@ class FragmentEnv(LegalActions):
         Returns:
             The environment itself.
         """
-        self.tensors = self.tensors.to(device)
-        self._first = self._first.to(device)
-        self._log_allowed = self._log_allowed.to(device)
-        self._column_fragment = self._column_fragment.to(device)
+        self._prepare(self.tensors.to(device))
         return self
 
     def initial_states(self, n_states: int) -> FragmentStates:
@@ -102,42 +99,51 @@ class FragmentEnv(LegalActions):
 
     # ------------------------------------------------------------------ moves
 
-    def step(self, states: FragmentStates, actions: Tensor) -> tuple[FragmentStates, Tensor]:
-        """Take one action in every state.
+    @property
+    def max_steps(self) -> int:
+        """Length of the longest trajectory, stop included."""
+        return self.limits.max_fragments + 1
+
+    def step(self, states: FragmentStates, actions: Tensor) -> FragmentStates:
+        """Take one action in every state; a stopped state stays as it is.
 
         Args:
-            states: B states, none of them stopped.
+            states: B states.
             actions: Legal (row, entry) of each, shape ``(B, 2)``; the entry of stop is ignored.
 
         Returns:
-            The next states and the local part of log P_B (see the class), shape ``(B,)``, nats.
+            The next states.
         """
         rows, entries = actions.unbind(1)
-        stops = rows == STOP
-        place = states.n_fragments.clamp(max=self.limits.max_fragments - 1)[:, None]
-        is_first = (states.n_fragments == 0) & ~stops
+        n_sites, n_nodes = self.tensors.n_sites, states.n_nodes
+        n_fragments = states.n_fragments
+        entry = self._entry.index_select(0, entries.clamp(min=0))  # (B, 2)
+        junction = torch.stack([rows // n_sites, rows % n_sites], 1)
+        junction.masked_fill_((n_fragments == 0)[:, None], -1)  # the first fragment has none
+        values = torch.cat([entry[:, :1], junction, entry[:, 1:]], 1)
+        columns = torch.arange(0, N_COLUMNS * n_nodes, n_nodes, device=states.device)
+        places = columns + n_fragments[:, None]
+        # To stop is to set the last number.
+        stops = ((rows == STOP) | states.stopped)[:, None]
+        places = places.masked_fill_(stops, N_COLUMNS * n_nodes)
+        values = values.masked_fill_(stops, 1)
+        return FragmentStates(states.packed.scatter(1, places, values))
 
-        def placed(column: Tensor, values: Tensor) -> Tensor:
-            kept = column.gather(1, place).squeeze(1)
-            return column.scatter(1, place, torch.where(stops, kept, values)[:, None])
+    def log_pb(self, following: FragmentStates, actions: Tensor) -> Tensor:
+        """Compute the local part of log P_B of steps, see the class.
 
-        chosen = entries.clamp(min=0)
-        n_sites = self.tensors.n_sites
-        root = torch.full_like(rows, -1)
-        following = FragmentStates(
-            placed(states.fragment, self.tensors.entry_fragment[chosen]),
-            placed(states.parent, torch.where(is_first, root, rows // n_sites)),
-            placed(states.parent_site, torch.where(is_first, root, rows % n_sites)),
-            placed(states.entry_site, self.tensors.entry_site[chosen]),
-            states.stopped | stops,
-        )
-        return following, self._local_log_pb(following, chosen, stops)
+        Args:
+            following: B states that steps have led to.
+            actions: The actions of these steps, shape ``(B, 2)``.
 
-    def _local_log_pb(self, following: FragmentStates, entries: Tensor, stops: Tensor) -> Tensor:
+        Returns:
+            Shape ``(B,)``, nats; 0 for a stop.
+        """
+        rows, entries = actions.unbind(1)
         local = -self.removable_leaves(following).sum(1).double().log()
         if self.symmetry_correction:
-            local = local - self.tensors.entry_log_symmetry[entries]
-        return torch.where(stops, torch.zeros_like(local), local).float()
+            local = local - self.tensors.entry_log_symmetry[entries.clamp(min=0)]
+        return local.masked_fill(rows == STOP, 0.0).float()
 
     def removable_leaves(self, states: FragmentStates) -> Tensor:
         """Mask the leaves that a backward step may remove; True = allowed.
@@ -195,19 +201,11 @@ class FragmentEnv(LegalActions):
             tensors.attach_entry[fragment.clamp(min=0), leaf_site.clamp(min=0)],
         )
         row = torch.where(alone, 0, neighbour * tensors.n_sites + site)
-        removed = states.without(leaves)
         undone = states.stopped[:, None]
-        parents = FragmentStates(
-            torch.where(undone, states.fragment, removed.fragment),
-            torch.where(undone, states.parent, removed.parent),
-            torch.where(undone, states.parent_site, removed.parent_site),
-            torch.where(undone, states.entry_site, removed.entry_site),
-            torch.zeros_like(states.stopped),
-        )
-        row = torch.where(undone, STOP, row)
-        entry = torch.where(undone, 0, entry)
-        local = self._local_log_pb(states, entry.squeeze(1), states.stopped)
-        return parents, torch.cat([row, entry], 1), local
+        parents = torch.where(undone, states.packed, states.without(leaves).packed)
+        parents[:, -1] = 0
+        actions = torch.cat([torch.where(undone, STOP, row), torch.where(undone, 0, entry)], 1)
+        return FragmentStates(parents), actions, self.log_pb(states, actions)
 
     def sample_backward(
         self, states: FragmentStates, *, generator: torch.Generator

@@ -58,7 +58,7 @@ class Hypergrid:
         self.n_dimensions = n_dimensions
         self.side = side
         self.r0 = r0
-        self.device = torch.device("cpu")
+        self.to("cpu")
         if not self._in_band(torch.arange(side)).any():
             raise ConfigError(
                 f"a side of {side} cells leaves none between 0.3 and 0.4 from the middle, where "
@@ -75,6 +75,7 @@ class Hypergrid:
             The environment itself.
         """
         self.device = torch.device(device)
+        self.lockstep = self.device.type != "cpu"
         return self
 
     @property
@@ -126,30 +127,42 @@ class Hypergrid:
         inside = states.coordinates < self.side - 1
         return torch.cat([inside, torch.ones_like(states.stopped)[:, None]], 1)
 
-    def step(self, states: HypergridStates, actions: Tensor) -> tuple[HypergridStates, Tensor]:
-        """Take one action in every state.
+    @property
+    def max_steps(self) -> int:
+        """Length of the longest trajectory, stop included."""
+        return self.n_dimensions * (self.side - 1) + 1
+
+    def step(self, states: HypergridStates, actions: Tensor) -> HypergridStates:
+        """Take one action in every state; a stopped state stays as it is.
 
         Args:
-            states: B states, none of them stopped.
+            states: B states.
             actions: A legal action of each, shape ``(B, 1)``.
 
         Returns:
-            The next states and log P_B of the steps, shape ``(B,)``, nats.
+            The next states.
         """
+        going = ~states.stopped
         stops = actions.squeeze(1) == self.stop
-        following = HypergridStates(
-            states.coordinates + self._direction(actions), states.stopped | stops
-        )
-        return following, self._log_pb(following)
+        moved = states.coordinates + self._direction(actions) * going[:, None]
+        return HypergridStates(moved, states.stopped | stops)
+
+    def log_pb(self, following: HypergridStates, actions: Tensor) -> Tensor:
+        """Compute log P_B of steps: uniform over the backward steps of a state.
+
+        Args:
+            following: B states that steps have led to.
+            actions: The actions of these steps, which do not matter, shape ``(B, 1)``.
+
+        Returns:
+            Shape ``(B,)``, nats.
+        """
+        n_parents = (following.coordinates > 0).sum(1).clamp(min=1)
+        return -torch.where(following.stopped, 1, n_parents).float().log()
 
     def _direction(self, actions: Tensor) -> Tensor:
         """Unit vectors of actions (B, 1), zero for stop, shape (B, D)."""
         return (actions == torch.arange(self.n_dimensions, device=actions.device)).long()
-
-    def _log_pb(self, states: HypergridStates) -> Tensor:
-        """Uniform over the backward steps of every state, shape (B,)."""
-        n_parents = (states.coordinates > 0).sum(1).clamp(min=1)
-        return -torch.where(states.stopped, 1, n_parents).float().log()
 
     def _undo(
         self, states: HypergridStates, actions: Tensor
@@ -157,7 +170,7 @@ class Hypergrid:
         parents = HypergridStates(
             states.coordinates - self._direction(actions), torch.zeros_like(states.stopped)
         )
-        return parents, actions, self._log_pb(states)
+        return parents, actions, self.log_pb(states, actions)
 
     def _backward_mask(self, states: HypergridStates) -> Tensor:
         """Actions that can have led to every state, shape (B, D + 1)."""
@@ -258,7 +271,7 @@ class Hypergrid:
             )
         states = self.cells(torch.arange(self.n_cells, device=self.device))
         parent, action = self.legal_mask(states)[:, :-1].nonzero(as_tuple=True)
-        child = self.step(states[parent], action[:, None])[0]
+        child = self.step(states[parent], action[:, None])
         one = torch.ones_like(parent)
         return Space(
             states=states,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -15,6 +17,21 @@ from molgfn.env.vocabulary_tensors import WEIGHT_LOST_PER_BOND_G_PER_MOL, Vocabu
 ENTRY_BLOCK = 16
 #: Rounding of a sum of weights; a molecule exactly at the limit is legal.
 _WEIGHT_TOLERANCE_G_PER_MOL = 1e-6
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large B states are, and which fragments still fit.
+
+    Attributes:
+        heavy_atoms: Number of heavy atoms, shape ``(B,)``, float64.
+        weight_g_per_mol: Average molecular weight, shape ``(B,)``, g/mol, float64.
+        fitting: Fragments that keep the state within its limits, shape ``(B, F)``.
+    """
+
+    heavy_atoms: Tensor
+    weight_g_per_mol: Tensor
+    fitting: Tensor
 
 
 class LegalActions:
@@ -35,16 +52,30 @@ class LegalActions:
             tensors: The vocabulary.
             limits: Limits of the states.
         """
-        self.tensors = tensors
         self.limits = limits
+        self._prepare(tensors)
+
+    def _prepare(self, tensors: VocabularyTensors) -> None:
+        """Make tables on the device of the tensors.
+
+        On a GPU the host must not wait for an answer: what depends on a question about the states
+        is done for all of them, and batches keep their size. ``lockstep`` tells so.
+        """
+        self.tensors = tensors
+        self.lockstep = self.device.type != "cpu"
+        # Fragment -1, an empty place, is row 0 of these.
+        self._capacity = functional.pad(tensors.capacity, (0, 0, 1, 0))
+        self._site_type = functional.pad(tensors.site_type, (0, 0, 1, 0))
+        weight = tensors.weight - WEIGHT_LOST_PER_BOND_G_PER_MOL
+        size = torch.stack([tensors.heavy_atoms.double(), weight], 1)
+        self._size = functional.pad(size, (0, 0, 1, 0))
+        self._entry = torch.stack([tensors.entry_fragment, tensors.entry_site], 1)
         self._first = self._first_mask()
         # A row for each junction type, then one for the empty tree.
         allowed = torch.cat([tensors.entry_allowed, self._first[None]])
-        self._log_allowed = torch.full((len(allowed), self.n_entry_columns), -torch.inf)
-        self._log_allowed[:, : tensors.n_entries] = allowed.float().log()
-        self._column_fragment = functional.pad(
-            tensors.entry_fragment, (0, self.n_entry_columns - tensors.n_entries)
-        )
+        spare = self.n_entry_columns - tensors.n_entries
+        self._log_allowed = functional.pad(allowed.float().log(), (0, spare), value=-torch.inf)
+        self._column_fragment = functional.pad(tensors.entry_fragment, (0, spare))
 
     @property
     def n_entry_columns(self) -> int:
@@ -65,59 +96,45 @@ class LegalActions:
         Returns:
             Shape ``(B, N, M)``.
         """
-        n_states, n_nodes = states.fragment.shape
-        used = torch.zeros(
-            n_states, n_nodes * self.tensors.n_sites, dtype=torch.long, device=states.device
-        )
-        joined = states.parent >= 0  # (B, N)
-        one = joined.long()
-        node = torch.arange(n_nodes, device=states.device).expand_as(joined)
-        own = node * self.tensors.n_sites + states.entry_site
-        far = states.parent * self.tensors.n_sites + states.parent_site
-        used.scatter_add_(1, own.clamp(min=0), one)
-        used.scatter_add_(1, far.clamp(min=0), one)
-        return used.view(n_states, n_nodes, -1)
+        n_nodes, n_sites = states.n_nodes, self.tensors.n_sites
+        node = torch.arange(0, n_nodes * n_sites, n_sites, device=states.device)
+        own = node + states.entry_site
+        far = states.parent * n_sites + states.parent_site
+        joined = (states.parent >= 0).long()
+        used = torch.zeros(len(states), n_nodes * n_sites, dtype=torch.long, device=states.device)
+        used.scatter_add_(1, own.clamp_(min=0), joined)
+        used.scatter_add_(1, far.clamp_(min=0), joined)
+        return used.view(len(states), n_nodes, n_sites)
 
-    def heavy_atoms(self, states: FragmentStates) -> Tensor:
-        """Count heavy atoms.
+    def sizes(self, states: FragmentStates) -> Sizes:
+        """Measure states.
 
         Args:
             states: B states.
 
         Returns:
-            Shape ``(B,)``.
+            Their sizes.
         """
-        filled = states.fragment >= 0
-        return (self.tensors.heavy_atoms[states.fragment.clamp(min=0)] * filled).sum(1)
+        limits = self.limits
+        size = self._of_fragments(self._size, states).sum(1)  # (B, 2)
+        heavy, weight = size.unbind(1)
+        fits_atoms = self._size[1:, 0] <= (limits.max_heavy_atoms - heavy)[:, None]
+        # A junction costs weight, and the first fragment has none: both sides lack one.
+        weight_left = (limits.max_weight_g_per_mol + _WEIGHT_TOLERANCE_G_PER_MOL) - weight
+        fits_weight = self.tensors.weight <= weight_left[:, None]
+        weight = weight + WEIGHT_LOST_PER_BOND_G_PER_MOL * (states.n_fragments > 0)
+        return Sizes(heavy, weight, fits_atoms & fits_weight)
 
-    def weight_g_per_mol(self, states: FragmentStates) -> Tensor:
-        """Compute the average molecular weight.
+    def _of_fragments(self, table: Tensor, states: FragmentStates) -> Tensor:
+        """Rows of a table, which begins with that of an empty place, shape (B, N, C)."""
+        rows = (states.fragment + 1).flatten()
+        return table.index_select(0, rows).view(len(states), states.n_nodes, table.shape[1])
 
-        Args:
-            states: B states.
-
-        Returns:
-            Shape ``(B,)``, g/mol, float64.
-        """
-        filled = states.fragment >= 0
-        total = (self.tensors.weight[states.fragment.clamp(min=0)] * filled).sum(1)
-        n_bonds = (filled.sum(1) - 1).clamp(min=0)
-        return total - WEIGHT_LOST_PER_BOND_G_PER_MOL * n_bonds
-
-    def _fitting_fragments(self, states: FragmentStates) -> Tensor:
-        """Fragments that keep the state within its size limits, shape (B, F)."""
-        atoms_left = self.limits.max_heavy_atoms - self.heavy_atoms(states)
-        lost = WEIGHT_LOST_PER_BOND_G_PER_MOL * (states.n_fragments > 0)
-        weight_left = self.limits.max_weight_g_per_mol - (self.weight_g_per_mol(states) - lost)
-        return (self.tensors.heavy_atoms <= atoms_left[:, None]) & (
-            self.tensors.weight <= (weight_left + _WEIGHT_TOLERANCE_G_PER_MOL)[:, None]
-        )
-
-    def _attachable_types(self, states: FragmentStates) -> Tensor:
+    def _attachable_types(self, fitting: Tensor) -> Tensor:
         """Junction types that some attachment that fits may bond to, shape (B, T)."""
-        return (self._fitting_fragments(states).float() @ self.tensors.fragment_allowed.T) > 0
+        return (fitting.float() @ self.tensors.fragment_allowed.T) > 0
 
-    def legal_row_mask(self, states: FragmentStates) -> Tensor:
+    def legal_row_mask(self, states: FragmentStates, sizes: Sizes | None = None) -> Tensor:
         """Mask the rows; True = allowed.
 
         Stop is allowed from ``min_fragments`` on, and where nothing else is: a state never lacks
@@ -125,21 +142,21 @@ class LegalActions:
 
         Args:
             states: B states, none of them stopped.
+            sizes: Their sizes, where they are known.
 
         Returns:
             Shape ``(B, N M + 1)``; the last column is stop.
         """
-        tensors, n_fragments = self.tensors, states.n_fragments
-        fragment = states.fragment.clamp(min=0).flatten()
-        capacity = tensors.capacity.index_select(0, fragment).view(len(states), -1)
-        free = capacity > self.used_capacity(states).flatten(1)  # (B, N M)
-        may_grow = (states.fragment >= 0) & (n_fragments < self.limits.max_fragments)[:, None]
-        free &= may_grow.repeat_interleave(tensors.n_sites, 1)
-        site_type = tensors.site_type.index_select(0, fragment).view(len(states), -1)
-        rows = free & self._attachable_types(states).gather(1, site_type)
+        n_fragments, limits = states.n_fragments, self.limits
+        sizes = self.sizes(states) if sizes is None else sizes
+        capacity = self._of_fragments(self._capacity, states)
+        site_type = self._of_fragments(self._site_type, states).flatten(1)
+        rows = (capacity > self.used_capacity(states)).flatten(1)  # (B, N M)
+        rows &= self._attachable_types(sizes.fitting).gather(1, site_type)
+        rows &= (n_fragments < limits.max_fragments)[:, None]
         is_empty = n_fragments == 0
         rows[:, 0] |= is_empty
-        stop = ~is_empty & ((n_fragments >= self.limits.min_fragments) | ~rows.any(1))
+        stop = ~is_empty & ((n_fragments >= limits.min_fragments) | ~rows.any(1))
         return torch.cat([rows, stop[:, None]], 1)
 
     def legal_entry_mask(self, states: FragmentStates, rows: Tensor) -> Tensor:
@@ -152,9 +169,10 @@ class LegalActions:
         Returns:
             Shape ``(B, E)``.
         """
-        return self.log_entry_mask(states, rows)[:, : self.tensors.n_entries] == 0
+        mask = self.log_entry_mask(states, rows, self.sizes(states).fitting)
+        return mask[:, : self.tensors.n_entries] == 0
 
-    def log_entry_mask(self, states: FragmentStates, rows: Tensor) -> Tensor:
+    def log_entry_mask(self, states: FragmentStates, rows: Tensor, fitting: Tensor) -> Tensor:
         """Mask the entries for a chosen row as a term of their logits.
 
         Adding it takes a tenth of the time of filling by a mask.
@@ -162,18 +180,21 @@ class LegalActions:
         Args:
             states: B states.
             rows: A legal row of each, not ``STOP``, shape ``(B,)``.
+            fitting: Fragments that fit, as in :class:`Sizes`, shape ``(B, F)``.
 
         Returns:
             0 where allowed, else -inf, a fresh tensor of shape ``(B, n_entry_columns)``.
         """
-        tensors = self.tensors
-        node, site = rows // tensors.n_sites, rows % tensors.n_sites
-        fragment = states.fragment.gather(1, node[:, None]).squeeze(1).clamp(min=0)
+        site_type = self._of_fragments(self._site_type, states).flatten(1)
+        kind = site_type.gather(1, rows[:, None]).squeeze(1)
         empty_tree = len(self._log_allowed) - 1
-        kind = tensors.site_type[fragment, site].masked_fill(states.n_fragments == 0, empty_tree)
-        mask = self._log_allowed.index_select(0, kind)
-        fitting = self._fitting_fragments(states)  # (B, F)
-        tight = (~fitting.all(1)).nonzero().squeeze(1)  # in most states every fragment fits
+        mask = self._log_allowed.index_select(
+            0, kind.masked_fill_(states.n_fragments == 0, empty_tree)
+        )
+        if self.lockstep:
+            tight = torch.arange(len(states), device=states.device)
+        else:  # in most states every fragment fits
+            tight = (~fitting.all(1)).nonzero().squeeze(1)
         if len(tight):
             # Selecting rows of the transpose is many times faster than selecting columns.
             log_fitting = torch.where(fitting.index_select(0, tight).T, 0.0, -torch.inf)
@@ -189,11 +210,11 @@ class LegalActions:
         Returns:
             Mask, shape ``(B,)``.
         """
-        heavy, weight = self.heavy_atoms(states), self.weight_g_per_mol(states)
-        fits = (heavy <= self.limits.max_heavy_atoms) & (
-            weight <= self.limits.max_weight_g_per_mol + _WEIGHT_TOLERANCE_G_PER_MOL
+        sizes = self.sizes(states)
+        fits = (sizes.heavy_atoms <= self.limits.max_heavy_atoms) & (
+            sizes.weight_g_per_mol <= self.limits.max_weight_g_per_mol + _WEIGHT_TOLERANCE_G_PER_MOL
         )
-        may_stop = self.legal_row_mask(states)[:, -1]
+        may_stop = self.legal_row_mask(states, sizes)[:, -1]
         # What cannot grow to min_fragments cannot be the first fragment either; where a tree has
         # two, its first one can grow.
         first = self._first[self.tensors.n_attachments + states.fragment[:, 0]]
@@ -206,9 +227,10 @@ class LegalActions:
         mask[tensors.n_attachments :] = True
         if limits.min_fragments < 2:
             return mask
-        alone = FragmentStates.empty(tensors.n_fragments, limits.max_fragments, self.device)
-        alone.fragment[:, 0] = torch.arange(tensors.n_fragments, device=self.device)
-        attachable = self._attachable_types(alone)  # (F, T)
+        alone = torch.arange(tensors.n_fragments, device=self.device)[:, None]
+        none = torch.full_like(alone, -1)
+        sizes = self.sizes(FragmentStates.of(alone, none, none, none))
+        attachable = self._attachable_types(sizes.fitting)  # (F, T)
         types = attachable.gather(1, tensors.site_type)
         mask[tensors.n_attachments :] = (types & (tensors.capacity > 0)).any(1)
         return mask

@@ -3,34 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from molgfn.chem.tree import FragmentTree
 
+#: Numbers that a state holds for each of its places.
+N_COLUMNS = 4
+
 
 @dataclass(frozen=True)
 class FragmentStates:
-    """B states of at most N fragments.
+    """B states of at most N fragments, treated as read-only.
 
     Nodes stand in an order of construction: a parent comes before its children, empty places
-    (-1) come last. What follows from these tensors, such as used capacity, is not stored.
+    (-1) come last. What follows from these numbers, such as used capacity, is not stored.
 
     Attributes:
-        fragment: Fragment number, -1 where empty, shape ``(B, N)``.
-        parent: Parent node, -1 for node 0 and empty places, shape ``(B, N)``.
-        parent_site: Site used in the parent, -1 likewise, shape ``(B, N)``.
-        entry_site: Site used in the node itself, -1 likewise, shape ``(B, N)``.
-        stopped: Whether the state is terminal, shape ``(B,)``.
+        packed: All numbers of a state in one row, so that one operation moves states about,
+            shape ``(B, 4 N + 1)``: the four columns below one after the other, then ``stopped``.
     """
 
-    fragment: Tensor
-    parent: Tensor
-    parent_site: Tensor
-    entry_site: Tensor
-    stopped: Tensor
+    packed: Tensor
+
+    @cached_property
+    def fragment(self) -> Tensor:
+        """Fragment number, -1 where empty, shape ``(B, N)``."""
+        return self._column(0)
+
+    @cached_property
+    def parent(self) -> Tensor:
+        """Parent node, -1 for node 0 and empty places, shape ``(B, N)``."""
+        return self._column(1)
+
+    @cached_property
+    def parent_site(self) -> Tensor:
+        """Site used in the parent, -1 likewise, shape ``(B, N)``."""
+        return self._column(2)
+
+    @cached_property
+    def entry_site(self) -> Tensor:
+        """Site used in the node itself, -1 likewise, shape ``(B, N)``."""
+        return self._column(3)
+
+    @cached_property
+    def stopped(self) -> Tensor:
+        """Whether the state is terminal, shape ``(B,)``."""
+        return self.packed[:, -1] > 0
+
+    @cached_property
+    def n_fragments(self) -> Tensor:
+        """Number of fragments of every state, shape ``(B,)``."""
+        return (self.fragment >= 0).sum(1)
+
+    @property
+    def n_nodes(self) -> int:
+        """N, the number of places for fragments."""
+        return self.packed.shape[1] // N_COLUMNS
+
+    def _column(self, number: int) -> Tensor:
+        return self.packed[:, number * self.n_nodes : (number + 1) * self.n_nodes]
+
+    @classmethod
+    def of(
+        cls, fragment: Tensor, parent: Tensor, parent_site: Tensor, entry_site: Tensor
+    ) -> FragmentStates:
+        """Put columns together.
+
+        Args:
+            fragment: As the attribute, shape ``(B, N)``.
+            parent: Likewise.
+            parent_site: Likewise.
+            entry_site: Likewise.
+
+        Returns:
+            B states, none of them stopped.
+        """
+        going = torch.zeros_like(fragment[:, :1])
+        return cls(torch.cat([fragment, parent, parent_site, entry_site, going], 1))
 
     @classmethod
     def empty(cls, n_states: int, n_nodes: int, device: torch.device) -> FragmentStates:
@@ -44,9 +97,9 @@ class FragmentStates:
         Returns:
             B times the initial state.
         """
-        blank = torch.full((n_states, n_nodes), -1, device=device)
-        stopped = torch.zeros(n_states, dtype=torch.bool, device=device)
-        return cls(blank, blank.clone(), blank.clone(), blank.clone(), stopped)
+        packed = torch.full((n_states, N_COLUMNS * n_nodes + 1), -1, device=device)
+        packed[:, -1] = 0
+        return cls(packed)
 
     @classmethod
     def from_trees(
@@ -73,13 +126,12 @@ class FragmentStates:
             flat = [[*row, *([-1] * (n_nodes - len(row)))] for row in rows]
             return torch.tensor(flat, dtype=torch.long, device=device).reshape(-1, n_nodes)
 
-        return cls(
+        return cls.of(
             padded([tree.fragments for tree in trees]),
             padded([tree.parents for tree in trees]),
             padded([tree.parent_sites for tree in trees]),
             padded([tree.entry_sites for tree in trees]),
-            torch.ones(len(trees), dtype=torch.bool, device=device),
-        )
+        ).stopped_copy()
 
     @classmethod
     def cat(cls, batches: Sequence[FragmentStates]) -> FragmentStates:
@@ -91,11 +143,10 @@ class FragmentStates:
         Returns:
             One batch.
         """
-        names = [f.name for f in fields(cls)]
-        return cls(*(torch.cat([getattr(b, name) for b in batches]) for name in names))
+        return cls(torch.cat([batch.packed for batch in batches]))
 
     def __len__(self) -> int:
-        return self.fragment.shape[0]
+        return self.packed.shape[0]
 
     def __getitem__(self, index: Tensor) -> FragmentStates:
         """Select states by an integer or boolean tensor.
@@ -107,19 +158,12 @@ class FragmentStates:
             The selected states.
         """
         chosen = index.nonzero().squeeze(1) if index.dtype == torch.bool else index
-        return FragmentStates(
-            *(getattr(self, f.name).index_select(0, chosen) for f in fields(self))
-        )
+        return FragmentStates(self.packed.index_select(0, chosen))
 
     @property
     def device(self) -> torch.device:
         """Device of the tensors."""
-        return self.fragment.device
-
-    @property
-    def n_fragments(self) -> Tensor:
-        """Number of fragments of every state, shape ``(B,)``."""
-        return (self.fragment >= 0).sum(1)
+        return self.packed.device
 
     def stopped_copy(self) -> FragmentStates:
         """Make the terminal states that stopping here gives.
@@ -127,10 +171,19 @@ class FragmentStates:
         Returns:
             The same trees, all stopped.
         """
-        stopped = torch.ones_like(self.stopped)
-        return FragmentStates(
-            self.fragment, self.parent, self.parent_site, self.entry_site, stopped
-        )
+        packed = self.packed.clone()
+        packed[:, -1] = 1
+        return FragmentStates(packed)
+
+    def going_copy(self) -> FragmentStates:
+        """Make the states that a trajectory may go on from.
+
+        Returns:
+            The same trees, none stopped.
+        """
+        packed = self.packed.clone()
+        packed[:, -1] = 0
+        return FragmentStates(packed)
 
     def without(self, leaves: Tensor) -> FragmentStates:
         """Remove one leaf of every state and close the gap in the numbering.
@@ -141,25 +194,22 @@ class FragmentStates:
             leaves: A node of degree 0 or 1 of every state, shape ``(B,)``.
 
         Returns:
-            The smaller states.
+            The smaller states, none of them stopped.
         """
-        leaf, n_nodes = leaves[:, None], self.fragment.shape[1]
+        leaf, n_nodes = leaves[:, None], self.n_nodes
         source = torch.arange(n_nodes, device=self.device)[None, :]
         source = source + (source >= leaf).long()
         beyond = source >= n_nodes
-
-        def shifted(column: Tensor) -> Tensor:
-            return column.gather(1, source.clamp(max=n_nodes - 1)).masked_fill(beyond, -1)
-
-        parent = shifted(self.parent)
+        source = source.clamp_(max=n_nodes - 1)
+        columns = self.packed[:, :-1].unflatten(1, (N_COLUMNS, n_nodes))  # (B, 4, N)
+        shifted = columns.gather(2, source[:, None].expand_as(columns))
+        shifted = shifted.masked_fill_(beyond[:, None], -1)
+        parent = shifted[:, 1]
         orphan = (parent == leaf) & (parent >= 0)
-        return FragmentStates(
-            shifted(self.fragment),
-            (parent - (parent > leaf).long()).masked_fill(orphan, -1),
-            shifted(self.parent_site).masked_fill(orphan, -1),
-            shifted(self.entry_site).masked_fill(orphan, -1),
-            self.stopped,
-        )
+        parent -= (parent > leaf).long()
+        # An orphan has nothing but its fragment.
+        shifted[:, 1:].masked_fill_(orphan[:, None], -1)
+        return FragmentStates(torch.cat([shifted.flatten(1), torch.zeros_like(leaf)], 1))
 
     def trees(self) -> list[FragmentTree]:
         """Turn the states into fragment trees; an empty state has none.
@@ -173,13 +223,10 @@ class FragmentStates:
         counts = self.n_fragments.tolist()
         if 0 in counts:
             raise ValueError(f"state {counts.index(0)} is the empty tree")
-        columns = [
-            column.tolist()
-            for column in (self.fragment, self.parent, self.parent_site, self.entry_site)
-        ]
+        n_nodes = self.n_nodes
         return [
-            FragmentTree(*(tuple(row[:n]) for row in rows))
-            for n, *rows in zip(counts, *columns, strict=True)
+            FragmentTree(*(tuple(row[k * n_nodes : k * n_nodes + n]) for k in range(N_COLUMNS)))
+            for n, row in zip(counts, self.packed.tolist(), strict=True)
         ]
 
     def to_tensor(self) -> Tensor:
@@ -188,8 +235,7 @@ class FragmentStates:
         Returns:
             Shape ``(B, 4 N + 1)``.
         """
-        parts = [self.fragment, self.parent, self.parent_site, self.entry_site]
-        return torch.cat([*parts, self.stopped[:, None].long()], 1)
+        return self.packed
 
     @classmethod
     def from_tensor(cls, packed: Tensor) -> FragmentStates:
@@ -201,6 +247,4 @@ class FragmentStates:
         Returns:
             The batch.
         """
-        n_nodes = packed.shape[1] // 4
-        parts = packed[:, :-1].split(n_nodes, 1)
-        return cls(parts[0], parts[1], parts[2], parts[3], packed[:, -1].bool())
+        return cls(packed)

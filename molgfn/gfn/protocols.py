@@ -45,14 +45,25 @@ S = TypeVar("S", bound=States)
 class Environment(Protocol[S]):
     """A graph of states, explored by actions ``(B, A)`` of integers."""
 
+    @property
+    def max_steps(self) -> int:
+        """Length of the longest trajectory."""
+
+    @property
+    def lockstep(self) -> bool:
+        """Whether trajectories keep step to the longest, so that no size is asked of the device."""
+
     def initial_states(self, n_states: int) -> S:
         """Make a batch of the initial state."""
 
     def is_initial(self, states: S) -> Tensor:
         """Tell which states are the initial state, shape ``(B,)``."""
 
-    def step(self, states: S, actions: Tensor) -> tuple[S, Tensor]:
-        """Take an action in every state; returns the next states and local log P_B, ``(B,)``."""
+    def step(self, states: S, actions: Tensor) -> S:
+        """Take an action in every state; a terminal one stays as it is."""
+
+    def log_pb(self, following: S, actions: Tensor) -> Tensor:
+        """Local log P_B of the actions that led to states, shape ``(B,)``, nats."""
 
     def sample_backward(self, states: S, *, generator: torch.Generator) -> tuple[S, Tensor, Tensor]:
         """Go to a parent; returns parents, the forward actions, and local log P_B, ``(B,)``."""

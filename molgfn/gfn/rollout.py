@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic
 
@@ -128,19 +129,21 @@ def rollout(
         The trajectories.
     """
     steps = list(_walk(env, policy, condition, generator, epsilon))
-    terminal = _ends(steps)
+    cat = type(steps[0].states).cat
+    states = cat([step.states for step in steps])
+    following = cat([step.following for step in steps])
+    actions = torch.cat([step.actions for step in steps])
     owner = torch.cat([step.owner for step in steps])
     position = torch.cat([torch.full_like(step.owner, i) for i, step in enumerate(steps)])
-    is_last = position == torch.bincount(owner)[owner] - 1
-    log_pb = torch.cat([step.log_pb for step in steps])
-    return Trajectories(
-        type(terminal).cat([step.states for step in steps]),
-        torch.cat([step.actions for step in steps]),
-        owner,
-        position,
-        log_pb + is_last * env.log_symmetry(terminal)[owner],
-        terminal,
-    )
+    if env.lockstep:
+        going = (~states.stopped).nonzero().squeeze(1)
+        states, following, actions = states[going], following[going], actions[going]
+        owner, position = owner[going], position[going]
+    ends = following.stopped.nonzero().squeeze(1)
+    terminal = following[ends[owner[ends].argsort()]]
+    log_pb = env.log_pb(following, actions)
+    log_pb = log_pb.index_add(0, ends, env.log_symmetry(terminal)[owner[ends]])
+    return Trajectories(states, actions, owner, position, log_pb, terminal)
 
 
 @torch.no_grad()
@@ -158,7 +161,15 @@ def draw_terminal(
     Returns:
         B terminal states.
     """
-    return _ends(_walk(env, policy, condition, generator, None))
+    steps = _walk(env, policy, condition, generator, None)
+    if env.lockstep:
+        return deque(steps, maxlen=1)[0].following
+    ends, owners = [], []
+    for step in steps:
+        ended = step.following.stopped.nonzero().squeeze(1)
+        ends.append(step.following[ended])
+        owners.append(step.owner[ended])
+    return type(ends[0]).cat(ends)[torch.cat(owners).argsort()]
 
 
 @dataclass(frozen=True)
@@ -170,14 +181,12 @@ class _Step(Generic[S]):
         states: Where they are.
         actions: What they do, shape ``(A, ...)``.
         following: Where that leads.
-        log_pb: As in :class:`Trajectories`, without the symmetry of the end, ``(A,)``, nats.
     """
 
     owner: Tensor
     states: S
     actions: Tensor
     following: S
-    log_pb: Tensor
 
 
 def _walk(
@@ -188,27 +197,26 @@ def _walk(
     epsilon: Tensor | None,
 ) -> Iterator[_Step[S]]:
     policy, n = prepared(policy), len(condition)
-    group = condition.unique(return_inverse=True)[1]
     states = env.initial_states(n)
     alive = torch.arange(n, device=condition.device)
+    if env.lockstep:
+        # Trajectories that have ended stand still until the longest possible one has.
+        for _ in range(env.max_steps):
+            actions = policy(states, condition).sample(alive, generator, epsilon)
+            following = env.step(states, actions)
+            yield _Step(alive, states, actions, following)
+            states = following
+        return
+    group = condition.unique(return_inverse=True)[1]
     while len(alive):
         distinct, index, first = distinct_states(states, group[alive])
-        distribution = policy(distinct, condition[alive][first])
+        distribution = policy(distinct, condition[alive[first]])
         share = None if epsilon is None else epsilon[alive]
-        action = distribution.sample(index, generator, share)
-        following, log_pb = env.step(states, action)
-        yield _Step(alive, states, action, following, log_pb)
-        going = ~following.stopped
+        actions = distribution.sample(index, generator, share)
+        following = env.step(states, actions)
+        yield _Step(alive, states, actions, following)
+        going = (~following.stopped).nonzero().squeeze(1)
         states, alive = following[going], alive[going]
-
-
-def _ends(steps: Iterable[_Step[S]]) -> S:
-    """The terminal states, in the order of their trajectories."""
-    ends, owners = [], []
-    for step in steps:
-        ends.append(step.following[step.following.stopped])
-        owners.append(step.owner[step.following.stopped])
-    return type(ends[0]).cat(ends)[torch.cat(owners).argsort()]
 
 
 @torch.no_grad()

@@ -23,10 +23,12 @@ class ActionDistribution:
         row_logits: Logits of the rows, stop last, -inf where illegal, shape ``(B, N M + 1)``.
         entry_logits: Maps an index of states and their chosen rows, each ``(S,)``, to logits of
             the entries, -inf where illegal, ``(S, n_entry_columns)``.
+        lockstep: Whether batches keep their size, so that nobody waits to learn who stops.
     """
 
     row_logits: Tensor
     entry_logits: Callable[[Tensor, Tensor], Tensor]
+    lockstep: bool
 
     def sample(self, index: Tensor, generator: torch.Generator, epsilon: Tensor | None) -> Tensor:
         """Draw actions.
@@ -40,8 +42,15 @@ class ActionDistribution:
         Returns:
             Actions, shape ``(S, 2)``.
         """
-        columns = draw(self.row_logits[index], generator, epsilon)
-        stop_column = self.row_logits.shape[1] - 1
+        logits = self.row_logits.index_select(0, index)
+        columns = draw(logits, generator, epsilon)
+        stop_column = logits.shape[1] - 1
+        if self.lockstep:
+            stops = columns == stop_column
+            rows = columns.clamp(max=stop_column - 1)
+            entries = draw(self.entry_logits(index, rows), generator, epsilon)
+            actions = torch.stack([rows, entries], 1)
+            return actions.masked_fill(stops[:, None], STOP)
         actions = torch.full((len(index), 2), STOP, device=columns.device)
         moving = (columns != stop_column).nonzero().squeeze(1)
         if len(moving):
@@ -103,10 +112,7 @@ def draw(logits: Tensor, generator: torch.Generator, epsilon: Tensor | None) -> 
     """
     if epsilon is not None:
         uniform = torch.rand(len(logits), generator=generator, device=logits.device) < epsilon
-        chosen = uniform.nonzero().squeeze(1)
-        # 0 where legal: a logit less itself; -inf less a number stays -inf.
-        legal = logits.index_select(0, chosen)
-        logits = logits.index_copy(0, chosen, legal - legal.clamp(min=torch.finfo().min))
+        logits = logits.masked_fill(uniform[:, None] & (logits > -torch.inf), 0.0)
     weights = logits.softmax(1)
     if weights.shape[1] % ENTRY_BLOCK:
         return _invert(weights, generator)
@@ -124,5 +130,7 @@ def _invert(weights: Tensor, generator: torch.Generator) -> Tensor:
     )
     # The numbers are at most 1 - 2^-53, which keeps the product below the total.
     threshold = threshold * total[:, -1:]
-    # The first column whose running total exceeds it; one of probability 0 adds nothing.
-    return torch.searchsorted(total, threshold, right=True).squeeze(1)
+    # The first column whose running total exceeds it; one of probability 0 adds nothing. Where
+    # nothing is legal, as where nobody will ask, it is the last.
+    place = torch.searchsorted(total, threshold, right=True).squeeze(1)
+    return place.clamp_(max=weights.shape[1] - 1)

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from molgfn.config.schema import PolicyConfig
 from molgfn.env.fragment_env import FragmentEnv
+from molgfn.env.legal_actions import Sizes
 from molgfn.env.states import FragmentStates
 from molgfn.env.vocabulary_tensors import VocabularyTensors
 from molgfn.policy.descriptors import fragment_descriptors
 from molgfn.policy.distribution import FlowActionDistribution
-from molgfn.policy.graph import StateGraph, pack
+from molgfn.policy.graph import StateGraph, pack, pack_all
 from molgfn.policy.heads import INITIAL_SPREAD, ActionHeads, PreparedHeads
 
 #: Steps of the thermometer that encodes log beta.
@@ -169,88 +170,87 @@ class FlowPolicy(nn.Module):
     def _distribution(
         self, tables: _Tables, states: FragmentStates, log_beta: Tensor
     ) -> FlowActionDistribution:
-        graph = pack(self.env, states)
-        context = self.context(self._context_features(states, log_beta))  # (B, H)
-        nodes, pooled = self._encode(graph, tables, context)
-        legal = self.env.legal_row_mask(states)
-        empty = self.env.is_initial(states)
+        env, heads = self.env, tables.heads
+        sizes = env.sizes(states)
+        legal = env.legal_row_mask(states, sizes)
+        empty = env.is_initial(states)
         open_rows = legal[:, :-1] & ~empty[:, None]
-        state, row = open_rows.nonzero(as_tuple=True)
-        features = self._row_features(graph, tables, nodes, state, row)
-        features = torch.cat([features, context])  # the empty tree's only row comes last
-        position = torch.zeros(open_rows.shape, dtype=torch.long, device=row.device)
-        position[state, row] = torch.arange(len(row), device=row.device)
-        position[:, 0] = torch.where(
-            empty, len(row) + torch.arange(len(states), device=row.device), position[:, 0]
-        )
+        graph = pack_all(env, states) if env.lockstep else pack(env, states, open_rows)
+        context = self.context(self._context_features(states, sizes, log_beta))  # (B, H)
+        nodes, pooled = self._encode(graph, tables, context)
+        rows = self._row_features(graph, tables, nodes)
         weights = self._head_weights(log_beta)  # (B, K)
-        heads = tables.heads
-        hidden = heads.hidden(features)
-        logits = torch.where(legal, 0.0, -torch.inf)
-        of_rows = heads.row_logits(hidden[: len(row)]) * weights.index_select(0, state)
-        logits[state, row] = of_rows.sum(1)
-        logits[:, -1] += (heads.stop_logits(pooled) * weights).sum(1)
+        of_rows = heads.row_logits(heads.hidden(rows))
+        of_rows = (of_rows * weights.index_select(0, graph.row_state)).sum(1)
+        of_stop = (heads.stop_logits(pooled) * weights).sum(1, keepdim=True)
+        logits = torch.zeros_like(open_rows, dtype=of_rows.dtype)
+        logits = logits.index_put((graph.row_state, graph.row), of_rows)
+        logits = torch.cat([logits, of_stop], 1) + torch.where(legal, 0.0, -torch.inf)
+        # The only row of the empty tree is described by the context.
+        rows = torch.cat([rows, context])
+        position = torch.zeros_like(open_rows, dtype=torch.long)
+        position[graph.row_state, graph.row] = torch.arange(len(graph.row), device=states.device)
+        first = torch.arange(len(graph.row), len(rows), device=states.device)
+        position[:, 0] = torch.where(empty, first, position[:, 0])
 
-        def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
-            chosen = hidden.index_select(0, position[index, rows])
-            mask = self.env.log_entry_mask(states[index], rows)
+        def entry_logits(index: Tensor, row: Tensor) -> Tensor:
+            chosen = heads.hidden(rows.index_select(0, position[index, row]))
+            fitting = sizes.fitting.index_select(0, index)
+            mask = env.log_entry_mask(states[index], row, fitting)
             return heads.add_entry_logits_(mask, chosen, weights.index_select(0, index))
 
         log_flow = self.log_flow(pooled).squeeze(1)
-        return FlowActionDistribution(logits, entry_logits, log_flow)
+        return FlowActionDistribution(logits, entry_logits, env.lockstep, log_flow)
 
     def _head_weights(self, log_beta: Tensor) -> Tensor:
         """Share of each head in the logits: 1, and proportional to beta; shape (B, 2)."""
         growing = BETA_GAIN * log_beta.exp() / self.beta_max
         return torch.stack([torch.ones_like(growing), growing], 1)
 
-    def _context_features(self, states: FragmentStates, log_beta: Tensor) -> Tensor:
+    def _context_features(self, states: FragmentStates, sizes: Sizes, log_beta: Tensor) -> Tensor:
         limits = self.env.limits
         places = torch.arange(limits.max_fragments + 1, device=states.device)
         count = (states.n_fragments[:, None] == places).float()
-        heavy = self.env.heavy_atoms(states).float() / limits.max_heavy_atoms
-        weight = self.env.weight_g_per_mol(states).float() / limits.max_weight_g_per_mol
+        heavy = (sizes.heavy_atoms / limits.max_heavy_atoms).float()
+        weight = (sizes.weight_g_per_mol / limits.max_weight_g_per_mol).float()
         return torch.cat([self.beta(log_beta), count, heavy[:, None], weight[:, None]], 1)
 
     def _encode(self, graph: StateGraph, tables: _Tables, context: Tensor) -> tuple[Tensor, Tensor]:
         """Pass messages along the junctions; returns nodes (V, H) and pooled states (B, H)."""
-        pairs = self.env.tensors.site_pair
+        tensors = self.env.tensors
         port_fragment = graph.fragment[graph.port_node]
-        orbit = self.env.tensors.site_orbit[port_fragment, graph.port_site]
-        port = tables.ports.index_select(0, orbit)
+        orbit = tensors.site_orbit[port_fragment, graph.port_site]
         # How the ports of one fragment lie to each other: ortho, meta, para.
-        here, there = graph.ports_around(graph.port_node)
-        other = here != there
-        here, there = here[other], there[other]
-        pair = pairs[port_fragment[here], graph.port_site[here], graph.port_site[there]]
-        port = port.index_add(0, here, self.pair(pair))
+        here, there = graph.pair_port, graph.pair_other
+        pair = self.pair(
+            tensors.site_pair[port_fragment[here], graph.port_site[here], graph.port_site[there]]
+        )
+        port = tables.ports.index_select(0, orbit)
+        port = port.index_add(0, here, _counted(pair, graph.paired))
         edge = port + port.roll(len(port) // 2, 0)
         nodes = tables.fragments.index_select(0, graph.fragment) + context.index_select(
             0, graph.state
         )
         for convolution, norm, pool in zip(self.convolutions, self.norms, self.pools, strict=True):
             normed = norm(nodes)
-            total = torch.zeros_like(context).index_add(0, graph.state, normed)
+            total = torch.zeros_like(context)
+            total = total.index_add(0, graph.state, _counted(normed, graph.filled))
             around = pool(total).index_select(0, graph.state)
             nodes = nodes + convolution(normed, graph, edge) + around
         nodes = self.final_norm(nodes)
-        return nodes, context.index_add(0, graph.state, nodes)
+        return nodes, context.index_add(0, graph.state, _counted(nodes, graph.filled))
 
-    def _row_features(
-        self, graph: StateGraph, tables: _Tables, nodes: Tensor, state: Tensor, row: Tensor
-    ) -> Tensor:
+    def _row_features(self, graph: StateGraph, tables: _Tables, nodes: Tensor) -> Tensor:
         """Describe open sites: their fragment, their orbit, what is bonded where around them."""
         tensors = self.env.tensors
-        node = graph.node_index[state, row // tensors.n_sites]
-        site = row % tensors.n_sites
-        fragment = graph.fragment[node]
-        where, port = graph.ports_around(node)
-        pair = tensors.site_pair[fragment[where], site[where], graph.port_site[port]]
+        fragment = graph.fragment[graph.row_node]
+        where, port = graph.near_row, graph.near_port
+        pair = tensors.site_pair[fragment[where], graph.row_site[where], graph.port_site[port]]
         near = self.near(nodes).index_select(0, graph.port_neighbour[port])
         near.add_(self.pair(pair)).relu_()
-        own: Tensor = nodes.index_select(0, node)
-        own.add_(tables.sites.index_select(0, tensors.site_orbit[fragment, site]))
-        return own.index_add_(0, where, near)
+        own: Tensor = nodes.index_select(0, graph.row_node)
+        own.add_(tables.sites.index_select(0, tensors.site_orbit[fragment, graph.row_site]))
+        return own.index_add_(0, where, _counted(near, graph.near))
 
 
 class _Convolution(nn.Module):
@@ -266,6 +266,7 @@ class _Convolution(nn.Module):
 
     def forward(self, nodes: Tensor, graph: StateGraph, edge: Tensor) -> Tensor:
         messages = nodes.index_select(0, graph.port_neighbour).add_(edge).relu_()
+        messages = _counted(messages, graph.joined)
         learned: Tensor = self.update(nodes.index_add(0, graph.port_node, messages))
         return learned
 
@@ -304,6 +305,11 @@ def _orbit_types(tensors: VocabularyTensors) -> Tensor:
     is_site = tensors.capacity > 0
     types[tensors.site_orbit[is_site]] = tensors.site_type[is_site]
     return types
+
+
+def _counted(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Values that count: of a packed graph all, of one with all places those of the mask."""
+    return values if mask is None else values * mask
 
 
 def _mlp(n_in: int, hidden: int, n_out: int) -> nn.Sequential:

@@ -100,7 +100,7 @@ class Case:
         if kind is not None:
             actions = actions[self.kinds(actions) == kind]
         repeated = state[torch.zeros(len(actions), dtype=torch.long)]
-        return actions, self.env.step(repeated, actions)[0]
+        return actions, self.env.step(repeated, actions)
 
     def edges_into(self, states: Any) -> list[dict[Edge, EdgeInto]]:
         """The distinct edges into every state, by (identity of the parent, kind)."""

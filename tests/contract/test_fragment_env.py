@@ -48,7 +48,7 @@ def test_twenty_thousand_random_molecules_sanitise_within_limits(env: FragmentEn
     n_seen = 0
     for seed in range(20):
         terminal = random_trajectories(env, 1000, seed).terminal
-        heavy = env.heavy_atoms(terminal).tolist()
+        heavy = env.sizes(terminal).heavy_atoms.tolist()
         for tree, n_heavy in zip(terminal.trees(), heavy, strict=True):
             mol = assemble(tree, env.vocabulary)  # raises where RDKit refuses it
             assert mol.GetNumHeavyAtoms() == n_heavy <= LIMITS.max_heavy_atoms
@@ -61,7 +61,7 @@ def test_weight_is_that_of_the_assembled_molecule(env: FragmentEnv) -> None:
     from rdkit.Chem.Descriptors import MolWt
 
     terminal = random_trajectories(env, 100, 0).terminal
-    weights = env.weight_g_per_mol(terminal).tolist()
+    weights = env.sizes(terminal).weight_g_per_mol.tolist()
     for molecule, weight in zip(env.molecules(terminal), weights, strict=True):
         assert weight == pytest.approx(MolWt(molecule.mol), abs=0.02)
         assert weight <= LIMITS.max_weight_g_per_mol + 1e-6

@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from molgfn.config.schema import TrainConfig
 from molgfn.env.space import Space
+from molgfn.gfn.balance import Residuals, evaluate, residuals
 from molgfn.gfn.exact import exact_log_flow, exact_log_pf, exact_log_stop
+from molgfn.gfn.rollout import Trajectories
 
 
 @dataclass
@@ -24,7 +27,7 @@ class TableDistribution:
 
     def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:
         states = self.states if index is None else self.states[index]
-        following = self.policy.env.step(states, actions)[0]
+        following = self.policy.env.step(states, actions)
         parents, children = self.policy.numbers(states), self.policy.numbers(following)
         # A parent found by a backward step is numbered unlike its representative, so an action
         # is looked up by the edge it takes, which its last number (the entry) completes.
@@ -63,3 +66,22 @@ class TablePolicy:
 
     def __call__(self, states: Any, condition: Tensor) -> TableDistribution:
         return TableDistribution(self, states, self.log_flow[torch.tensor(self.numbers(states))])
+
+
+def absolute_residuals(
+    objective: str, env: Any, policy: TablePolicy, batch: Trajectories[Any], log_reward: Tensor
+) -> Tensor:
+    """Residuals that count, along trajectories whose log-rewards are known."""
+    n = len(batch)
+    evaluated = evaluate(
+        env,
+        policy,
+        batch,
+        condition=torch.zeros(n),
+        group=torch.zeros(n, dtype=torch.long),
+        log_reward=log_reward,
+        log_z=policy.log_z.expand(n),
+    )
+    found: Residuals = residuals(evaluated, TrainConfig(objective=objective))  # type: ignore[arg-type]
+    assert (found.weight > 0).sum() >= n
+    return found.value[found.weight > 0].abs()

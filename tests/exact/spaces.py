@@ -69,7 +69,7 @@ class Case:
         """The terminal states, in the order of ``space.terminal``."""
         states = self.space.states[self.space.terminal]
         stop = self.space.stop_action.expand(len(states), -1)
-        return self.env.step(states, stop)[0]
+        return self.env.step(states, stop)
 
     def numbers(self, states: FragmentStates) -> list[int]:
         """Class of every state, by the environment's key."""

@@ -53,7 +53,7 @@ def test_classes_and_keys_are_the_same_partition(case: Case) -> None:
     """Distinct classes have distinct keys, and every action's child has its class's key."""
     space = case.space
     assert len(set(case.found.marked_smiles)) == len(set(space.keys)) == len(space)
-    children, _ = case.env.step(space.states[space.action_state], space.actions)
+    children = case.env.step(space.states[space.action_state], space.actions)
     assert case.numbers(children) == space.edge_child[space.action_edge].tolist()
 
 

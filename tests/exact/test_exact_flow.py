@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from molgfn.config.schema import TrainConfig
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.hypergrid import Hypergrid
-from molgfn.gfn.balance import OBJECTIVES, Residuals, evaluate, residuals
+from molgfn.gfn.balance import OBJECTIVES
 from molgfn.gfn.exact import log_symmetry_bias
 from molgfn.gfn.rollout import rollout_backward
 
-from .exact_policy import TablePolicy
+from .exact_policy import TablePolicy, absolute_residuals
 from .spaces import SMALL, Case, case_of, random_log_reward
 
 
@@ -27,20 +26,8 @@ def at_exact_flow(
     objective: str, env: Any, policy: TablePolicy, terminal: Any, log_reward: torch.Tensor
 ) -> torch.Tensor:
     """Residuals along one random trajectory to every terminal state."""
-    n = len(terminal)
     batch = rollout_backward(env, terminal, generator=torch.Generator().manual_seed(0))
-    evaluated = evaluate(
-        env,
-        policy,
-        batch,
-        condition=torch.zeros(n),
-        group=torch.zeros(n, dtype=torch.long),
-        log_reward=log_reward,
-        log_z=policy.log_z.expand(n),
-    )
-    found: Residuals = residuals(evaluated, TrainConfig(objective=objective))  # type: ignore[arg-type]
-    assert (found.weight > 0).sum() >= n
-    return found.value[found.weight > 0].abs()
+    return absolute_residuals(objective, env, policy, batch, log_reward)
 
 
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))

@@ -26,9 +26,7 @@ def make_env(fragments=(BENZENE, AMMONIA), pairs=None, **limits):
 
 def open_state(env, tree):
     state = FragmentStates.from_trees([tree], env.limits.max_fragments, torch.device("cpu"))
-    return FragmentStates(
-        state.fragment, state.parent, state.parent_site, state.entry_site, torch.tensor([False])
-    )
+    return state.going_copy()
 
 
 def rows_of(env, state):
@@ -41,7 +39,9 @@ def entries_of(env, state, row):
 
 
 def act(env, state, row, entry):
-    return env.step(state, torch.tensor([[row, entry]]))
+    actions = torch.tensor([[row, entry]])
+    following = env.step(state, actions)
+    return following, env.log_pb(following, actions)
 
 
 def test_the_empty_tree_offers_first_fragments_only():
@@ -195,7 +195,8 @@ def test_vocabulary_tensors_by_hand():
 def test_columns_beyond_the_entries_are_never_legal():
     env = make_env()
     assert env.n_entry_columns == 16
-    mask = env.log_entry_mask(env.initial_states(1), torch.tensor([0]))
+    empty = env.initial_states(1)
+    mask = env.log_entry_mask(empty, torch.tensor([0]), env.sizes(empty).fitting)
     assert mask.shape == (1, 16)
     assert (mask[0] == 0).nonzero().flatten().tolist() == [BEGIN_BENZENE, BEGIN_AMMONIA]
     assert (mask[mask != 0] == -torch.inf).all()

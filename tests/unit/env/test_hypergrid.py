@@ -75,10 +75,11 @@ def test_masks_at_the_border():
 
 def test_steps_by_hand():
     env = Hypergrid(2, 8)
-    following, log_pb = env.step(at((0, 0), (3, 0), (3, 4)), torch.tensor([[0], [1], [env.stop]]))
+    actions = torch.tensor([[0], [1], [env.stop]])
+    following = env.step(at((0, 0), (3, 0), (3, 4)), actions)
     assert following.coordinates.tolist() == [[1, 0], [3, 1], [3, 4]]
     assert following.stopped.tolist() == [False, False, True]
-    assert log_pb.tolist() == pytest.approx([0.0, -math.log(2), 0.0])
+    assert env.log_pb(following, actions).tolist() == pytest.approx([0.0, -math.log(2), 0.0])
 
 
 def test_parents_by_hand():

@@ -44,7 +44,9 @@ def every_action(env, state):
 
 
 def test_fragments_learn_from_their_neighbours_as_in_torch_geometric(env, policy):
-    graph = pack(env, visited(env))
+    states = visited(env)
+    open_rows = env.legal_row_mask(states)[:, :-1] & ~env.is_initial(states)[:, None]
+    graph = pack(env, states, open_rows)
     nodes, edges = torch.randn(len(graph.state), 16), torch.randn(len(graph.port_node), 16)
     convolution = policy.convolutions[1]
     theirs = GINEConv(torch.nn.Identity())
@@ -78,7 +80,7 @@ def test_actions_to_the_same_state_are_equally_likely(env, policy):
         repeated = FragmentStates.cat([state] * len(actions))
         with torch.no_grad():
             log_prob = policy(repeated, torch.zeros(len(actions))).log_prob(actions)
-        following, _ = env.step(repeated, actions)
+        following = env.step(repeated, actions)
         classes = {}
         for key, action, value in zip(
             env.keys(following), actions.tolist(), log_prob.tolist(), strict=True
@@ -96,7 +98,7 @@ def test_a_state_has_one_distribution_however_it_was_built(env, policy):
     states = visited(env)
     states = states[states.n_fragments > 1]
     parents, actions, _ = env.sample_backward(states, generator=generator)
-    again, _ = env.step(parents, actions)
+    again = env.step(parents, actions)
     stop = torch.tensor([[STOP, 0]]).expand(len(states), 2)
     may_stop = env.legal_row_mask(states)[:, -1]
     with torch.no_grad():

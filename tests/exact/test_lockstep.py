@@ -1,0 +1,162 @@
+"""As on a GPU: trajectories keep step, nothing is asked of the device, and the law is the same."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from molgfn.baselines.uniform import UniformPolicy
+from molgfn.chem.vocabulary_file import find_vocabulary
+from molgfn.config.schema import LimitsConfig, PolicyConfig
+from molgfn.env.fragment_env import FragmentEnv
+from molgfn.env.hypergrid import Hypergrid
+from molgfn.gfn.balance import OBJECTIVES
+from molgfn.gfn.exact import space_log_likelihood
+from molgfn.gfn.protocols import prepared
+from molgfn.gfn.rollout import draw_terminal, rollout
+from molgfn.policy.hypergrid_policy import HypergridPolicy
+from molgfn.policy.network import FlowPolicy
+
+from .exact_policy import TablePolicy, absolute_residuals
+from .spaces import SMALL, Case, case_of, fresh_policy, random_log_reward
+
+N_DRAWS = 5_000
+LOG_BETA = math.log(8.0)
+
+
+@pytest.fixture(scope="module", params=SMALL)
+def case(request: pytest.FixtureRequest) -> Case:
+    return case_of(request.param)
+
+
+@pytest.fixture(scope="module")
+def env(case: Case) -> FragmentEnv:
+    """The environment of the case, whose trajectories keep step."""
+    env = copy.copy(case.env)
+    env.lockstep = True
+    return env
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def chi_square(counts: torch.Tensor, p: torch.Tensor) -> float:
+    """Chi-square less its mean in standard deviations; what is expected below 5 is one class."""
+    expected = N_DRAWS * p
+    rare = expected < 5
+    counts = torch.cat([counts[~rare], counts[rare].sum()[None]])
+    expected = torch.cat([expected[~rare], expected[rare].sum()[None]])
+    counts, expected = counts[expected > 0], expected[expected > 0]
+    degrees = len(expected) - 1
+    chi = float(((counts - expected) ** 2 / expected).sum())
+    return (chi - degrees) / math.sqrt(2 * degrees)
+
+
+def frequencies(case: Case, env: FragmentEnv, policy: Any) -> torch.Tensor:
+    """How often each terminal state is drawn."""
+    drawn = draw_terminal(env, policy, torch.full((N_DRAWS,), LOG_BETA), generator=seeded(0))
+    place = {number: i for i, number in enumerate(case.space.terminal.tolist())}
+    places = torch.tensor([place[number] for number in case.numbers(drawn)])
+    return places.bincount(minlength=len(place)).double()
+
+
+def test_draws_follow_the_law_of_the_policy(case: Case, env: FragmentEnv) -> None:
+    p = space_log_likelihood(case.space, fresh_policy(case.env), LOG_BETA).exp().double()
+    assert abs(chi_square(frequencies(case, env, fresh_policy(env)), p)) < 4
+    # The same draws are far from the law of another policy.
+    other = space_log_likelihood(case.space, UniformPolicy(case.env), LOG_BETA).exp().double()
+    assert chi_square(frequencies(case, env, fresh_policy(env)), other) > 20
+
+
+def test_uniform_actions_are_uniform(case: Case, env: FragmentEnv) -> None:
+    """With all rows and entries replaced a fresh network draws as the uniform policy does."""
+    condition, always = torch.full((N_DRAWS,), LOG_BETA), torch.ones(N_DRAWS)
+    drawn = rollout(env, fresh_policy(env), condition, generator=seeded(1), epsilon=always)
+    place = {number: i for i, number in enumerate(case.space.terminal.tolist())}
+    places = torch.tensor([place[number] for number in case.numbers(drawn.terminal)])
+    p = space_log_likelihood(case.space, UniformPolicy(case.env), LOG_BETA).exp().double()
+    assert abs(chi_square(places.bincount(minlength=len(place)).double(), p)) < 4
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_every_objective_vanishes_along_the_trajectories(
+    case: Case, env: FragmentEnv, objective: str
+) -> None:
+    log_reward = random_log_reward(case.space)
+    policy = TablePolicy(case.env, case.space, case.numbers, log_reward)
+    batch = rollout(env, UniformPolicy(env), torch.zeros(30), generator=seeded(0))
+    of_state = dict(zip(case.space.terminal.tolist(), log_reward.tolist(), strict=True))
+    reward = torch.tensor([of_state[number] for number in case.numbers(batch.terminal)]).double()
+    assert absolute_residuals(objective, env, policy, batch, reward).max() < 1e-5
+
+
+def test_trajectories_are_whole(env: FragmentEnv) -> None:
+    batch = rollout(env, UniformPolicy(env), torch.zeros(200), generator=seeded(0))
+    following = env.step(batch.states, batch.actions).to_tensor()
+    assert not batch.states.stopped.any()
+    for number in range(len(batch)):
+        own = (batch.trajectory == number).nonzero().squeeze(1)
+        assert batch.position[own].tolist() == list(range(len(own)))
+        states, led = batch.states.to_tensor()[own], following[own]
+        assert torch.equal(states[0], env.initial_states(1).to_tensor()[0])
+        assert torch.equal(states[1:], led[:-1])
+        assert torch.equal(batch.terminal.to_tensor()[number], led[-1])
+
+
+def test_the_network_is_the_same_function(case: Case, env: FragmentEnv) -> None:
+    """All places with masks, or only those that are there: equal values, equal gradients."""
+    batch = rollout(case.env, UniformPolicy(case.env), torch.zeros(50), generator=seeded(0))
+    found = []
+    for each in (case.env, env):
+        policy = fresh_policy(each)
+        distribution = policy(batch.states, torch.linspace(0, 3, len(batch.states)))
+        log_pf, log_flow = distribution.log_prob(batch.actions), distribution.log_flow
+        (log_pf.square().sum() + log_flow.square().sum()).backward()
+        gradients = [p.grad.flatten() for p in policy.parameters() if p.grad is not None]
+        found.append((log_pf.detach(), log_flow.detach(), torch.cat(gradients)))
+    for packed, laid_out in zip(*found, strict=True):
+        torch.testing.assert_close(laid_out, packed, atol=1e-4, rtol=1e-4)
+
+
+def small_grid() -> tuple[Hypergrid, HypergridPolicy]:
+    env = Hypergrid(2, 8)
+    return env, HypergridPolicy(env, hidden=16)
+
+
+def small_fragments() -> tuple[FragmentEnv, FlowPolicy]:
+    env = FragmentEnv(find_vocabulary("default"), LimitsConfig())
+    return env, FlowPolicy(env, PolicyConfig(hidden=16, layers=2), beta_min=1, beta_max=32)
+
+
+@pytest.mark.parametrize("make", [small_grid, small_fragments])
+def test_nothing_is_asked_of_the_device(make: Any) -> None:
+    """A device that holds no numbers, and so refuses whatever depends on one."""
+    env, policy = make()
+    env.to("meta")
+    policy.to("meta")
+    condition, epsilon = torch.zeros(6, device="meta"), torch.full((6,), 0.1, device="meta")
+
+    def draw() -> Any:
+        return draw_terminal(env, policy, condition, generator=None)  # type: ignore[arg-type]
+
+    assert draw().to_tensor().shape == env.initial_states(6).to_tensor().shape
+    distribution = prepared(policy)(env.initial_states(6), condition)
+    distribution.sample(torch.arange(6, device="meta"), None, epsilon)
+    env.lockstep = False
+    with pytest.raises((NotImplementedError, RuntimeError), match="Meta tensors"):
+        draw()
+
+
+def test_draws_of_the_grid_follow_the_law_too() -> None:
+    env, policy = small_grid()
+    env.lockstep = True
+    drawn = rollout(env, policy, torch.zeros(N_DRAWS), generator=seeded(2))
+    assert drawn.length.max() > drawn.length.min()
+    counts = env.cell_numbers(drawn.terminal).bincount(minlength=env.n_cells).double()
+    p = space_log_likelihood(env.space(), policy, 0.0).exp().double()
+    assert abs(chi_square(counts, p)) < 4
