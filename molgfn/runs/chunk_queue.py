@@ -108,6 +108,11 @@ class ChunkQueue:
                 worker.process.stop()
             self._workers.clear()
 
+    @property
+    def has_workers(self) -> bool:
+        """Whether any worker process helps, or will once it has started."""
+        return bool(self._workers)
+
     def begin(self, chunks: Sequence[Chunk]) -> None:
         """Begin to score chunks.
 

@@ -25,10 +25,10 @@ from molgfn.runs.modes import Modes
 
 #: States whose score is remembered; about 150 bytes each.
 CACHE_CAPACITY = 200_000
-#: States scored together. The last bit of a score may depend on which ones these are, so it is no
-#: matter of how many workers there are. Smaller chunks take longer: each costs as much as ten
-#: molecules more. Only the first is cut in two, as nothing can be learned before: while a worker
-#: scores one half, the training scores the other.
+#: States that go to a worker together; without workers a batch is scored in one piece, as each
+#: chunk costs as much as ten molecules more. The first one is cut in two, as nothing can be learned
+#: before: while a worker scores one half, the training scores the other. No score depends on
+#: which states it was computed with, not in its last bit.
 CHUNK_SIZE = 64
 #: On so many of the best molecules of a batch the proxy is compared with its control.
 N_WATCHED = 16
@@ -121,9 +121,11 @@ class MoleculeScore:
         keys, index = list(fresh), torch.tensor(list(fresh.values()), dtype=torch.long)
         packed = states[index.to(states.device)].to_tensor().cpu()
         with_modes = not self._modes.is_full
-        n, half = len(keys), CHUNK_SIZE // 2
-        edges = sorted({0, min(half, n), *range(CHUNK_SIZE, n, CHUNK_SIZE), n})
-        spans = [slice(*edge) for edge in pairwise(edges)]
+        n = len(keys)
+        edges = {0, n}
+        if self._queue.has_workers:
+            edges |= {min(CHUNK_SIZE // 2, n), *range(CHUNK_SIZE, n, CHUNK_SIZE)}
+        spans = [slice(*edge) for edge in pairwise(sorted(edges))]
         return [(keys[span], Chunk(packed[span], with_modes)) for span in spans]
 
     def _finish(self, keys: list[str], chunk: Chunk) -> dict[str, float]:
@@ -211,8 +213,7 @@ class MoleculeScore:
     def state_dict(self) -> dict[str, object]:
         """Return the cache and counts as plain JSON values; a failed score is null.
 
-        The cache belongs to an exact resume: without it molecules would be scored again in
-        batches of another composition, and the last bit of a score may depend on that.
+        With the cache a resumed training scores no molecule again, and counts as if never stopped.
         """
         scores = [None if math.isnan(x) else x for x in self._cache.values()]
         return {

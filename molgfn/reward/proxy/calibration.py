@@ -61,7 +61,8 @@ class Calibration:
         """
         if not self.weights:
             return np.hypot(self.noise, self.spread_scale * spread)
-        logs = self._inputs(spread, value, descriptors) @ np.array(self.weights)
+        # No product of matrices: the library adds up otherwise for a lone molecule.
+        logs = (self._inputs(spread, value, descriptors) * self.weights).sum(axis=1)
         limit = math.log(_MOST_SPREAD)
         return np.asarray(self.noise * np.exp(np.clip(logs, -limit, limit)), dtype=np.float64)
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from molgfn.chem.molecule import read_molecule
+from molgfn.chem.molecule import Molecule, read_molecule
+from molgfn.config.resources import shipped_path
 from molgfn.config.reward_schema import FactorConfig, GuardConfig, RewardConfig
 from molgfn.errors import ConfigError, ScorerError
 from molgfn.reward.protocol import Scores
+from molgfn.reward.proxy.dataset import read_dataset
 from molgfn.reward.proxy.store import save_proxy
 from molgfn.reward.reward import build_reward
 
@@ -50,6 +52,25 @@ NOT_A_SCORER = 7
 
 def reward_of(*factors, **options):
     return build_reward(RewardConfig(factors=factors, **options))
+
+
+def test_no_bit_of_a_score_depends_on_the_other_molecules_of_the_batch():
+    """The training cuts its batches as its workers need it."""
+    path = shipped_path("data", "parp1", "docked.csv")
+    shipped = read_dataset(path, None, "PARP1_kcal_mol").molecules[::20]
+
+    def table(size):
+        reward = build_reward(RewardConfig())
+        fresh = [Molecule(molecule.mol, molecule.text) for molecule in shipped]
+        parts = [reward(fresh[start : start + size]) for start in range(0, len(fresh), size)]
+        columns = [[part.log_score, *part.columns.values()] for part in parts]
+        return np.concatenate([np.stack(part) for part in columns], axis=1)
+
+    assert len(shipped) > 200
+    whole = table(len(shipped))
+    assert np.isfinite(whole).all()
+    for size in (1, 7, 64):
+        assert np.array_equal(table(size), whole)
 
 
 def test_the_score_is_the_product_of_the_factors_to_their_weights():

@@ -14,6 +14,7 @@ from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.schema import LimitsConfig
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
+from molgfn.runs.chunk_queue import ChunkQueue
 from molgfn.runs.molecule_score import MoleculeScore
 
 VOCABULARY = Vocabulary(
@@ -69,6 +70,7 @@ def test_state_survives_json():
 
 def test_parts_are_scored_in_turn_and_a_state_of_two_parts_once(monkeypatch):
     monkeypatch.setattr("molgfn.runs.molecule_score.CHUNK_SIZE", 1)
+    monkeypatch.setattr(ChunkQueue, "has_workers", True)
     reward = StubReward()
     score = MoleculeScore(ENV, reward)
     score(terminal(BIPHENYL))
@@ -94,12 +96,17 @@ def test_parts_are_scored_in_turn_and_a_state_of_two_parts_once(monkeypatch):
     assert whole.state_dict() == score.state_dict()
 
 
-def test_what_is_scored_together_is_a_matter_of_the_batch_alone(monkeypatch):
+@pytest.mark.parametrize(
+    ("has_workers", "sizes"),
+    [(False, [4]), (True, [1, 1, 2])],  # the first is cut in two
+)
+def test_a_batch_is_cut_where_workers_share_it(monkeypatch, has_workers, sizes):
     monkeypatch.setattr("molgfn.runs.molecule_score.CHUNK_SIZE", 2)
+    monkeypatch.setattr(ChunkQueue, "has_workers", has_workers)
     reward = StubReward()
     parts = [terminal(BENZENE), terminal(BIPHENYL, BENZENE), terminal(ANILINE, DIPHENYLAMINE)]
     list(MoleculeScore(ENV, reward).in_parts(parts))
-    assert [len(call) for call in reward.calls] == [1, 1, 2]  # the first is cut in two
+    assert [len(call) for call in reward.calls] == sizes
 
 
 def test_a_known_state_keeps_its_score_when_the_memory_is_full(monkeypatch):
