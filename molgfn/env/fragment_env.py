@@ -11,6 +11,7 @@ from molgfn.chem.molecule import Molecule
 from molgfn.chem.tree import TreeSymmetry, assemble
 from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.schema import LimitsConfig
+from molgfn.env.choice import draw_uniform
 from molgfn.env.legal_actions import LegalActions
 from molgfn.env.states import N_COLUMNS, FragmentStates
 from molgfn.env.vocabulary_tensors import vocabulary_tensors
@@ -103,6 +104,29 @@ class FragmentEnv(LegalActions):
     def max_steps(self) -> int:
         """Length of the longest trajectory, stop included."""
         return self.limits.max_fragments + 1
+
+    def compact(self, states: FragmentStates, n_steps: int) -> FragmentStates:
+        """Drop the places that so many steps cannot have filled.
+
+        Args:
+            states: B states.
+            n_steps: Steps that have led to them from the initial state.
+
+        Returns:
+            The same states, with fewer places.
+        """
+        return states.narrowed(max(n_steps, 1))
+
+    def stop_actions(self, n_states: int) -> Tensor:
+        """Make the action that stops.
+
+        Args:
+            n_states: B.
+
+        Returns:
+            Shape ``(B, 2)``.
+        """
+        return torch.full((n_states, 2), STOP, device=self.device)
 
     def step(self, states: FragmentStates, actions: Tensor) -> FragmentStates:
         """Take one action in every state; a stopped state stays as it is.
@@ -219,8 +243,7 @@ class FragmentEnv(LegalActions):
         Returns:
             As :meth:`backward_step`.
         """
-        weights = self.removable_leaves(states).float()
-        leaves = torch.multinomial(weights, 1, generator=generator).squeeze(1)
+        leaves = draw_uniform(self.removable_leaves(states), generator)
         return self.backward_step(states, leaves)
 
     def parents(self, states: FragmentStates) -> tuple[Tensor, FragmentStates, Tensor, Tensor]:

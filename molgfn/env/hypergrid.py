@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from molgfn.env.choice import draw_uniform
 from molgfn.env.hypergrid_states import HypergridStates
 from molgfn.env.space import Space
 from molgfn.errors import ConfigError
@@ -132,6 +133,29 @@ class Hypergrid:
         """Length of the longest trajectory, stop included."""
         return self.n_dimensions * (self.side - 1) + 1
 
+    def compact(self, states: HypergridStates, n_steps: int) -> HypergridStates:
+        """Return the states: all take the same room.
+
+        Args:
+            states: B states.
+            n_steps: Ignored.
+
+        Returns:
+            The same states.
+        """
+        return states
+
+    def stop_actions(self, n_states: int) -> Tensor:
+        """Make the action that stops.
+
+        Args:
+            n_states: B.
+
+        Returns:
+            Shape ``(B, 1)``.
+        """
+        return torch.full((n_states, 1), self.stop, device=self.device)
+
     def step(self, states: HypergridStates, actions: Tensor) -> HypergridStates:
         """Take one action in every state; a stopped state stays as it is.
 
@@ -189,8 +213,7 @@ class Hypergrid:
         Returns:
             The parents; the actions that lead back, ``(B, 1)``; log P_B, ``(B,)``, nats.
         """
-        weights = self._backward_mask(states).float()
-        return self._undo(states, torch.multinomial(weights, 1, generator=generator))
+        return self._undo(states, draw_uniform(self._backward_mask(states), generator)[:, None])
 
     def parents(self, states: HypergridStates) -> tuple[Tensor, HypergridStates, Tensor, Tensor]:
         """Take every backward step: undo the stop, or lower every coordinate above 0 in turn.

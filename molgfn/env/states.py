@@ -185,6 +185,22 @@ class FragmentStates:
         packed[:, -1] = 0
         return FragmentStates(packed)
 
+    def narrowed(self, n_nodes: int) -> FragmentStates:
+        """Drop places that no state fills.
+
+        Args:
+            n_nodes: How many of the N stay at most.
+
+        Returns:
+            The same states.
+        """
+        if n_nodes >= self.n_nodes:
+            return self
+        columns = self.packed[:, :-1].unflatten(1, (N_COLUMNS, self.n_nodes))
+        return FragmentStates(
+            torch.cat([columns[:, :, :n_nodes].flatten(1), self.packed[:, -1:]], 1)
+        )
+
     def without(self, leaves: Tensor) -> FragmentStates:
         """Remove one leaf of every state and close the gap in the numbering.
 

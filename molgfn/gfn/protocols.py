@@ -47,7 +47,7 @@ class Environment(Protocol[S]):
 
     @property
     def max_steps(self) -> int:
-        """Length of the longest trajectory."""
+        """Length of the longest trajectory, whose last action can only be to stop."""
 
     @property
     def lockstep(self) -> bool:
@@ -59,6 +59,12 @@ class Environment(Protocol[S]):
     def is_initial(self, states: S) -> Tensor:
         """Tell which states are the initial state, shape ``(B,)``."""
 
+    def compact(self, states: S, n_steps: int) -> S:
+        """The same states in as little room as so many steps from the initial one can fill."""
+
+    def stop_actions(self, n_states: int) -> Tensor:
+        """The action that stops, ``(B, A)``."""
+
     def step(self, states: S, actions: Tensor) -> S:
         """Take an action in every state; a terminal one stays as it is."""
 
@@ -66,7 +72,10 @@ class Environment(Protocol[S]):
         """Local log P_B of the actions that led to states, shape ``(B,)``, nats."""
 
     def sample_backward(self, states: S, *, generator: torch.Generator) -> tuple[S, Tensor, Tensor]:
-        """Go to a parent; returns parents, the forward actions, and local log P_B, ``(B,)``."""
+        """Go to a parent; returns parents, the forward actions, and local log P_B, ``(B,)``.
+
+        What comes out for an initial state does not matter.
+        """
 
     def parents(self, states: S) -> tuple[Tensor, S, Tensor, Tensor]:
         """Take every backward step; returns the state of each, ascending, ``(E,)``, then as above.
@@ -109,17 +118,18 @@ class Policy(Protocol[S_contra]):
         """Compute the distribution; the condition has shape ``(B,)``."""
 
 
-def prepared(policy: Policy[S]) -> Policy[S]:
+def prepared(policy: Policy[S], *, lockstep: bool = False) -> Policy[S]:
     """Prepare a policy for many calls while its weights stay as they are.
 
     Args:
         policy: The policy; one with a method ``prepare`` has something to compute beforehand.
+        lockstep: Whether it shall ask nothing of the device.
 
     Returns:
         The same function.
     """
-    prepare: Callable[[], Policy[S]] | None = getattr(policy, "prepare", None)
-    return policy if prepare is None else prepare()
+    prepare: Callable[..., Policy[S]] | None = getattr(policy, "prepare", None)
+    return policy if prepare is None else prepare(lockstep=lockstep)
 
 
 class FlowPolicy(Protocol[S_contra]):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from molgfn.gfn.distinct import distinct_rows
 from molgfn.gfn.protocols import Environment, Policy, S, prepared
+from molgfn.gfn.recording import replayed
 
 
 @dataclass(frozen=True)
@@ -128,22 +128,14 @@ def rollout(
     Returns:
         The trajectories.
     """
-    steps = list(_walk(env, policy, condition, generator, epsilon))
-    cat = type(steps[0].states).cat
-    states = cat([step.states for step in steps])
-    following = cat([step.following for step in steps])
-    actions = torch.cat([step.actions for step in steps])
-    owner = torch.cat([step.owner for step in steps])
-    position = torch.cat([torch.full_like(step.owner, i) for i, step in enumerate(steps)])
-    if env.lockstep:
-        going = (~states.stopped).nonzero().squeeze(1)
-        states, following, actions = states[going], following[going], actions[going]
-        owner, position = owner[going], position[going]
+    walk = _walk_in_step if env.lockstep else _walk_packed
+    steps = walk(env, policy, condition, generator, epsilon)
+    owner, actions, following = steps.owner, steps.actions, steps.following
     ends = following.stopped.nonzero().squeeze(1)
     terminal = following[ends[owner[ends].argsort()]]
     log_pb = env.log_pb(following, actions)
     log_pb = log_pb.index_add(0, ends, env.log_symmetry(terminal)[owner[ends]])
-    return Trajectories(states, actions, owner, position, log_pb, terminal)
+    return Trajectories(steps.states, actions, owner, steps.position, log_pb, terminal)
 
 
 @torch.no_grad()
@@ -161,11 +153,11 @@ def draw_terminal(
     Returns:
         B terminal states.
     """
-    steps = _walk(env, policy, condition, generator, None)
     if env.lockstep:
-        return deque(steps, maxlen=1)[0].following
+        visited, _ = _keep_step(env, policy, condition, generator, None)
+        return env.initial_states(0).from_tensor(visited[-1])
     ends, owners = [], []
-    for step in steps:
+    for step in _walk(env, policy, condition, generator, None):
         ended = step.following.stopped.nonzero().squeeze(1)
         ends.append(step.following[ended])
         owners.append(step.owner[ended])
@@ -173,20 +165,41 @@ def draw_terminal(
 
 
 @dataclass(frozen=True)
-class _Step(Generic[S]):
-    """The same step of all trajectories that are still under way.
+class _Steps(Generic[S]):
+    """Steps of trajectories, T in all.
 
     Attributes:
-        owner: Numbers of the trajectories, shape ``(A,)``.
-        states: Where they are.
-        actions: What they do, shape ``(A, ...)``.
+        owner: Number of the trajectory of every step, shape ``(T,)``.
+        position: Number of every step in its trajectory, shape ``(T,)``.
+        states: Where they begin.
+        actions: What is done there, shape ``(T, A)``.
         following: Where that leads.
     """
 
     owner: Tensor
+    position: Tensor
     states: S
     actions: Tensor
     following: S
+
+
+def _walk_packed(
+    env: Environment[S],
+    policy: Policy[S],
+    condition: Tensor,
+    generator: torch.Generator,
+    epsilon: Tensor | None,
+) -> _Steps[S]:
+    """Walk until each trajectory has ended; all steps, each trajectory's in order."""
+    steps = list(_walk(env, policy, condition, generator, epsilon))
+    cat = type(steps[0].states).cat
+    return _Steps(
+        torch.cat([step.owner for step in steps]),
+        torch.cat([step.position for step in steps]),
+        cat([step.states for step in steps]),
+        torch.cat([step.actions for step in steps]),
+        cat([step.following for step in steps]),
+    )
 
 
 def _walk(
@@ -195,18 +208,12 @@ def _walk(
     condition: Tensor,
     generator: torch.Generator,
     epsilon: Tensor | None,
-) -> Iterator[_Step[S]]:
+) -> Iterator[_Steps[S]]:
+    """Yield the same step of all trajectories that are still under way."""
     policy, n = prepared(policy), len(condition)
     states = env.initial_states(n)
     alive = torch.arange(n, device=condition.device)
-    if env.lockstep:
-        # Trajectories that have ended stand still until the longest possible one has.
-        for _ in range(env.max_steps):
-            actions = policy(states, condition).sample(alive, generator, epsilon)
-            following = env.step(states, actions)
-            yield _Step(alive, states, actions, following)
-            states = following
-        return
+    position = torch.zeros_like(alive)
     group = condition.unique(return_inverse=True)[1]
     while len(alive):
         distinct, index, first = distinct_states(states, group[alive])
@@ -214,9 +221,65 @@ def _walk(
         share = None if epsilon is None else epsilon[alive]
         actions = distribution.sample(index, generator, share)
         following = env.step(states, actions)
-        yield _Step(alive, states, actions, following)
+        yield _Steps(alive, position, states, actions, following)
         going = (~following.stopped).nonzero().squeeze(1)
-        states, alive = following[going], alive[going]
+        states, alive, position = following[going], alive[going], position[going] + 1
+
+
+def _walk_in_step(
+    env: Environment[S],
+    policy: Policy[S],
+    condition: Tensor,
+    generator: torch.Generator,
+    epsilon: Tensor | None,
+) -> _Steps[S]:
+    """Walk without a question until the longest trajectory must have ended; then ask."""
+    visited, actions = _keep_step(env, policy, condition, generator, epsilon)
+    n_steps, n = actions.shape[:2]
+    number = torch.arange(n_steps * n, device=condition.device)
+    from_tensor = env.initial_states(0).from_tensor
+    states = from_tensor(visited[:-1].flatten(0, 1))
+    going = (~states.stopped).nonzero().squeeze(1)
+    return _Steps(
+        number[going] % n,
+        number[going] // n,
+        states[going],
+        actions.flatten(0, 1)[going],
+        from_tensor(visited[1:].flatten(0, 1))[going],
+    )
+
+
+def _keep_step(
+    env: Environment[S],
+    policy: Policy[S],
+    condition: Tensor,
+    generator: torch.Generator,
+    epsilon: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Let trajectories that have ended stand still until the longest possible one has.
+
+    Returns all L + 1 states of B trajectories, ``(L + 1, B, C)``, and the actions, ``(L, B, A)``.
+    """
+
+    def walk(generator: torch.Generator, inputs: Sequence[Tensor]) -> list[Tensor]:
+        condition, *share = inputs
+        epsilon = share[0] if share else None
+        decide, n = prepared(policy, lockstep=True), len(condition)
+        everyone = torch.arange(n, device=condition.device)
+        states = env.initial_states(n)
+        visited, taken = [states.to_tensor()], []
+        for n_steps in range(env.max_steps - 1):
+            decision = decide(env.compact(states, n_steps), condition)
+            taken.append(decision.sample(everyone, generator, epsilon))
+            states = env.step(states, taken[-1])
+            visited.append(states.to_tensor())
+        taken.append(env.stop_actions(n))
+        visited.append(env.step(states, taken[-1]).to_tensor())
+        return [torch.stack(visited), torch.stack(taken)]
+
+    inputs = [condition] if epsilon is None else [condition, epsilon]
+    visited, taken = replayed(walk, inputs, generator, of=policy, within=env)
+    return visited, taken
 
 
 @torch.no_grad()
@@ -233,6 +296,22 @@ def rollout_backward(
     Returns:
         The trajectories, transitions in backward order.
     """
+    walk = _walk_back_in_step if env.lockstep else _walk_back_packed
+    owner, undone, states, actions, log_pb = walk(env, terminal, generator)
+    last = torch.bincount(owner)[owner] - 1
+    # The first transitions, one of each trajectory in order, undo the stops.
+    log_pb[: len(terminal)] += env.log_symmetry(terminal)
+    return Trajectories(states, actions, owner, last - undone, log_pb, terminal)
+
+
+def _walk_back_packed(
+    env: Environment[S], terminal: S, generator: torch.Generator
+) -> tuple[Tensor, Tensor, S, Tensor, Tensor]:
+    """Walk back until each trajectory has come to its start.
+
+    Returns of every step the trajectory, how many were undone before it in that one, the parent,
+    the action and log P_B.
+    """
     states = terminal
     alive = torch.arange(len(terminal), device=terminal.device)
     visited, actions, owners, log_pb = [], [], [], []
@@ -242,19 +321,35 @@ def rollout_backward(
         actions.append(action)
         owners.append(alive)
         log_pb.append(step_log_pb)
-        unfinished = ~env.is_initial(states)
-        states, alive = states[unfinished], alive[unfinished]
-    owner = torch.cat(owners)
+        going = (~env.is_initial(states)).nonzero().squeeze(1)
+        states, alive = states[going], alive[going]
     undone = torch.cat([torch.full_like(rows, i) for i, rows in enumerate(owners)])
-    log_pb[0] = log_pb[0] + env.log_symmetry(terminal)
-    return Trajectories(
-        type(terminal).cat(visited),
-        torch.cat(actions),
-        owner,
-        torch.bincount(owner)[owner] - 1 - undone,
-        torch.cat(log_pb),
-        terminal,
-    )
+    states = type(terminal).cat(visited)
+    return torch.cat(owners), undone, states, torch.cat(actions), torch.cat(log_pb)
+
+
+def _walk_back_in_step(
+    env: Environment[S], terminal: S, generator: torch.Generator
+) -> tuple[Tensor, Tensor, S, Tensor, Tensor]:
+    """Walk back without a question until the longest trajectory must have come to its start."""
+    from_tensor = terminal.from_tensor
+
+    def walk(generator: torch.Generator, inputs: Sequence[Tensor]) -> list[Tensor]:
+        left, visited, taken, log_pb = [], [*inputs], [], []
+        for _ in range(env.max_steps):
+            states = from_tensor(visited[-1])
+            # Who is back at the start stays there.
+            left.append(~env.is_initial(states))
+            parents, actions, step_log_pb = env.sample_backward(states, generator=generator)
+            visited.append(torch.where(left[-1][:, None], parents.to_tensor(), visited[-1]))
+            taken.append(actions)
+            log_pb.append(step_log_pb)
+        return [torch.cat(each) for each in (left, visited[1:], taken, log_pb)]
+
+    left, visited, taken, log_pb = replayed(walk, [terminal.to_tensor()], generator, of=env)
+    going, n = left.nonzero().squeeze(1), len(terminal)
+    states = from_tensor(visited.index_select(0, going))
+    return going % n, going // n, states, taken[going], log_pb[going]
 
 
 def join(first: Trajectories[S], second: Trajectories[S]) -> Trajectories[S]:

@@ -10,6 +10,7 @@ from typing import Generic
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from molgfn.config.schema import TrainConfig
 from molgfn.errors import CheckpointError, NumericalError, ScorerError
@@ -225,10 +226,8 @@ class Trainer(Generic[S]):
         clip_grad_norm_(self.networks.policy.parameters(), self.config.gradient_clip)
         self._optimizer.step()
         with torch.no_grad():
-            for average, current in zip(
-                self.networks.sampler.parameters(), self.networks.policy.parameters(), strict=True
-            ):
-                average.lerp_(current, 1 - self.config.ema_decay)
+            average, current = self.networks.sampler.parameters(), self.networks.policy.parameters()
+            get_ema_multi_avg_fn(self.config.ema_decay)(list(average), list(current), None)
 
     def _rollout(self, log_beta: Tensor) -> Trajectories[S]:
         """Sample with the policy and, for the configured share, at random.

@@ -145,16 +145,21 @@ class FlowPolicy(nn.Module):
         Returns:
             The distribution with the flow, differentiable in the weights.
         """
-        return self._distribution(self._tables(), states, log_beta)
+        return self._distribution(self._tables(), False, states, log_beta)
 
     @torch.no_grad()
-    def prepare(self) -> Callable[[FragmentStates, Tensor], FlowActionDistribution]:
+    def prepare(
+        self, *, lockstep: bool = False
+    ) -> Callable[[FragmentStates, Tensor], FlowActionDistribution]:
         """Compute once what depends on the weights alone, for many calls of :meth:`forward`.
+
+        Args:
+            lockstep: Lay out all places of a state, and so ask nothing of the device.
 
         Returns:
             The same function, good as long as the weights stay as they are.
         """
-        return partial(self._distribution, self._tables())
+        return partial(self._distribution, self._tables(), lockstep)
 
     def _tables(self) -> _Tables:
         env, orbit_type = self.env, self.orbit_type
@@ -168,14 +173,14 @@ class FlowPolicy(nn.Module):
         )
 
     def _distribution(
-        self, tables: _Tables, states: FragmentStates, log_beta: Tensor
+        self, tables: _Tables, lockstep: bool, states: FragmentStates, log_beta: Tensor
     ) -> FlowActionDistribution:
         env, heads = self.env, tables.heads
         sizes = env.sizes(states)
         legal = env.legal_row_mask(states, sizes)
         empty = env.is_initial(states)
         open_rows = legal[:, :-1] & ~empty[:, None]
-        graph = pack_all(env, states) if env.lockstep else pack(env, states, open_rows)
+        graph = pack_all(env, states) if lockstep else pack(env, states, open_rows)
         context = self.context(self._context_features(states, sizes, log_beta))  # (B, H)
         nodes, pooled = self._encode(graph, tables, context)
         rows = self._row_features(graph, tables, nodes)
@@ -200,7 +205,7 @@ class FlowPolicy(nn.Module):
             return heads.add_entry_logits_(mask, chosen, weights.index_select(0, index))
 
         log_flow = self.log_flow(pooled).squeeze(1)
-        return FlowActionDistribution(logits, entry_logits, env.lockstep, log_flow)
+        return FlowActionDistribution(logits, entry_logits, lockstep, log_flow)
 
     def _head_weights(self, log_beta: Tensor) -> Tensor:
         """Share of each head in the logits: 1, and proportional to beta; shape (B, 2)."""

@@ -109,9 +109,9 @@ class ChunkQueue:
             self._workers.clear()
 
     @property
-    def has_workers(self) -> bool:
-        """Whether any worker process helps, or will once it has started."""
-        return bool(self._workers)
+    def n_workers(self) -> int:
+        """Worker processes that help, or will once they have started."""
+        return len(self._workers)
 
     def begin(self, chunks: Sequence[Chunk]) -> None:
         """Begin to score chunks.

@@ -19,17 +19,18 @@ from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
 from molgfn.reward.guard import best_predictions
 from molgfn.reward.reward import Reward, build_reward
-from molgfn.runs.chunk_queue import Chunk, ChunkQueue
+from molgfn.runs.chunk_queue import AHEAD, Chunk, ChunkQueue
 from molgfn.runs.chunk_score import ChunkScore
 from molgfn.runs.modes import Modes
 
 #: States whose score is remembered; about 150 bytes each.
 CACHE_CAPACITY = 200_000
-#: States that go to a worker together; without workers a batch is scored in one piece, as each
-#: chunk costs as much as ten molecules more. The first one is cut in two, as nothing can be learned
-#: before: while a worker scores one half, the training scores the other. No score depends on
-#: which states it was computed with, not in its last bit.
-CHUNK_SIZE = 64
+#: States that go to a worker together: two chunks for each worker where the sizes allow it;
+#: without workers a batch is scored in one piece, as each chunk costs as much as ten molecules
+#: more. The first one is cut in two, as nothing can be learned before: while a worker scores one
+#: half, the training scores the other. No score depends on which states it was computed with, not
+#: in its last bit.
+MIN_CHUNK_SIZE, MAX_CHUNK_SIZE = 16, 64
 #: On so many of the best molecules of a batch the proxy is compared with its control.
 N_WATCHED = 16
 
@@ -123,8 +124,10 @@ class MoleculeScore:
         with_modes = not self._modes.is_full
         n = len(keys)
         edges = {0, n}
-        if self._queue.has_workers:
-            edges |= {min(CHUNK_SIZE // 2, n), *range(CHUNK_SIZE, n, CHUNK_SIZE)}
+        if self._queue.n_workers:
+            size = math.ceil(n / (AHEAD * self._queue.n_workers))
+            size = min(max(size, MIN_CHUNK_SIZE), MAX_CHUNK_SIZE)
+            edges |= {min(size // 2, n), *range(size, n, size)}
         spans = [slice(*edge) for edge in pairwise(sorted(edges))]
         return [(keys[span], Chunk(packed[span], with_modes)) for span in spans]
 

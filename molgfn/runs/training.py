@@ -36,7 +36,7 @@ from molgfn.reward.proxy.store import find_proxy
 from molgfn.reward.scorers import are_built_in
 from molgfn.runs.components import build_env, build_networks, seeded, set_up_device
 from molgfn.runs.directory import RunDirectory, check_digest, check_resumable
-from molgfn.runs.molecule_score import CHUNK_SIZE, MoleculeScore, build_score
+from molgfn.runs.molecule_score import MAX_CHUNK_SIZE, MIN_CHUNK_SIZE, MoleculeScore, build_score
 from molgfn.runs.score_worker import encode_order
 
 #: Settings that a resumed run may change: how far it goes and what it writes, not what it is.
@@ -240,8 +240,10 @@ def _count_workers(config: Config, device: torch.device, n_steps: int) -> int:
     if n_steps < MIN_STEPS_WITH_WORKERS:
         return 0
     # On the CPU an update takes longer than the scoring of its part: one part alone is waited for.
-    n_parts = train.updates_per_step if device.type == "cpu" else 1
-    n_chunks = math.ceil(train.batch_size / n_parts / CHUNK_SIZE)
+    if device.type == "cpu":
+        n_chunks = math.ceil(train.batch_size / train.updates_per_step / MAX_CHUNK_SIZE)
+    else:
+        n_chunks = math.ceil(train.batch_size / MIN_CHUNK_SIZE)
     return min(available_cpus() - 1, n_chunks, MAX_REWARD_WORKERS)
 
 

@@ -163,6 +163,32 @@ def test_sampled_backward_steps_are_parents(case: Case, seed: int) -> None:
         assert (i, *row, *action, float(log_pb[i])) in known
 
 
+def test_all_parents_are_drawn_alike(case: Case) -> None:
+    states = case.random_states(20, 0)
+    index, parents, actions, _ = case.env.parents(states)
+    n_parents = torch.bincount(index)
+    number = int(n_parents.argmax())  # the state with most ways back
+    ways = [
+        (*row, *action)
+        for i, row, action in zip(
+            index.tolist(), parents.to_tensor().tolist(), actions.tolist(), strict=True
+        )
+        if i == number
+    ]
+    assert len(ways) > 1
+    n_draws = 4000
+    many = states[torch.full((n_draws,), number)]
+    drawn, taken, _ = case.env.sample_backward(many, generator=torch.Generator().manual_seed(0))
+    counts = Counter(
+        (*row, *action)
+        for row, action in zip(drawn.to_tensor().tolist(), taken.tolist(), strict=True)
+    )
+    assert counts.keys() == set(ways)
+    for way, times in Counter(ways).items():
+        p = times / len(ways)
+        assert abs(counts[way] - n_draws * p) < 4 * math.sqrt(n_draws * p * (1 - p))
+
+
 @few
 @given(seed=seeds)
 def test_every_state_has_a_way_back_and_a_way_on(case: Case, seed: int) -> None:

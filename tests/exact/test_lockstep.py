@@ -17,7 +17,7 @@ from molgfn.env.hypergrid import Hypergrid
 from molgfn.gfn.balance import OBJECTIVES
 from molgfn.gfn.exact import space_log_likelihood
 from molgfn.gfn.protocols import prepared
-from molgfn.gfn.rollout import draw_terminal, rollout
+from molgfn.gfn.rollout import draw_terminal, rollout, rollout_backward
 from molgfn.policy.hypergrid_policy import HypergridPolicy
 from molgfn.policy.network import FlowPolicy
 
@@ -83,13 +83,16 @@ def test_uniform_actions_are_uniform(case: Case, env: FragmentEnv) -> None:
     assert abs(chi_square(places.bincount(minlength=len(place)).double(), p)) < 4
 
 
+@pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
 def test_every_objective_vanishes_along_the_trajectories(
-    case: Case, env: FragmentEnv, objective: str
+    case: Case, env: FragmentEnv, objective: str, backward: bool
 ) -> None:
     log_reward = random_log_reward(case.space)
     policy = TablePolicy(case.env, case.space, case.numbers, log_reward)
     batch = rollout(env, UniformPolicy(env), torch.zeros(30), generator=seeded(0))
+    if backward:
+        batch = rollout_backward(env, batch.terminal, generator=seeded(1))
     of_state = dict(zip(case.space.terminal.tolist(), log_reward.tolist(), strict=True))
     reward = torch.tensor([of_state[number] for number in case.numbers(batch.terminal)]).double()
     assert absolute_residuals(objective, env, policy, batch, reward).max() < 1e-5
@@ -108,19 +111,43 @@ def test_trajectories_are_whole(env: FragmentEnv) -> None:
         assert torch.equal(batch.terminal.to_tensor()[number], led[-1])
 
 
-def test_the_network_is_the_same_function(case: Case, env: FragmentEnv) -> None:
-    """All places with masks, or only those that are there: equal values, equal gradients."""
-    batch = rollout(case.env, UniformPolicy(case.env), torch.zeros(50), generator=seeded(0))
-    found = []
-    for each in (case.env, env):
-        policy = fresh_policy(each)
-        distribution = policy(batch.states, torch.linspace(0, 3, len(batch.states)))
-        log_pf, log_flow = distribution.log_prob(batch.actions), distribution.log_flow
-        (log_pf.square().sum() + log_flow.square().sum()).backward()
-        gradients = [p.grad.flatten() for p in policy.parameters() if p.grad is not None]
-        found.append((log_pf.detach(), log_flow.detach(), torch.cat(gradients)))
-    for packed, laid_out in zip(*found, strict=True):
-        torch.testing.assert_close(laid_out, packed, atol=1e-4, rtol=1e-4)
+def test_trajectories_back_are_whole(env: FragmentEnv) -> None:
+    terminal = rollout(env, UniformPolicy(env), torch.zeros(200), generator=seeded(0)).terminal
+    batch = rollout_backward(env, terminal, generator=seeded(1))
+    keys = env.keys(terminal)
+    following = env.step(batch.states, batch.actions)
+    assert not batch.states.stopped.any()
+    for number in range(len(batch)):
+        own = (batch.trajectory == number).nonzero().squeeze(1)
+        # Backward in time.
+        assert batch.position[own].tolist() == list(reversed(range(len(own))))
+        assert env.is_initial(batch.states[own]).tolist() == [False] * (len(own) - 1) + [True]
+        led = env.keys(following[own])
+        assert led[0] == keys[number]
+        assert led[1:] == env.keys(batch.states[own[:-1]])
+
+
+def test_the_network_is_the_same_function(case: Case) -> None:
+    """All places with masks, or only those that are there, in more room or in less."""
+    env, policy = case.env, fresh_policy(case.env)
+    batch = rollout(env, UniformPolicy(env), torch.zeros(50), generator=seeded(0))
+    states, condition = batch.states, torch.linspace(0, 3, len(batch.states))
+    laid_out = prepared(policy, lockstep=True)
+    for n_steps in range(env.max_steps):
+        among = (batch.position == n_steps).nonzero().squeeze(1)
+        if not len(among):
+            continue
+        packed = policy(states[among], condition[among])
+        wide = laid_out(states[among], condition[among])
+        close = laid_out(env.compact(states[among], n_steps), condition[among])
+        for other in (wide, close):
+            torch.testing.assert_close(other.log_flow, packed.log_flow, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(
+                other.log_prob(batch.actions[among]),
+                packed.log_prob(batch.actions[among]),
+                atol=1e-4,
+                rtol=1e-4,
+            )
 
 
 def small_grid() -> tuple[Hypergrid, HypergridPolicy]:
@@ -145,7 +172,7 @@ def test_nothing_is_asked_of_the_device(make: Any) -> None:
         return draw_terminal(env, policy, condition, generator=None)  # type: ignore[arg-type]
 
     assert draw().to_tensor().shape == env.initial_states(6).to_tensor().shape
-    distribution = prepared(policy)(env.initial_states(6), condition)
+    distribution = prepared(policy, lockstep=True)(env.initial_states(6), condition)
     distribution.sample(torch.arange(6, device="meta"), None, epsilon)
     env.lockstep = False
     with pytest.raises((NotImplementedError, RuntimeError), match="Meta tensors"):

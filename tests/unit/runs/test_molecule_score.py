@@ -69,8 +69,8 @@ def test_state_survives_json():
 
 
 def test_parts_are_scored_in_turn_and_a_state_of_two_parts_once(monkeypatch):
-    monkeypatch.setattr("molgfn.runs.molecule_score.CHUNK_SIZE", 1)
-    monkeypatch.setattr(ChunkQueue, "has_workers", True)
+    monkeypatch.setattr("molgfn.runs.molecule_score.MAX_CHUNK_SIZE", 1)
+    monkeypatch.setattr(ChunkQueue, "n_workers", 1)
     reward = StubReward()
     score = MoleculeScore(ENV, reward)
     score(terminal(BIPHENYL))
@@ -97,12 +97,13 @@ def test_parts_are_scored_in_turn_and_a_state_of_two_parts_once(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("has_workers", "sizes"),
-    [(False, [4]), (True, [1, 1, 2])],  # the first is cut in two
+    ("n_workers", "sizes"),
+    [(0, [4]), (1, [1, 1, 2]), (2, [1, 1, 1, 1])],  # the first is cut in two where it can be
 )
-def test_a_batch_is_cut_where_workers_share_it(monkeypatch, has_workers, sizes):
-    monkeypatch.setattr("molgfn.runs.molecule_score.CHUNK_SIZE", 2)
-    monkeypatch.setattr(ChunkQueue, "has_workers", has_workers)
+def test_a_batch_is_cut_where_workers_share_it(monkeypatch, n_workers, sizes):
+    monkeypatch.setattr("molgfn.runs.molecule_score.MIN_CHUNK_SIZE", 1)
+    monkeypatch.setattr("molgfn.runs.molecule_score.MAX_CHUNK_SIZE", 2)
+    monkeypatch.setattr(ChunkQueue, "n_workers", n_workers)
     reward = StubReward()
     parts = [terminal(BENZENE), terminal(BIPHENYL, BENZENE), terminal(ANILINE, DIPHENYLAMINE)]
     list(MoleculeScore(ENV, reward).in_parts(parts))
