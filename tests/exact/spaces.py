@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,24 @@ class Case:
         empty = self.env.is_initial(states)
         keys: Iterator[str] = iter(self.env.keys(states[~empty]))
         return [0 if e else number[next(keys)] for e in empty.tolist()]
+
+    def frequencies(self, drawn: FragmentStates) -> torch.Tensor:
+        """How often each terminal state is among those drawn, in the order of the space."""
+        place = {number: i for i, number in enumerate(self.space.terminal.tolist())}
+        places = torch.tensor([place[number] for number in self.numbers(drawn)])
+        return places.bincount(minlength=len(place)).double()
+
+
+def chi_square(counts: torch.Tensor, p: torch.Tensor) -> float:
+    """Chi-square less its mean in standard deviations; what is expected below 5 is one class."""
+    expected = counts.sum() * p
+    rare = expected < 5
+    counts = torch.cat([counts[~rare], counts[rare].sum()[None]])
+    expected = torch.cat([expected[~rare], expected[rare].sum()[None]])
+    counts, expected = counts[expected > 0], expected[expected > 0]
+    degrees = len(expected) - 1
+    chi = float(((counts - expected) ** 2 / expected).sum())
+    return (chi - degrees) / math.sqrt(2 * degrees)
 
 
 def shipped_subset(n_common: int = 15, n_symmetric: int = 10) -> Vocabulary:

@@ -22,7 +22,7 @@ from molgfn.policy.hypergrid_policy import HypergridPolicy
 from molgfn.policy.network import FlowPolicy
 
 from .exact_policy import TablePolicy, absolute_residuals
-from .spaces import SMALL, Case, case_of, fresh_policy, random_log_reward
+from .spaces import SMALL, Case, case_of, chi_square, fresh_policy, random_log_reward
 
 N_DRAWS = 5_000
 LOG_BETA = math.log(8.0)
@@ -45,24 +45,10 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def chi_square(counts: torch.Tensor, p: torch.Tensor) -> float:
-    """Chi-square less its mean in standard deviations; what is expected below 5 is one class."""
-    expected = N_DRAWS * p
-    rare = expected < 5
-    counts = torch.cat([counts[~rare], counts[rare].sum()[None]])
-    expected = torch.cat([expected[~rare], expected[rare].sum()[None]])
-    counts, expected = counts[expected > 0], expected[expected > 0]
-    degrees = len(expected) - 1
-    chi = float(((counts - expected) ** 2 / expected).sum())
-    return (chi - degrees) / math.sqrt(2 * degrees)
-
-
 def frequencies(case: Case, env: FragmentEnv, policy: Any) -> torch.Tensor:
     """How often each terminal state is drawn."""
     drawn = draw_terminal(env, policy, torch.full((N_DRAWS,), LOG_BETA), generator=seeded(0))
-    place = {number: i for i, number in enumerate(case.space.terminal.tolist())}
-    places = torch.tensor([place[number] for number in case.numbers(drawn)])
-    return places.bincount(minlength=len(place)).double()
+    return case.frequencies(drawn)
 
 
 def test_draws_follow_the_law_of_the_policy(case: Case, env: FragmentEnv) -> None:
@@ -77,10 +63,8 @@ def test_uniform_actions_are_uniform(case: Case, env: FragmentEnv) -> None:
     """With all rows and entries replaced a fresh network draws as the uniform policy does."""
     condition, always = torch.full((N_DRAWS,), LOG_BETA), torch.ones(N_DRAWS)
     drawn = rollout(env, fresh_policy(env), condition, generator=seeded(1), epsilon=always)
-    place = {number: i for i, number in enumerate(case.space.terminal.tolist())}
-    places = torch.tensor([place[number] for number in case.numbers(drawn.terminal)])
     p = space_log_likelihood(case.space, UniformPolicy(case.env), LOG_BETA).exp().double()
-    assert abs(chi_square(places.bincount(minlength=len(place)).double(), p)) < 4
+    assert abs(chi_square(case.frequencies(drawn.terminal), p)) < 4
 
 
 @pytest.mark.parametrize("backward", [False, True])

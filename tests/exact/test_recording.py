@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 import torch
 
+from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.schema import LimitsConfig, PolicyConfig
 from molgfn.env.fragment_env import FragmentEnv
+from molgfn.env.states import FragmentStates
 from molgfn.gfn import recording
+from molgfn.gfn.exact import space_log_likelihood
 from molgfn.gfn.rollout import draw_terminal, rollout
 from molgfn.policy.network import FlowPolicy
+
+from .spaces import SMALL, case_of, chi_square, fresh_policy
 
 pytestmark = [
     pytest.mark.gpu,
@@ -56,6 +61,19 @@ def test_replays_draw_what_would_be_drawn(env: FragmentEnv, policy: FlowPolicy) 
     drawn = [draw(env, policy, seed) for seed in range(3)]
     for found, wanted in zip(drawn, expected, strict=True):
         assert torch.equal(found, wanted)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_replays_follow_the_law_of_the_policy(name: str) -> None:
+    case = case_of(name)
+    env = FragmentEnv(case.env.vocabulary, case.env.limits).to("cuda")
+    policy = fresh_policy(env).to("cuda")
+    draws = [draw(env, policy, seed, 1000) for seed in range(6)][1:]
+    found = case.frequencies(FragmentStates.from_tensor(torch.cat(draws).cpu()))
+    p = space_log_likelihood(case.space, fresh_policy(case.env), math.log(8.0)).exp().double()
+    assert abs(chi_square(found, p)) < 4
+    other = space_log_likelihood(case.space, UniformPolicy(case.env), 0.0).exp().double()
+    assert chi_square(found, other) > 20
 
 
 def test_replays_follow_the_weights(env: FragmentEnv, policy: FlowPolicy) -> None:
