@@ -33,8 +33,8 @@ class FragmentEnv(LegalActions):
         log P_B(s|s') = -log L(s') - log(m/k)
                       = [-log L(s') - log|Stab(e)|] + log|Aut(s')| - log|Aut(s)|
 
-    :meth:`log_pb` and :meth:`backward_step` return the bracket, :meth:`log_symmetry` the rest,
-    which telescopes along a trajectory. L(s') counts the removable leaves. m and k count the
+    :meth:`log_pb` returns the bracket, :meth:`log_symmetry` the rest, which telescopes along a
+    trajectory. L(s') counts the removable leaves. m and k count the
     actions and leaves of one entry e: where a fragment can come in by two kinds of sites and
     lead to the same state, each kind is an edge of its own.
     """
@@ -195,7 +195,7 @@ class FragmentEnv(LegalActions):
 
     def backward_step(
         self, states: FragmentStates, leaves: Tensor
-    ) -> tuple[FragmentStates, Tensor, Tensor]:
+    ) -> tuple[FragmentStates, Tensor]:
         """Undo the stop of stopped states, or remove a leaf from the others.
 
         Args:
@@ -203,8 +203,8 @@ class FragmentEnv(LegalActions):
             leaves: Removable leaf of every state, shape ``(B,)``; ignored where stopped.
 
         Returns:
-            The parents; the forward actions ``(B, 2)`` that lead from them to states isomorphic
-            to the given ones; the local part of log P_B (see the class), ``(B,)``, nats.
+            The parents; the forward actions that lead from them to states isomorphic to the
+            given ones, shape ``(B, 2)``.
         """
         tensors, n_nodes = self.tensors, self.limits.max_fragments
         leaf = leaves[:, None]
@@ -229,15 +229,15 @@ class FragmentEnv(LegalActions):
         parents = torch.where(undone, states.packed, states.without(leaves).packed)
         parents[:, -1] = 0
         actions = torch.cat([torch.where(undone, STOP, row), torch.where(undone, 0, entry)], 1)
-        return FragmentStates(parents), actions, self.log_pb(states, actions)
+        return FragmentStates(parents), actions
 
     def sample_backward(
         self, states: FragmentStates, *, generator: torch.Generator
-    ) -> tuple[FragmentStates, Tensor, Tensor]:
+    ) -> tuple[FragmentStates, Tensor]:
         """Take one backward step by the uniform leaf policy.
 
         Args:
-            states: B states, none of them empty.
+            states: B states; an empty one stays so, and its action means nothing.
             generator: Source of randomness.
 
         Returns:
@@ -254,14 +254,16 @@ class FragmentEnv(LegalActions):
 
         Returns:
             For each of the E backward steps the number of its state, ascending, ``(E,)``; the
-            parents; the forward actions and the local part of log P_B as in
-            :meth:`backward_step`.
+            parents and the forward actions as in :meth:`backward_step`; the local part of
+            log P_B (see the class), ``(E,)``, nats.
         """
         leaves = self.removable_leaves(states)
         leaves[states.stopped] = False
         leaves[states.stopped, 0] = True  # any one: the stop is undone once
         index, leaf = leaves.nonzero(as_tuple=True)
-        return index, *self.backward_step(states[index], leaf)
+        following = states[index]
+        parents, actions = self.backward_step(following, leaf)
+        return index, parents, actions, self.log_pb(following, actions)
 
     # ------------------------------------------------------------------ identity
 

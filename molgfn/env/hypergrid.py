@@ -188,13 +188,10 @@ class Hypergrid:
         """Unit vectors of actions (B, 1), zero for stop, shape (B, D)."""
         return (actions == torch.arange(self.n_dimensions, device=actions.device)).long()
 
-    def _undo(
-        self, states: HypergridStates, actions: Tensor
-    ) -> tuple[HypergridStates, Tensor, Tensor]:
-        parents = HypergridStates(
+    def _undo(self, states: HypergridStates, actions: Tensor) -> HypergridStates:
+        return HypergridStates(
             states.coordinates - self._direction(actions), torch.zeros_like(states.stopped)
         )
-        return parents, actions, self.log_pb(states, actions)
 
     def _backward_mask(self, states: HypergridStates) -> Tensor:
         """Actions that can have led to every state, shape (B, D + 1)."""
@@ -203,17 +200,18 @@ class Hypergrid:
 
     def sample_backward(
         self, states: HypergridStates, *, generator: torch.Generator
-    ) -> tuple[HypergridStates, Tensor, Tensor]:
+    ) -> tuple[HypergridStates, Tensor]:
         """Take one backward step, uniform over the possible ones.
 
         Args:
-            states: B states, none of them initial.
+            states: B states; what comes out for an initial one means nothing.
             generator: Source of randomness.
 
         Returns:
-            The parents; the actions that lead back, ``(B, 1)``; log P_B, ``(B,)``, nats.
+            The parents; the actions that lead back, ``(B, 1)``.
         """
-        return self._undo(states, draw_uniform(self._backward_mask(states), generator)[:, None])
+        actions = draw_uniform(self._backward_mask(states), generator)[:, None]
+        return self._undo(states, actions), actions
 
     def parents(self, states: HypergridStates) -> tuple[Tensor, HypergridStates, Tensor, Tensor]:
         """Take every backward step: undo the stop, or lower every coordinate above 0 in turn.
@@ -226,7 +224,8 @@ class Hypergrid:
             parents; the forward actions ``(E, 1)``; log P_B, ``(E,)``, nats.
         """
         index, action = self._backward_mask(states).nonzero(as_tuple=True)
-        return index, *self._undo(states[index], action[:, None])
+        following, actions = states[index], action[:, None]
+        return index, self._undo(following, actions), actions, self.log_pb(following, actions)
 
     # ------------------------------------------------------------------ identity
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from molgfn.config.schema import TrainConfig
+from molgfn.gfn.distinct import distinct_states
 from molgfn.gfn.objectives import (
     detailed_balance,
     flow_matching,
@@ -25,8 +26,8 @@ from molgfn.gfn.objectives import (
 )
 from molgfn.gfn.protocols import Environment, FlowPolicy, S
 from molgfn.gfn.relevance import relevance
-from molgfn.gfn.rollout import Trajectories, distinct_states
 from molgfn.gfn.segments import log_sum_by_group
+from molgfn.gfn.trajectories import Trajectories
 
 #: Flow matching: weight of a terminal state, whose reward is known, against another state.
 TERMINAL_WEIGHT = 10.0

@@ -7,6 +7,24 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from molgfn.gfn.protocols import S
+
+
+def distinct_states(states: S, group: Tensor) -> tuple[S, Tensor, Tensor]:
+    """Find the states that differ: trajectories of one condition begin alike.
+
+    Args:
+        states: B states.
+        group: Number of the condition of every state, shape ``(B,)``.
+
+    Returns:
+        The D distinct pairs of state and condition; which of them each state is, ``(B,)``; and
+        one of the B that is like each of them, ``(D,)``.
+    """
+    rows = torch.cat([states.to_tensor(), group[:, None]], 1)
+    distinct, index, like = distinct_rows(rows)
+    return type(states).from_tensor(distinct[:, :-1]), index, like
+
 
 def distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Find the rows that differ.

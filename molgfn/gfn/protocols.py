@@ -71,15 +71,16 @@ class Environment(Protocol[S]):
     def log_pb(self, following: S, actions: Tensor) -> Tensor:
         """Local log P_B of the actions that led to states, shape ``(B,)``, nats."""
 
-    def sample_backward(self, states: S, *, generator: torch.Generator) -> tuple[S, Tensor, Tensor]:
-        """Go to a parent; returns parents, the forward actions, and local log P_B, ``(B,)``.
+    def sample_backward(self, states: S, *, generator: torch.Generator) -> tuple[S, Tensor]:
+        """Go to a parent; returns parents and the forward actions.
 
         What comes out for an initial state does not matter.
         """
 
     def parents(self, states: S) -> tuple[Tensor, S, Tensor, Tensor]:
-        """Take every backward step; returns the state of each, ascending, ``(E,)``, then as above.
+        """Take every backward step.
 
+        Returns the state of each, ascending, ``(E,)``, then as above, and local log P_B.
         The backward policy is uniform over these steps.
         """
 

@@ -24,8 +24,9 @@ from molgfn.gfn.checkpoint import (
 )
 from molgfn.gfn.protocols import Environment, S, Score
 from molgfn.gfn.replay import ReplayBuffer
-from molgfn.gfn.rollout import Trajectories, join, rollout, rollout_backward
+from molgfn.gfn.rollout import rollout, rollout_backward
 from molgfn.gfn.segments import group_mean
+from molgfn.gfn.trajectories import Trajectories, join
 
 #: Residuals beyond this many nats weigh linearly: early in training a few trajectories of a
 #: large beta would otherwise drown all others.

@@ -18,7 +18,8 @@ from molgfn.env.fragment_env import STOP, FragmentEnv
 from molgfn.env.hypergrid import Hypergrid
 from molgfn.env.hypergrid_states import HypergridStates
 from molgfn.env.states import FragmentStates
-from molgfn.gfn.rollout import Trajectories, rollout
+from molgfn.gfn.rollout import rollout
+from molgfn.gfn.trajectories import Trajectories
 from molgfn.policy.hypergrid_policy import MaskedCategorical
 
 #: A symmetric and an asymmetric linker, an atom with room for three, a ring of six equal sites.

@@ -121,7 +121,7 @@ def test_the_key_ignores_the_order_of_construction(case: Case, seed: int) -> Non
     path: list[Edge] = []
     while not bool(case.env.is_initial(state)):
         (name,) = case.identities(state)
-        state, action, _ = case.env.sample_backward(state, generator=generator)
+        state, action = case.env.sample_backward(state, generator=generator)
         path.append((name, int(case.kinds(action)[0])))
     for name, kind in reversed(path):
         # The numbers of sites depend on the order, so the step is looked up by where it leads.
@@ -146,21 +146,16 @@ def test_pieces_taken_off_come_back_with_other_numbers(case: Case) -> None:
 def test_sampled_backward_steps_are_parents(case: Case, seed: int) -> None:
     states = case.random_states(4, seed)
     generator = torch.Generator().manual_seed(seed)
-    sampled, actions, log_pb = case.env.sample_backward(states, generator=generator)
-    index, parents, all_actions, all_log_pb = case.env.parents(states)
+    sampled, actions = case.env.sample_backward(states, generator=generator)
+    index, parents, all_actions, _ = case.env.parents(states)
     known = {
-        (i, *row, *action, p)
-        for i, row, action, p in zip(
-            index.tolist(),
-            parents.to_tensor().tolist(),
-            all_actions.tolist(),
-            all_log_pb.tolist(),
-            strict=True,
+        (i, *row, *action)
+        for i, row, action in zip(
+            index.tolist(), parents.to_tensor().tolist(), all_actions.tolist(), strict=True
         )
     }
     for i in range(len(states)):
-        row, action = sampled.to_tensor()[i].tolist(), actions[i].tolist()
-        assert (i, *row, *action, float(log_pb[i])) in known
+        assert (i, *sampled.to_tensor()[i].tolist(), *actions[i].tolist()) in known
 
 
 def test_all_parents_are_drawn_alike(case: Case) -> None:
@@ -178,7 +173,7 @@ def test_all_parents_are_drawn_alike(case: Case) -> None:
     assert len(ways) > 1
     n_draws = 4000
     many = states[torch.full((n_draws,), number)]
-    drawn, taken, _ = case.env.sample_backward(many, generator=torch.Generator().manual_seed(0))
+    drawn, taken = case.env.sample_backward(many, generator=torch.Generator().manual_seed(0))
     counts = Counter(
         (*row, *action)
         for row, action in zip(drawn.to_tensor().tolist(), taken.tolist(), strict=True)

@@ -17,7 +17,8 @@ from molgfn.chem.vocabulary_file import find_vocabulary, load_vocabulary
 from molgfn.config.schema import LimitsConfig
 from molgfn.env.fragment_env import STOP, FragmentEnv
 from molgfn.env.states import FragmentStates
-from molgfn.gfn.rollout import Trajectories, rollout
+from molgfn.gfn.rollout import rollout
+from molgfn.gfn.trajectories import Trajectories
 
 LIMITS = LimitsConfig()
 seeds = st.integers(0, 2**31)

@@ -141,7 +141,7 @@ def test_removing_the_root_renumbers():
     env = make_env()
     tree = FragmentTree((0, 1, 0), (-1, 0, 1), (-1, 2, 0), (-1, 0, 3))
     state = open_state(env, tree)
-    parent, action, _ = env.backward_step(state, torch.tensor([0]))
+    parent, action = env.backward_step(state, torch.tensor([0]))
     assert parent.trees() == [FragmentTree((1, 0), (-1, 0), (-1, 0), (-1, 3))]
     assert action.tolist() == [[0, ATTACH_BENZENE]]
 

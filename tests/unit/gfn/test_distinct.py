@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from molgfn.env.hypergrid_states import HypergridStates
 from molgfn.gfn import distinct
-from molgfn.gfn.distinct import distinct_rows
+from molgfn.gfn.distinct import distinct_rows, distinct_states
 
 
 def check(rows):
@@ -26,3 +27,17 @@ def test_they_are_those_of_torch(n):
 def test_rows_that_share_a_hash_are_told_apart(monkeypatch):
     monkeypatch.setattr(distinct, "_multipliers", lambda n: torch.ones(n, dtype=torch.long))
     check(torch.tensor([[1, 2], [2, 1], [0, 3], [1, 2], [5, 5]]))
+
+
+def test_equal_states_of_one_condition_are_found_and_others_stay_apart():
+    states = HypergridStates(
+        torch.tensor([[1, 2], [1, 2], [2, 1], [1, 2], [1, 2]]),
+        torch.tensor([False, False, False, False, True]),
+    )
+    group = torch.tensor([0, 0, 0, 1, 0])
+    distinct, index, like = distinct_states(states, group)
+    assert len(distinct) == 4
+    assert index[0] == index[1]
+    assert len(index[[0, 2, 3, 4]].unique()) == 4
+    assert torch.equal(distinct[index].to_tensor(), states.to_tensor())
+    assert torch.equal(group[like][index], group)

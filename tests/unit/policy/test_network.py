@@ -97,7 +97,7 @@ def test_a_state_has_one_distribution_however_it_was_built(env, policy):
     generator = torch.Generator().manual_seed(1)
     states = visited(env)
     states = states[states.n_fragments > 1]
-    parents, actions, _ = env.sample_backward(states, generator=generator)
+    parents, actions = env.sample_backward(states, generator=generator)
     again = env.step(parents, actions)
     stop = torch.tensor([[STOP, 0]]).expand(len(states), 2)
     may_stop = env.legal_row_mask(states)[:, -1]
