@@ -83,6 +83,14 @@ class Reward:
         names = [name for scorer in self.scorers for name in scorer.columns]
         return tuple(dict.fromkeys(names))
 
+    @property
+    def needs_molecules(self) -> bool:
+        """Whether any scorer reads more of a molecule than the proxy does of its graph."""
+        return not all(
+            isinstance(scorer, ProxyScorer) and not scorer.with_similarity
+            for scorer in self.scorers
+        )
+
     def __call__(self, molecules: Sequence[Molecule]) -> RewardTable:
         """Score molecules; each scorer is called once.
 

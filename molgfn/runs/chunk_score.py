@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rdkit.DataStructs import ExplicitBitVect
 from torch import Tensor
 
+from molgfn.chem.molecule import Molecule
 from molgfn.chem.similarity import N_BITS
 from molgfn.env.fragment_env import FragmentEnv
 from molgfn.env.states import FragmentStates
+from molgfn.reward.proxy.tree_batch import TreeBatch
+from molgfn.reward.proxy.trees import TreeFeaturiser
 from molgfn.reward.reward import Reward
 from molgfn.runs.modes import Candidate
 
@@ -57,7 +62,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class ChunkScore:
-    """Scores states by assembling them.
+    """Scores states, as molecules where the reward looks at more than their graphs.
 
     Attributes:
         env: The environment of the states.
@@ -66,6 +71,10 @@ class ChunkScore:
 
     env: FragmentEnv
     reward: Reward
+
+    @cached_property
+    def _featurise(self) -> TreeFeaturiser:
+        return TreeFeaturiser(self.env.vocabulary)
 
     def __call__(self, packed: Tensor, *, with_modes: bool) -> list[Scored]:
         """Score states.
@@ -80,7 +89,11 @@ class ChunkScore:
         Raises:
             ScorerError: A scorer broke as a whole.
         """
-        molecules = self.env.molecules(FragmentStates.from_tensor(packed))
+        states = FragmentStates.from_tensor(packed)
+        if self.reward.needs_molecules:
+            molecules: Sequence[Molecule] = self.env.molecules(states)
+        else:
+            molecules = TreeBatch(states, self._featurise)
         log_scores = [float(x) for x in self.reward(molecules).log_score]
         return [
             Scored(log_score, Candidate.of(molecule, log_score) if with_modes else None)

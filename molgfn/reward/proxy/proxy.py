@@ -18,6 +18,7 @@ from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.size import SizeBaseline
+from molgfn.reward.proxy.tree_batch import TreeBatch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ class Proxy:
             Predicted values and their standard deviations, each of shape ``(len(molecules),)``,
             in the target's unit.
         """
-        return self.predict_graphs(Graphs.of(MoleculeBatch.of(molecules)))
+        return self.predict_graphs(_graphs(molecules))
 
     def predict_graphs(self, graphs: Graphs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict the target of molecules given as graphs.
@@ -117,7 +118,7 @@ class Proxy:
             Predicted values and their standard deviations as :meth:`predict` has them, then those
             of each network, shape ``(members, len(molecules))``, in the target's unit.
         """
-        graphs = Graphs.of(MoleculeBatch.of(molecules))
+        graphs = _graphs(molecules)
         members = self._scaled(graphs)
         return *self._summary(graphs, members), members
 
@@ -135,7 +136,7 @@ class Proxy:
         """
         if self.control is None:
             raise ValueError(f"the proxy of {self.target!r} has no control")
-        predicted = self.control.evaluate(Graphs.of(MoleculeBatch.of(molecules))).mean(axis=0)
+        predicted = self.control.evaluate(_graphs(molecules)).mean(axis=0)
         return np.asarray(predicted * self.control.sd + self.control.mean, dtype=np.float64)
 
     def _summary(
@@ -162,3 +163,9 @@ class Proxy:
             extrapolations.
         """
         return self.neighbours.similarity(MoleculeBatch.of(molecules))
+
+
+def _graphs(molecules: Sequence[Molecule]) -> Graphs:
+    if isinstance(molecules, TreeBatch):
+        return molecules.graphs
+    return Graphs.of(MoleculeBatch.of(molecules))

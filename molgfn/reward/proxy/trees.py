@@ -44,7 +44,7 @@ class TreeFeaturiser:
         mols = [fragment.mol for fragment in fragments]
         templates = AtomArrays.of(mols)
         bonds = templates.bonds
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         self._sizes, self._first_atom = templates.sizes, templates.offsets
         self._properties = KINDS.table[templates.kinds]
         n_bonds = templates.count(bonds.degrees)
@@ -146,7 +146,7 @@ class TreeFeaturiser:
             parent_sites=(-1, *junctions.site[own].tolist()),
             entry_sites=(-1, *junctions.far_site[own].tolist()),
         )
-        mol = assemble(star, self._vocabulary)
+        mol = assemble(star, self.vocabulary)
         n_atoms = int(self._sizes[fragments[node]])
         atoms = (mol.GetAtomWithIdx(i) for i in range(n_atoms))
         return np.array([int(atom.GetHybridization()) for atom in atoms], dtype=np.int64)

@@ -6,10 +6,14 @@ import pytest
 from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.batch import MoleculeBatch
 from molgfn.config.resources import shipped_path
-from molgfn.reward.proxy import trees
+from molgfn.config.reward_schema import DEFAULT_FACTORS, RewardConfig
+from molgfn.reward.proxy import tree_batch, trees
 from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.store import find_proxy, load_proxy
+from molgfn.reward.proxy.tree_batch import TreeBatch
 from molgfn.reward.proxy.trees import TreeFeaturiser
+from molgfn.reward.reward import build_reward
+from molgfn.runs.chunk_score import ChunkScore
 from molgfn.runs.components import seeded
 from molgfn.runs.sampler import load_sampler
 
@@ -45,3 +49,38 @@ def test_predictions_of_trees_are_those_of_their_molecules(sampler, states):
     ours = proxy.predict_graphs(TreeFeaturiser(sampler.env.vocabulary)(states))
     theirs = proxy.predict(sampler.env.molecules(states))
     assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def proxy_alone(*, with_similarity=False):
+    factors = tuple(factor for factor in DEFAULT_FACTORS if factor.scorer == "proxy")
+    return build_reward(RewardConfig(factors=factors), with_similarity=with_similarity)
+
+
+def test_only_a_reward_of_graphs_does_without_molecules():
+    assert not proxy_alone().needs_molecules
+    assert proxy_alone(with_similarity=True).needs_molecules
+    assert build_reward(RewardConfig(), with_similarity=False).needs_molecules
+
+
+def test_trees_score_as_their_molecules_and_few_are_assembled(sampler, states, monkeypatch):
+    assembled = []
+    assemble = tree_batch.assemble
+    monkeypatch.setattr(
+        tree_batch, "assemble", lambda *tree: assembled.append(tree) or assemble(*tree)
+    )
+    reward = proxy_alone()
+    scored = ChunkScore(sampler.env, reward)(states.to_tensor(), with_modes=True)
+    molecules = sampler.env.molecules(states)
+    assert [each.log_score for each in scored] == reward(molecules).log_score.tolist()
+    candidates = [each.candidate for each in scored]
+    assert 0 < len(assembled) < len(states)
+    assert len(assembled) == sum(candidate is not None for candidate in candidates)
+    for molecule, candidate in zip(molecules, candidates, strict=True):
+        assert candidate is None or candidate.smiles == molecule.smiles
+
+
+def test_a_molecule_of_a_tree_is_the_one_that_is_assembled(sampler, states):
+    batch = TreeBatch(states, TreeFeaturiser(sampler.env.vocabulary))
+    for ours, theirs in zip(batch, sampler.env.molecules(states), strict=True):
+        assert ours.n_heavy_atoms == theirs.n_heavy_atoms
+        assert ours == theirs

@@ -26,6 +26,8 @@ ENV = FragmentEnv(VOCABULARY, LimitsConfig(max_fragments=3))
 class StubReward:
     """0.8 for every molecule, no score for aniline."""
 
+    needs_molecules = True
+
     def __init__(self):
         self.calls = []
 
@@ -179,6 +181,8 @@ class SizeProxy:
 
 class SizeReward:
     """The larger the better; no score for aniline."""
+
+    needs_molecules = True
 
     def __init__(self, proxy):
         self.proxy = proxy
