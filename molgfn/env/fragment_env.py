@@ -34,9 +34,9 @@ class FragmentEnv(LegalActions):
                       = [-log L(s') - log|Stab(e)|] + log|Aut(s')| - log|Aut(s)|
 
     :meth:`log_pb` returns the bracket, :meth:`log_symmetry` the rest, which telescopes along a
-    trajectory. L(s') counts the removable leaves. m and k count the
-    actions and leaves of one entry e: where a fragment can come in by two kinds of sites and
-    lead to the same state, each kind is an edge of its own.
+    trajectory. L(s') counts the removable leaves. m and k count the actions and leaves of one
+    entry e: where a fragment can come in by two kinds of sites and lead to the same state, each
+    kind is an edge of its own.
     """
 
     def __init__(

@@ -2,11 +2,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from rdkit import Chem
 
 from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.batch import MoleculeBatch
+from molgfn.chem.fragment import Fragment
+from molgfn.chem.vocabulary import Vocabulary
+from molgfn.chem.vocabulary_file import load_vocabulary
 from molgfn.config.resources import shipped_path
 from molgfn.config.reward_schema import DEFAULT_FACTORS, RewardConfig
+from molgfn.config.schema import LimitsConfig
+from molgfn.env.fragment_env import FragmentEnv
+from molgfn.gfn.rollout import draw_terminal
 from molgfn.reward.proxy import tree_batch, trees
 from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.store import find_proxy, load_proxy
@@ -29,19 +37,58 @@ def states(sampler):
     return sampler.draw_states(400, 1.0, generator=seeded(3))
 
 
-@pytest.mark.parametrize("capacity", [trees.CAPACITY, 3])
-def test_graphs_of_trees_are_those_of_their_molecules(sampler, states, monkeypatch, capacity):
-    monkeypatch.setattr(trees, "CAPACITY", capacity)
-    featurise = TreeFeaturiser(sampler.env.vocabulary)
-    featurise(states)
+#: What a junction may change, or be changed by: lone pairs, charges, all kinds of double bonds.
+ODD = """
+    N O S C P B F [NH4+] [NH3+]C C=C C#C C=O C=N N=N N=S C=C=C O=[SH2]=O O=S CS(C)=O OB(O)O O=P(O)O
+    [SiH4] [SeH2] C1CC1 c1ccccc1 c1cc[nH]c1 c1ccncc1 O=c1cc[nH]cc1 C1=CCNC=C1 C1=CC=CC=CC1
+    C[N+](=O)[O-] NC(N)=N O=NN C=[N+]=[N-] [O-]c1ccccc1 Cc1cc[n+]([O-])cc1 c1ccc2[nH]ccc2c1
+    OO NN SS NO Br I
+"""
+
+
+def odd_vocabulary():
+    fragments = []
+    for text in ODD.split():
+        smiles = Chem.CanonSmiles(text)
+        atoms = Chem.MolFromSmiles(smiles).GetAtoms()
+        sites = {a.GetIdx(): a.GetTotalNumHs() for a in atoms if a.GetTotalNumHs()}
+        fragments.append(Fragment.build(smiles, sites))
+    return Vocabulary("odd", tuple(fragments))
+
+
+def random_states(vocabulary, n):
+    env = FragmentEnv(vocabulary, LimitsConfig(max_fragments=6))
+    return env, draw_terminal(env, UniformPolicy(env), torch.zeros(n), generator=seeded(3))
+
+
+def check_graphs(env, states, featurise):
     ours = featurise(states)
-    theirs = Graphs.of(MoleculeBatch(sampler.env.molecules(states)))
+    theirs = Graphs.of(MoleculeBatch(env.molecules(states)))
     assert np.array_equal(ours.sizes, theirs.sizes)
     assert np.array_equal(ours.types, theirs.types)
     assert np.array_equal(ours.bonds.starts, theirs.bonds.starts)
     assert np.array_equal(ours.bonds.targets, theirs.bonds.targets)
     assert np.array_equal(ours.bonds.codes, theirs.bonds.codes)
     assert np.array_equal(ours.descriptors, theirs.descriptors)
+
+
+@pytest.mark.parametrize("capacity", [trees.CAPACITY, 3])
+def test_graphs_of_trees_are_those_of_their_molecules(sampler, states, monkeypatch, capacity):
+    monkeypatch.setattr(trees, "CAPACITY", capacity)
+    featurise = TreeFeaturiser(sampler.env.vocabulary)
+    featurise(states)
+    check_graphs(sampler.env, states, featurise)
+
+
+def test_graphs_of_odd_fragments_too():
+    env, states = random_states(odd_vocabulary(), 2000)
+    check_graphs(env, states, TreeFeaturiser(env.vocabulary))
+
+
+def test_graphs_of_the_blocks_of_2021_too(shared_data):
+    vocabulary = load_vocabulary(shared_data / "seh" / "blocks_PDB_105.json")
+    env, states = random_states(vocabulary, 1000)
+    check_graphs(env, states, TreeFeaturiser(vocabulary))
 
 
 def test_predictions_of_trees_are_those_of_their_molecules(sampler, states):
