@@ -9,7 +9,7 @@ from torch import Tensor
 def draw_uniform(mask: Tensor, generator: torch.Generator) -> Tensor:
     """Draw one of the marked columns of every row.
 
-    ``torch.multinomial`` would ask the device whether its weights are valid.
+    As ``torch.multinomial`` does it, which would ask the device whether its weights are valid.
 
     Args:
         mask: True = possible, shape ``(B, C)``.
@@ -18,5 +18,5 @@ def draw_uniform(mask: Tensor, generator: torch.Generator) -> Tensor:
     Returns:
         Columns, shape ``(B,)``; any one where none is possible.
     """
-    lot = torch.rand(mask.shape, generator=generator, dtype=torch.float64, device=mask.device)
-    return lot.masked_fill_(~mask, -1.0).argmax(1)
+    lot = torch.empty(mask.shape, device=mask.device).exponential_(generator=generator)
+    return lot.reciprocal_().masked_fill_(~mask, -1.0).argmax(1)

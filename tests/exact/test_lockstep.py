@@ -96,11 +96,22 @@ def test_trajectories_are_whole(env: FragmentEnv) -> None:
 
 
 def test_trajectories_back_are_whole(env: FragmentEnv) -> None:
-    terminal = rollout(env, UniformPolicy(env), torch.zeros(200), generator=seeded(0)).terminal
+    check_ways_back(env, UniformPolicy(env))
+
+
+def test_trajectories_back_on_the_grid_are_whole() -> None:
+    env, policy = small_grid()
+    env.lockstep = True
+    check_ways_back(env, policy)
+
+
+def check_ways_back(env: Any, policy: Any) -> None:
+    terminal = rollout(env, policy, torch.zeros(200), generator=seeded(0)).terminal
     batch = rollout_backward(env, terminal, generator=seeded(1))
-    keys = env.keys(terminal)
-    following = env.step(batch.states, batch.actions)
+    assert torch.equal(batch.terminal.to_tensor(), terminal.to_tensor())
+    keys, following = env.keys(terminal), env.step(batch.states, batch.actions)
     assert not batch.states.stopped.any()
+    assert batch.length.max() > batch.length.min()
     for number in range(len(batch)):
         own = (batch.trajectory == number).nonzero().squeeze(1)
         # Backward in time.
