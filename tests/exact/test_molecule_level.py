@@ -72,6 +72,9 @@ def reward(molecules: list[Molecule]) -> SimpleNamespace:
     return SimpleNamespace(log_score=np.array([log_score(m.smiles) for m in molecules]))
 
 
+reward.needs_molecules = True  # type: ignore[attr-defined]
+
+
 @pytest.fixture(scope="module")
 def listed() -> Listed:
     return Listed()
