@@ -226,9 +226,8 @@ class Trainer(Generic[S]):
         loss.backward()
         clip_grad_norm_(self.networks.policy.parameters(), self.config.gradient_clip)
         self._optimizer.step()
-        with torch.no_grad():
-            average, current = self.networks.sampler.parameters(), self.networks.policy.parameters()
-            get_ema_multi_avg_fn(self.config.ema_decay)(list(average), list(current), None)
+        average, current = self.networks.sampler.parameters(), self.networks.policy.parameters()
+        get_ema_multi_avg_fn(self.config.ema_decay)(list(average), list(current), None)
 
     def _rollout(self, log_beta: Tensor) -> Trajectories[S]:
         """Sample with the policy and, for the configured share, at random.
