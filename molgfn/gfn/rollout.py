@@ -98,17 +98,21 @@ def _walk(
     policy, n = prepared(policy), len(condition)
     states = env.initial_states(n)
     alive = torch.arange(n, device=condition.device)
-    position = torch.zeros_like(alive)
     group = condition.unique(return_inverse=True)[1]
-    while len(alive):
-        distinct, index, first = distinct_states(states, group[alive])
-        distribution = policy(distinct, condition[alive[first]])
-        share = None if epsilon is None else epsilon[alive]
-        actions = distribution.sample(index, generator, share)
+    for n_steps in range(env.max_steps):
+        if not len(alive):
+            return
+        if n_steps < env.max_steps - 1:
+            distinct, index, first = distinct_states(states, group[alive])
+            distribution = policy(distinct, condition[alive[first]])
+            share = None if epsilon is None else epsilon[alive]
+            actions = distribution.sample(index, generator, share)
+        else:  # nothing but stop is left
+            actions = env.stop_actions(len(alive))
         following = env.step(states, actions)
-        yield Steps(alive, position, states, actions, following)
+        yield Steps(alive, torch.full_like(alive, n_steps), states, actions, following)
         going = (~following.stopped).nonzero().squeeze(1)
-        states, alive, position = following[going], alive[going], position[going] + 1
+        states, alive = following[going], alive[going]
 
 
 def _walk_back(env: Environment[S], terminal: S, *, generator: torch.Generator) -> Steps[S]:

@@ -56,7 +56,8 @@ class ActionDistribution:
         if len(moving):
             rows = columns[moving]
             share = None if epsilon is None else epsilon[moving]
-            entries = draw(self.entry_logits(index[moving], rows), generator, share)
+            logits, place = self._distinct_entry_logits(index[moving], rows)
+            entries = draw(logits.index_select(0, place), generator, share)
             actions[moving] = torch.stack([rows, entries], 1)
         return actions
 
@@ -79,9 +80,14 @@ class ActionDistribution:
         moving = (rows != STOP).nonzero().squeeze(1)
         if not len(moving):
             return log_prob
-        entry = self.entry_logits(index[moving], rows[moving]).log_softmax(1)
-        entry = entry.gather(1, entries[moving][:, None]).squeeze(1)
-        return log_prob.index_add(0, moving, entry)
+        logits, place = self._distinct_entry_logits(index[moving], rows[moving])
+        return log_prob.index_add(0, moving, logits.log_softmax(1)[place, entries[moving]])
+
+    def _distinct_entry_logits(self, index: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Entry logits of every distinct pair of a state and a row; the pair of each that came."""
+        n_rows = self.row_logits.shape[1]
+        pairs, place = (index * n_rows + rows).unique(return_inverse=True)
+        return self.entry_logits(pairs // n_rows, pairs % n_rows), place
 
 
 @dataclass(frozen=True)
