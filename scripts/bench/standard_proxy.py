@@ -1,4 +1,4 @@
-"""The proxy that is most used, of sEH (Bengio et al. 2021), written anew: what ours is timed against.
+"""The most used proxy, of sEH (Bengio et al. 2021), written anew: ours is timed against it.
 
 Features come from a loop over atoms in Python, the network is made of torch-geometric's operators:
 12 rounds of NNConv and one GRU cell, then Set2Set. A test compares it with known values of the

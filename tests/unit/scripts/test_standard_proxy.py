@@ -52,7 +52,8 @@ def standard_proxy() -> ModuleType:
     """The benchmark's module, which is not in the package."""
     path = Path(__file__).parents[3] / "scripts" / "bench" / "standard_proxy.py"
     spec = spec_from_file_location("standard_proxy", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
