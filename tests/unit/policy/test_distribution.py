@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from molgfn.policy.distribution import draw
+from molgfn.env.fragment_env import STOP
+from molgfn.policy.distribution import ActionDistribution, draw
 
 N_DRAWS = 20_000
 
@@ -49,3 +50,37 @@ def test_the_largest_random_number_draws_the_last_legal_column(monkeypatch, widt
     logits[:, :4] = torch.tensor([[0.3, -7.0, 2.0, -torch.inf], [0.0, 0.0, -80.0, 0.0]])
     monkeypatch.setattr(torch, "rand", LargestDraw())
     assert draw(logits, torch.Generator(), None).tolist() == [2, 3]
+
+
+def test_pairs_of_state_and_row_are_asked_for_once():
+    """Three states of two rows; log-probabilities and draws are those of every action by itself."""
+    row_logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(2))
+    table = torch.randn(3, 2, 16, generator=torch.Generator().manual_seed(3))
+    asked = []
+
+    def entry_logits(index, rows):
+        asked.append(list(zip(index.tolist(), rows.tolist(), strict=True)))
+        return table[index, rows]
+
+    distribution = ActionDistribution(row_logits, entry_logits, False)
+    index = torch.tensor([2, 0, 2, 2, 1, 0])
+    actions = torch.tensor([[1, 4], [0, 7], [1, 9], [0, 4], [STOP, STOP], [0, 7]])
+    found = distribution.log_prob(actions, index)
+    assert sorted(asked.pop()) == [(0, 0), (2, 0), (2, 1)]
+    for place, (state, (row, entry)) in enumerate(
+        zip(index.tolist(), actions.tolist(), strict=True)
+    ):
+        expected = row_logits[state].log_softmax(0)[row]
+        if row != STOP:
+            expected = expected + table[state, row].log_softmax(0)[entry]
+        assert torch.isclose(found[place], expected)
+
+    index = torch.arange(3).repeat_interleave(N_DRAWS)
+    drawn = distribution.sample(index, torch.Generator().manual_seed(0), None)
+    assert len(asked[0]) == len(set(asked[0])) == 6
+    for state in range(3):
+        for row in range(2):
+            entries = drawn[(index == state) & (drawn[:, 0] == row), 1]
+            expected = table[state, row].softmax(0)
+            share = torch.bincount(entries, minlength=16) / len(entries)
+            assert ((share - expected).abs() < 4 * (expected / len(entries)).sqrt()).all()

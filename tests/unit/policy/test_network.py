@@ -138,3 +138,17 @@ def test_ends_alone_are_the_ends_of_a_rollout(env, policy):
     ends = draw_terminal(env, policy, log_beta, generator=torch.Generator().manual_seed(3))
     assert torch.equal(ends.to_tensor(), whole.to_tensor())
     assert ends.stopped.all()
+
+
+def test_no_network_where_stop_alone_is_left():
+    env = FragmentEnv(find_vocabulary("default"), LimitsConfig(max_fragments=3))
+    asked = []
+
+    def watched(states, log_beta):
+        asked.append(states.n_fragments)
+        return UniformPolicy(env)(states, log_beta)
+
+    drawn = rollout(env, watched, torch.zeros(30), generator=torch.Generator().manual_seed(0))
+    assert drawn.terminal.n_fragments.max() == 3
+    assert drawn.terminal.stopped.all()
+    assert torch.cat(asked).max() == 2
