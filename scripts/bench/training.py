@@ -7,7 +7,8 @@ They learn at a rate so small that the policy stays what it was: all passes see 
 length. They begin with fresh weights; ``trained`` with those of the shipped policy, which builds
 larger molecules. The reward is the shipped one; ``proxy alone`` leaves its properties and alerts
 out, which the baseline's reward has not. ``new_share`` tells how many of the molecules were new and
-had to be scored. The last row is the shipped training as it is, at its first steps. ``sampled``
+had to be scored. ``shipped settings`` is the shipped training as it is, at its first steps, and
+with trained weights, which it keeps, what it is like later. ``sampled``
 counts trajectories that were sampled and scored, ``learned`` those that entered an update, the
 replayed ones included.
 """
@@ -67,6 +68,8 @@ def settings() -> dict[str, tuple[Config, bool]]:
         like = proxy_alone(on_policy(size, LIKE_FOR_LIKE))
         found[f"on-policy, {size}, 4 layers of 128, proxy alone"] = (like, False)
     found["shipped settings"] = (Config(), False)
+    if True in starts:
+        found["shipped settings, trained"] = (without_learning(Config()), True)
     return found
 
 
@@ -88,10 +91,15 @@ def on_policy(batch_size: int, policy: PolicyConfig | None = None) -> Config:
         replay_batch_size=0,
         epsilon_start=0.0,
         epsilon_end=0.0,
-        learning_rate=NO_LEARNING,
-        log_z_learning_rate=NO_LEARNING,
     )
-    return Config(device="cpu", train=train, policy=PolicyConfig() if policy is None else policy)
+    policy = PolicyConfig() if policy is None else policy
+    return without_learning(Config(device="cpu", train=train, policy=policy))
+
+
+def without_learning(config: Config) -> Config:
+    """The same training with a policy that stays what it is; an update costs the same."""
+    train = replace(config.train, learning_rate=NO_LEARNING, log_z_learning_rate=NO_LEARNING)
+    return replace(config, train=train)
 
 
 def proxy_alone(config: Config) -> Config:
