@@ -6,7 +6,8 @@ CHECKOUT holds recursionpharma/gflownet (MIT licence), which is no part of this 
 not fetched; measured was commit ba3d7eb. Its fragments, environment, sampler, network and
 trajectory balance are its own, with the settings of its task of sEH: 64 trajectories a step, 4
 layers of 128, at most 9 fragments. The loop around them is written here, without its data loaders
-and logs, which favours it; so is the proxy (standard_proxy.py) and torch_scatter (scatter.py).
+and logs and without gradients in sampling, which favours it; so is the proxy (standard_proxy.py)
+and torch_scatter (scatter.py). What else it imports has to be installed.
 
 Speeds of a shared machine vary by half within a minute, so both are measured in every turn, and a
 ratio is that of one turn; the table shows its median. Molecules differ in size from one
