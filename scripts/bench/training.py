@@ -8,9 +8,8 @@ length. They begin with fresh weights; ``trained`` with those of the shipped pol
 larger molecules. The reward is the shipped one; ``proxy alone`` leaves its properties and alerts
 out, which the baseline's reward has not. ``new_share`` tells how many of the molecules were new and
 had to be scored. ``shipped settings`` is the shipped training as it is, at its first steps, and
-with trained weights, which it keeps, what it is like later. ``sampled``
-counts trajectories that were sampled and scored, ``learned`` those that entered an update, the
-replayed ones included.
+with trained weights, which it keeps, what it is like later. ``sampled`` counts trajectories that
+were sampled and scored, ``learned`` those that entered an update, the replayed ones included.
 """
 
 from __future__ import annotations
