@@ -19,7 +19,7 @@ TERMINAL_CHUNK = 256
 STATE_CHUNK = 4096
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def log_likelihood(env: Environment[S], policy: Policy[S], terminal: S, condition: float) -> Tensor:
     r"""Compute log p(x), the probability that a trajectory of the policy ends in x.
 

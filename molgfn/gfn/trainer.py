@@ -235,8 +235,10 @@ class Trainer(Generic[S]):
         Without random trajectories the policy would hardly see what it makes improbable, and
         could not learn how improbable it shall be.
         """
-        epsilon = torch.full_like(log_beta, self._epsilon())
-        epsilon[len(log_beta) - self._n_random :] = 1.0
+        share, epsilon = self._epsilon(), None
+        if share or self._n_random:
+            epsilon = torch.full_like(log_beta, share)
+            epsilon[len(log_beta) - self._n_random :] = 1.0
         return rollout(
             self.env,
             self.networks.sampler,

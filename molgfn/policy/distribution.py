@@ -42,13 +42,13 @@ class ActionDistribution:
         Returns:
             Actions, shape ``(S, 2)``.
         """
-        logits = self.row_logits.index_select(0, index)
-        columns = draw(logits, generator, epsilon)
-        stop_column = logits.shape[1] - 1
+        columns = draw(self.row_logits, index, generator, epsilon)
+        stop_column = self.row_logits.shape[1] - 1
         if self.lockstep:
             stops = columns == stop_column
             rows = columns.clamp(max=stop_column - 1)
-            entries = draw(self.entry_logits(index, rows), generator, epsilon)
+            place = torch.arange(len(index), device=index.device)
+            entries = draw(self.entry_logits(index, rows), place, generator, epsilon)
             actions = torch.stack([rows, entries], 1)
             return actions.masked_fill(stops[:, None], STOP)
         actions = torch.full((len(index), 2), STOP, device=columns.device)
@@ -57,7 +57,7 @@ class ActionDistribution:
             rows = columns[moving]
             share = None if epsilon is None else epsilon[moving]
             logits, place = self._distinct_entry_logits(index[moving], rows)
-            entries = draw(logits.index_select(0, place), generator, share)
+            entries = draw(logits, place, generator, share)
             actions[moving] = torch.stack([rows, entries], 1)
         return actions
 
@@ -101,31 +101,34 @@ class FlowActionDistribution(ActionDistribution):
     log_flow: Tensor
 
 
-def draw(logits: Tensor, generator: torch.Generator, epsilon: Tensor | None) -> Tensor:
-    """Draw a legal column per row by inversion.
+def draw(
+    logits: Tensor, index: Tensor, generator: torch.Generator, epsilon: Tensor | None
+) -> Tensor:
+    """Draw a legal column for every index by inversion.
 
     Many columns are drawn from in two steps, a block of columns and a column within it: summing
     up blocks takes a fraction of the time of a running sum.
 
     Args:
         logits: -inf where illegal, at least one legal per row, shape ``(B, C)``.
+        index: Row of logits of every draw, shape ``(S,)``.
         generator: Source of randomness.
-        epsilon: Probability to draw uniformly among the legal columns instead, shape ``(B,)``;
-            default: none.
+        epsilon: Probability to draw uniformly among the legal columns instead, shape ``(S,)``;
+            None = never.
 
     Returns:
-        Columns, shape ``(B,)``.
+        Columns, shape ``(S,)``.
     """
-    if epsilon is not None:
-        uniform = torch.rand(len(logits), generator=generator, device=logits.device) < epsilon
-        logits = logits.masked_fill(uniform[:, None] & (logits > -torch.inf), 0.0)
     weights = logits.softmax(1)
+    if epsilon is not None:
+        uniform = torch.rand(len(index), generator=generator, device=logits.device) < epsilon
+        weights = torch.cat([weights, (logits > -torch.inf).to(weights)])
+        index = index + uniform * len(logits)
     if weights.shape[1] % ENTRY_BLOCK:
-        return _invert(weights, generator)
+        return _invert(weights.index_select(0, index), generator)
     blocks = weights.unflatten(1, (-1, ENTRY_BLOCK))
-    block = _invert(blocks.sum(2), generator)
-    place = block[:, None, None].expand(-1, 1, ENTRY_BLOCK)
-    return block * ENTRY_BLOCK + _invert(blocks.gather(1, place).squeeze(1), generator)
+    block = _invert(blocks.sum(2).index_select(0, index), generator)
+    return block * ENTRY_BLOCK + _invert(blocks[index, block], generator)
 
 
 def _invert(weights: Tensor, generator: torch.Generator) -> Tensor:

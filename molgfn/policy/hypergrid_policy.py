@@ -38,7 +38,7 @@ class MaskedCategorical:
         Returns:
             Actions, shape ``(S, 1)``.
         """
-        return draw(self.logits[index], generator, epsilon)[:, None]
+        return draw(self.logits, index, generator, epsilon)[:, None]
 
     def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:
         """Compute the log-probability of actions.

@@ -13,7 +13,9 @@ def draws(logits, epsilon=None):
     """How often each column is drawn from one row of logits."""
     share = None if epsilon is None else torch.full((N_DRAWS,), epsilon)
     generator = torch.Generator().manual_seed(0)
-    columns = draw(logits.expand(N_DRAWS, -1), generator, share)
+    # The row of another state is there, and no draw asks for it.
+    rows = torch.stack([torch.zeros_like(logits), logits])
+    columns = draw(rows, torch.ones(N_DRAWS, dtype=torch.long), generator, share)
     return torch.bincount(columns, minlength=len(logits)) / N_DRAWS
 
 
@@ -33,7 +35,7 @@ def test_columns_come_in_proportion(width, epsilon):
 def test_the_logits_stay_as_they_are():
     logits = torch.tensor([[0.0, 1.0, -torch.inf]]).repeat(50, 1)
     kept = logits.clone()
-    draw(logits, torch.Generator(), torch.ones(50))
+    draw(logits, torch.arange(50), torch.Generator(), torch.ones(50))
     assert torch.equal(logits, kept)
 
 
@@ -49,7 +51,7 @@ def test_the_largest_random_number_draws_the_last_legal_column(monkeypatch, widt
     logits = torch.full((2, width), -torch.inf)
     logits[:, :4] = torch.tensor([[0.3, -7.0, 2.0, -torch.inf], [0.0, 0.0, -80.0, 0.0]])
     monkeypatch.setattr(torch, "rand", LargestDraw())
-    assert draw(logits, torch.Generator(), None).tolist() == [2, 3]
+    assert draw(logits, torch.arange(2), torch.Generator(), None).tolist() == [2, 3]
 
 
 def test_pairs_of_state_and_row_are_asked_for_once():
