@@ -104,6 +104,13 @@ class Fragment:
         return read_mol(self.smiles)
 
     @cached_property
+    def rings(self) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+        """Atoms and bonds of every ring of the template."""
+        found = self.mol.GetRingInfo()
+        atoms, bonds = (tuple(map(tuple, each)) for each in (found.AtomRings(), found.BondRings()))
+        return tuple(zip(atoms, bonds, strict=True))
+
+    @cached_property
     def site_atoms(self) -> tuple[int, ...]:
         """Atom index of every site, ascending."""
         return tuple(sorted(self.capacities))

