@@ -35,7 +35,7 @@ class UniformPolicy:
         sizes = env.sizes(states)
 
         def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
-            return env.log_entry_mask(states[index], rows, sizes.fitting[index])
+            return env.log_entry_mask(sizes.row_type[index, rows], sizes.fitting[index])
 
         row_logits = torch.where(env.legal_row_mask(states, sizes), 0.0, -torch.inf)
         return ActionDistribution(row_logits, entry_logits, env.lockstep)

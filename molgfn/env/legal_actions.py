@@ -21,16 +21,21 @@ _WEIGHT_TOLERANCE_G_PER_MOL = 1e-6
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large B states are, and which fragments still fit.
+    """How large B states are, what their sites are like, and which fragments still fit.
 
     Attributes:
         heavy_atoms: Number of heavy atoms, shape ``(B,)``, float64.
         weight_g_per_mol: Average molecular weight, shape ``(B,)``, g/mol, float64.
+        capacity: Junctions that every site may have, 0 where there is none, shape ``(B, N M)``.
+        row_type: Junction type of every row, shape ``(B, N M)``; T, the one after the last, at an
+            empty place and so for the first fragment.
         fitting: Fragments that keep the state within its limits, shape ``(B, F)``.
     """
 
     heavy_atoms: Tensor
     weight_g_per_mol: Tensor
+    capacity: Tensor
+    row_type: Tensor
     fitting: Tensor
 
 
@@ -63,12 +68,20 @@ class LegalActions:
         """
         self.tensors = tensors
         self.lockstep = self.device.type != "cpu"
-        # Fragment -1, an empty place, is row 0 of these.
-        self._capacity = functional.pad(tensors.capacity, (0, 0, 1, 0))
-        self._site_type = functional.pad(tensors.site_type, (0, 0, 1, 0))
+        # Fragment -1, an empty place, is row 0 of these. Types of sites come after capacities.
+        n_types = len(tensors.entry_allowed)
+        self._sites = torch.cat(
+            [
+                functional.pad(tensors.capacity, (0, 0, 1, 0)),
+                functional.pad(tensors.site_type, (0, 0, 1, 0), value=n_types),
+            ],
+            1,
+        )
+        self._heavy_atoms = tensors.heavy_atoms.double()
         weight = tensors.weight - WEIGHT_LOST_PER_BOND_G_PER_MOL
-        size = torch.stack([tensors.heavy_atoms.double(), weight], 1)
-        self._size = functional.pad(size, (0, 0, 1, 0))
+        self._size = functional.pad(torch.stack([self._heavy_atoms, weight], 1), (0, 0, 1, 0))
+        # Nothing is attached to an empty place.
+        self._allowed_by_type = functional.pad(tensors.fragment_allowed, (0, 0, 0, 1)).T
         self._entry = torch.stack([tensors.entry_fragment, tensors.entry_site], 1)
         self._first = self._first_mask()
         # A row for each junction type, then one for the empty tree.
@@ -115,24 +128,24 @@ class LegalActions:
         Returns:
             Their sizes.
         """
-        limits = self.limits
-        size = self._of_fragments(self._size, states).sum(1)  # (B, 2)
-        heavy, weight = size.unbind(1)
-        fits_atoms = self._size[1:, 0] <= (limits.max_heavy_atoms - heavy)[:, None]
+        limits, (n_states, n_nodes) = self.limits, states.fragment.shape
+        place = (states.fragment + 1).flatten()
+        size = self._size.index_select(0, place).view(n_states, n_nodes, 2)
+        heavy, weight = size.sum(1).unbind(1)
+        sites = self._sites.index_select(0, place).view(n_states, n_nodes, 2, self.tensors.n_sites)
+        capacity, row_type = sites.unbind(2)
+        fits_atoms = self._heavy_atoms <= (limits.max_heavy_atoms - heavy)[:, None]
         # A junction costs weight, and the first fragment has none: both sides lack one.
         weight_left = (limits.max_weight_g_per_mol + _WEIGHT_TOLERANCE_G_PER_MOL) - weight
         fits_weight = self.tensors.weight <= weight_left[:, None]
         weight = weight + WEIGHT_LOST_PER_BOND_G_PER_MOL * (states.n_fragments > 0)
-        return Sizes(heavy, weight, fits_atoms & fits_weight)
-
-    def _of_fragments(self, table: Tensor, states: FragmentStates) -> Tensor:
-        """Rows of a table, which begins with that of an empty place, shape (B, N, C)."""
-        rows = (states.fragment + 1).flatten()
-        return table.index_select(0, rows).view(len(states), states.n_nodes, table.shape[1])
+        return Sizes(
+            heavy, weight, capacity.flatten(1), row_type.flatten(1), fits_atoms & fits_weight
+        )
 
     def _attachable_types(self, fitting: Tensor) -> Tensor:
-        """Junction types that some attachment that fits may bond to, shape (B, T)."""
-        return (fitting.float() @ self.tensors.fragment_allowed.T) > 0
+        """Junction types that some attachment that fits may bond to, shape (B, T + 1)."""
+        return (fitting.float() @ self._allowed_by_type) > 0
 
     def legal_row_mask(self, states: FragmentStates, sizes: Sizes | None = None) -> Tensor:
         """Mask the rows; True = allowed.
@@ -149,10 +162,8 @@ class LegalActions:
         """
         n_fragments, limits = states.n_fragments, self.limits
         sizes = self.sizes(states) if sizes is None else sizes
-        capacity = self._of_fragments(self._capacity, states)
-        site_type = self._of_fragments(self._site_type, states).flatten(1)
-        rows = (capacity > self.used_capacity(states)).flatten(1)  # (B, N M)
-        rows &= self._attachable_types(sizes.fitting).gather(1, site_type)
+        rows = sizes.capacity > self.used_capacity(states).flatten(1)  # (B, N M)
+        rows &= self._attachable_types(sizes.fitting).gather(1, sizes.row_type)
         rows &= (n_fragments < limits.max_fragments)[:, None]
         is_empty = n_fragments == 0
         rows[:, 0] |= is_empty
@@ -169,30 +180,26 @@ class LegalActions:
         Returns:
             Shape ``(B, E)``.
         """
-        mask = self.log_entry_mask(states, rows, self.sizes(states).fitting)
+        sizes = self.sizes(states)
+        row_type = sizes.row_type.gather(1, rows[:, None]).squeeze(1)
+        mask = self.log_entry_mask(row_type, sizes.fitting)
         return mask[:, : self.tensors.n_entries] == 0
 
-    def log_entry_mask(self, states: FragmentStates, rows: Tensor, fitting: Tensor) -> Tensor:
+    def log_entry_mask(self, row_type: Tensor, fitting: Tensor) -> Tensor:
         """Mask the entries for a chosen row as a term of their logits.
 
         Adding it takes a tenth of the time of filling by a mask.
 
         Args:
-            states: B states.
-            rows: A legal row of each, not ``STOP``, shape ``(B,)``.
-            fitting: Fragments that fit, as in :class:`Sizes`, shape ``(B, F)``.
+            row_type: Junction type of a legal row of B states, as in :class:`Sizes`, ``(B,)``.
+            fitting: Fragments that fit, likewise, shape ``(B, F)``.
 
         Returns:
             0 where allowed, else -inf, a fresh tensor of shape ``(B, n_entry_columns)``.
         """
-        site_type = self._of_fragments(self._site_type, states).flatten(1)
-        kind = site_type.gather(1, rows[:, None]).squeeze(1)
-        empty_tree = len(self._log_allowed) - 1
-        mask = self._log_allowed.index_select(
-            0, kind.masked_fill_(states.n_fragments == 0, empty_tree)
-        )
+        mask = self._log_allowed.index_select(0, row_type)
         if self.lockstep:
-            tight = torch.arange(len(states), device=states.device)
+            tight = torch.arange(len(mask), device=mask.device)
         else:  # in most states every fragment fits
             tight = (~fitting.all(1)).nonzero().squeeze(1)
         if len(tight):
@@ -230,7 +237,7 @@ class LegalActions:
         alone = torch.arange(tensors.n_fragments, device=self.device)[:, None]
         none = torch.full_like(alone, -1)
         sizes = self.sizes(FragmentStates.of(alone, none, none, none))
-        attachable = self._attachable_types(sizes.fitting)  # (F, T)
+        attachable = self._attachable_types(sizes.fitting)  # (F, T + 1)
         types = attachable.gather(1, tensors.site_type)
         mask[tensors.n_attachments :] = (types & (tensors.capacity > 0)).any(1)
         return mask

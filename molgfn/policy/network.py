@@ -190,7 +190,7 @@ class FlowPolicy(nn.Module):
         of_stop = (heads.stop_logits(pooled) * weights).sum(1, keepdim=True)
         logits = torch.zeros_like(open_rows, dtype=of_rows.dtype)
         logits = logits.index_put((graph.row_state, graph.row), of_rows)
-        logits = torch.cat([logits, of_stop], 1) + torch.where(legal, 0.0, -torch.inf)
+        logits = torch.cat([logits, of_stop], 1) + legal.log()
         # The only row of the empty tree is described by the context.
         rows = torch.cat([rows, context])
         position = torch.zeros_like(open_rows, dtype=torch.long)
@@ -201,7 +201,7 @@ class FlowPolicy(nn.Module):
         def entry_logits(index: Tensor, row: Tensor) -> Tensor:
             chosen = heads.hidden(rows.index_select(0, position[index, row]))
             fitting = sizes.fitting.index_select(0, index)
-            mask = env.log_entry_mask(states[index], row, fitting)
+            mask = env.log_entry_mask(sizes.row_type[index, row], fitting)
             return heads.add_entry_logits_(mask, chosen, weights.index_select(0, index))
 
         log_flow = self.log_flow(pooled).squeeze(1)

@@ -196,7 +196,8 @@ def test_columns_beyond_the_entries_are_never_legal():
     env = make_env()
     assert env.n_entry_columns == 16
     empty = env.initial_states(1)
-    mask = env.log_entry_mask(empty, torch.tensor([0]), env.sizes(empty).fitting)
+    sizes = env.sizes(empty)
+    mask = env.log_entry_mask(sizes.row_type[:, 0], sizes.fitting)
     assert mask.shape == (1, 16)
     assert (mask[0] == 0).nonzero().flatten().tolist() == [BEGIN_BENZENE, BEGIN_AMMONIA]
     assert (mask[mask != 0] == -torch.inf).all()
