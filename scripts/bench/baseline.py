@@ -55,7 +55,7 @@ BETA_MAX = 64.0
 #: Log reward of what is no molecule.
 ILLEGAL = -75.0
 #: Mean fragments of molecules of the shipped policy at all its betas; the standard implementation
-#: comes there within some thirty steps.
+#: comes there within a few dozen steps.
 TRAINED_SIZE, MAX_STEPS = 6.0, 100
 
 
