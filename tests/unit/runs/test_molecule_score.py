@@ -122,6 +122,16 @@ def test_a_known_state_keeps_its_score_when_the_memory_is_full(monkeypatch):
     assert reward.calls == [["c1ccc(-c2ccccc2)cc1"], ["c1ccccc1"]]
 
 
+def test_memory_of_scores_is_bounded(monkeypatch):
+    monkeypatch.setattr("molgfn.runs.molecule_score.CACHE_CAPACITY", 2)
+    reward = StubReward()
+    score = MoleculeScore(ENV, reward)
+    for tree in (BIPHENYL, BENZENE, DIPHENYLAMINE, DIPHENYLAMINE, BIPHENYL):
+        score(terminal(tree))
+    assert len(score.state_dict()["keys"]) == 2
+    assert len(reward.calls) == 4
+
+
 CHAINS = FragmentEnv(
     Vocabulary("chains", (Fragment.build("C", {0: 2}), Fragment.build("CC", {0: 1, 1: 1}))),
     LimitsConfig(max_fragments=3),
