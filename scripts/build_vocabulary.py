@@ -20,8 +20,10 @@ from rdkit import Chem, RDConfig, RDLogger, rdBase
 from rich.console import Console
 from rich.progress import track
 
-from molgfn.chem.cutting import decompose
-from molgfn.chem.mining import (
+from molgfn.chem.molecule import Molecule
+from molgfn.errors import InputError, MolgfnError
+from molgfn.fragments.cutting import decompose
+from molgfn.fragments.mining import (
     LibraryReport,
     MiningOptions,
     is_held_out,
@@ -29,9 +31,7 @@ from molgfn.chem.mining import (
     mine,
     read_library,
 )
-from molgfn.chem.molecule import Molecule
-from molgfn.chem.vocabulary_file import save_vocabulary
-from molgfn.errors import InputError, MolgfnError
+from molgfn.fragments.vocabulary_file import save_vocabulary
 
 OUTPUT = Path(__file__).resolve().parents[1] / "fragments" / "default.yaml"
 WEHI = Path(RDConfig.RDDataDir) / "Pains" / "test_data" / "wehi_mols.csv"

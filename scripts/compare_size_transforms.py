@@ -71,7 +71,7 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    from molgfn.chem.properties import PROPERTIES
+    from molgfn.chem.properties.by_name import PROPERTIES
 
     _weight, _qed = PROPERTIES["MW"], PROPERTIES["QED"]
     default = str(shipped_path("data", "parp1", "docked.csv"))

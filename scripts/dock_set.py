@@ -27,10 +27,11 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.config.resources import shipped_path
 from molgfn.errors import MolgfnError
+from molgfn.molecules.policy.uniform import UniformPolicy
+from molgfn.molecules.sampler import load_sampler
 from molgfn.reward.docking.catalogue import DEFAULT_TARGET, find_target
 from molgfn.reward.docking.docking import Docking
 from molgfn.reward.docking.ligand import LigandError, check_ligand
@@ -38,7 +39,6 @@ from molgfn.reward.docking.packages import engine_versions
 from molgfn.reward.docking.protocol import SUSPICIOUS_PER_ATOM_KCAL_MOL
 from molgfn.reward.docking.result import Docked
 from molgfn.reward.docking.settings import PRESETS
-from molgfn.runs.sampler import load_sampler
 
 OUTPUT = shipped_path("data", "parp1", "docked.csv")
 COLUMN = f"{DEFAULT_TARGET}_kcal_mol"

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import torch
 
-from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.loader import dump_config
 from molgfn.config.resources import shipped_path
 from molgfn.config.schema import Config
+from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.gfn.checkpoint import Part, checkpoints, load_part, save_parts
-from molgfn.runs.directory import RunDirectory
-from molgfn.runs.sampler import SHIPPED_POLICY
+from molgfn.molecules.run_directory import RunDirectory
+from molgfn.molecules.sampler import SHIPPED_POLICY
 
 RUN = RunDirectory(Path("runs/shipped"))
 

@@ -19,12 +19,12 @@ from compare_size_transforms import CANDIDATES
 
 from molgfn.config.reward_schema import DEFAULT_FACTORS, RewardConfig
 from molgfn.config.schema import Config
+from molgfn.machine.device import seeded
+from molgfn.molecules.run_directory import RunDirectory
+from molgfn.molecules.sampler import load_sampler
 from molgfn.reward.proxy.evaluation import spearman
 from molgfn.reward.reward import build_reward
-from molgfn.runs.components import seeded
-from molgfn.runs.directory import RunDirectory
-from molgfn.runs.sampler import load_sampler
-from molgfn.runs.training import resume_training, start_training
+from molgfn.workflows.train import resume_training, start_training
 
 N_SAMPLES = 1000
 RUNS = Path("runs/size_transforms")

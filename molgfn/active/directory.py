@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molgfn.errors import CheckpointError
-from molgfn.runs.directory import RunDirectory
+from molgfn.molecules.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,15 @@ import pandas as pd
 from molgfn.active.directory import RoundDirectory
 from molgfn.active.ledger import Ledger, Planned
 from molgfn.active.measurements import Measurement, read_measurements
-from molgfn.baselines.uniform import UniformPolicy
 from molgfn.chem.molecule import Molecule, read_molecule
-from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.rounds_schema import RoundsConfig
 from molgfn.config.schema import Config
 from molgfn.errors import MoleculeError, ShortfallError, TableError
-from molgfn.runs.components import build_env, seeded, set_up_device
-from molgfn.runs.sampler import Sampler
+from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.machine.device import seeded, set_up_device
+from molgfn.molecules.policy.uniform import UniformPolicy
+from molgfn.molecules.sampler import Sampler
+from molgfn.molecules.task import build_env
 from molgfn.tables.reader import read_molecule_table
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from molgfn.active.answer import Answer
 from molgfn.errors import CheckpointError
-from molgfn.reward.database import Database
+from molgfn.machine.database import Database
 
 _SCHEMA_VERSION = 1
 _CREATE = """

@@ -10,9 +10,9 @@ from molgfn.active.answer import Answer
 from molgfn.active.executors import Call, ignore
 from molgfn.active.oracle import OracleSpec
 from molgfn.errors import ScorerError
-from molgfn.reward.docking.docking import available_cpus
-from molgfn.reward.workers.pool import Outcome, TaskQueue, WorkerPool
-from molgfn.reward.workers.process import Task
+from molgfn.machine.cpus import available_cpus
+from molgfn.machine.pool import Outcome, TaskQueue, WorkerPool
+from molgfn.machine.process import Task
 
 _WORKER = "molgfn.active.worker"
 

@@ -17,12 +17,12 @@ from molgfn.active.knowledge import check_learnable
 from molgfn.active.ledger import Ledger
 from molgfn.active.oracle import OracleSpec
 from molgfn.active.rounds import Rounds
-from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.rounds_schema import LABORATORY
 from molgfn.config.schema import Config
 from molgfn.errors import TableError
-from molgfn.runs.directory import check_resumable
-from molgfn.runs.progress import Progress, silent
+from molgfn.fragments.vocabulary_file import find_vocabulary
+from molgfn.machine.progress import Progress, silent
+from molgfn.molecules.run_directory import check_resumable
 
 #: Settings that rounds which go on may change: how far they go, not what they are.
 RESUMABLE = ("device", "rounds.rounds", "rounds.budget", "rounds.oracle.tries")

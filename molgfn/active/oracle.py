@@ -15,6 +15,7 @@ from molgfn.chem.molecule import Molecule, read_mol
 from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
 from molgfn.config.rounds_schema import LABORATORY, VINA, OracleConfig
 from molgfn.errors import ConfigError, MoleculeError, ScorerError, TargetError, did_you_mean
+from molgfn.machine.pool import START_LIMIT_S
 from molgfn.reward.docking.catalogue import find_target
 from molgfn.reward.docking.docking import Docking
 from molgfn.reward.docking.packages import require_engine
@@ -22,7 +23,6 @@ from molgfn.reward.docking.pool import MAX_TRIES
 from molgfn.reward.docking.settings import PRESETS
 from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.scorers import find_scorer
-from molgfn.reward.workers.pool import START_LIMIT_S
 
 _KEY = "rounds.oracle.scorer"
 #: Time limit that a program never reaches, seconds: that of a call is kept from outside.

@@ -20,10 +20,10 @@ from molgfn.chem.similarity import (
 from molgfn.config.reward_schema import AcquisitionConfig, RewardConfig
 from molgfn.config.rounds_schema import RoundsConfig
 from molgfn.errors import MoleculeError
+from molgfn.machine.device import seeded
+from molgfn.machine.progress import Progress, silent
+from molgfn.molecules.sampler import Sampler
 from molgfn.reward.reward import RewardTable, build_reward
-from molgfn.runs.components import seeded
-from molgfn.runs.progress import Progress, silent
-from molgfn.runs.sampler import Sampler
 
 #: Molecules scored at a time.
 _SCORED_AT_ONCE = 256

@@ -21,23 +21,23 @@ from molgfn.active.ledger import Ledger, Planned
 from molgfn.active.proposal import draw_candidates, propose_batch
 from molgfn.active.tables import read_batch, write_round, write_summary
 from molgfn.chem.molecule import Molecule, read_molecule
-from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.reward_schema import AcquisitionConfig
 from molgfn.config.rounds_schema import VINA
 from molgfn.config.schema import Config
 from molgfn.errors import ConfigError, ShortfallError
+from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.checkpoint import checkpoints
+from molgfn.machine.device import set_up_device
+from molgfn.machine.progress import Progress, silent
+from molgfn.molecules.run_directory import RunDirectory
+from molgfn.molecules.sampler import load_sampler
 from molgfn.reward.docking.ligand import LigandError, check_ligand
 from molgfn.reward.proxy.dataset import Dataset
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
 from molgfn.reward.proxy.store import save_proxy
 from molgfn.reward.proxy.training import TrainingSettings
-from molgfn.runs.components import set_up_device
-from molgfn.runs.directory import RunDirectory
-from molgfn.runs.progress import Progress, silent
-from molgfn.runs.sampler import load_sampler
-from molgfn.runs.training import resume_training, start_training
 from molgfn.tables.sink import csv_sink
+from molgfn.workflows.train import resume_training, start_training
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from molgfn.chem.molecule import Molecule
-from molgfn.chem.properties import PROPERTIES
+from molgfn.chem.properties.by_name import PROPERTIES
 from molgfn.errors import ConfigError, did_you_mean
 from molgfn.reward.protocol import Scores
 from molgfn.reward.scorers import PropertyScorer

@@ -11,7 +11,7 @@ from typing import Any
 
 from molgfn.active.oracle import OracleSpec, measure, open_oracle
 from molgfn.errors import MolgfnError
-from molgfn.reward.workers.serving import Respond, end_in_order, one_line, serve
+from molgfn.machine.serving import Respond, end_in_order, one_line, serve
 
 
 def _make(order: dict[str, Any]) -> Respond:

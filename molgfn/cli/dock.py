@@ -61,9 +61,9 @@ def dock(
     from molgfn.cli.docking import opened_docking
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import RowsFailedError
-    from molgfn.report.docked import dock_table, docked_columns, sdf_record
     from molgfn.tables.reader import read_molecule_table
     from molgfn.tables.sink import csv_sink, text_sink
+    from molgfn.workflows.dock import dock_table, docked_columns, sdf_record
 
     failed: list[str] = []
     writes_poses = nullcontext(_write_nothing) if poses is None else text_sink(poses)

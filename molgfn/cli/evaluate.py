@@ -52,11 +52,11 @@ def evaluate(
     """
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import UsageError
-    from molgfn.report.evaluation import evaluate_sampler
+    from molgfn.molecules.sampler import load_sampler
     from molgfn.report.exploitation import recorded
-    from molgfn.runs.sampler import load_sampler
     from molgfn.tables.reader import read_molecule_table
     from molgfn.tables.sink import csv_sink
+    from molgfn.workflows.evaluate import evaluate_sampler
 
     if smiles_column is not None and file is None:
         raise UsageError("--smiles-column names a column of --file; give that too")

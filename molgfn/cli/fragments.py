@@ -13,7 +13,7 @@ from molgfn.cli.boundary import print_text
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from molgfn.chem.mining import LibraryReport, MiningResult
+    from molgfn.fragments.mining import LibraryReport, MiningResult
 
 fragments_app = typer.Typer(
     help="Make, check and show fragment vocabularies.", no_args_is_help=True
@@ -66,9 +66,9 @@ def build(
 
     from rich.progress import track
 
-    from molgfn.chem.mining import LibraryReport, MiningOptions, mine, read_library
-    from molgfn.chem.vocabulary_file import check_writable, save_vocabulary
     from molgfn.errors import TableError
+    from molgfn.fragments.mining import LibraryReport, MiningOptions, mine, read_library
+    from molgfn.fragments.vocabulary_file import check_writable, save_vocabulary
     from molgfn.tables import read_molecule_table
 
     console = _console()
@@ -117,9 +117,9 @@ def check(
 
     Example: molgfn fragments check my.yaml
     """
-    from molgfn.chem.lint import lint
-    from molgfn.chem.vocabulary_file import find_vocabulary
     from molgfn.errors import VocabularyError
+    from molgfn.fragments.lint import lint
+    from molgfn.fragments.vocabulary_file import find_vocabulary
 
     report = lint(find_vocabulary(vocabulary))
     width = max(len(name) for name, _ in report.facts)
@@ -149,9 +149,9 @@ def show(
 
     Example: molgfn fragments show default -o fragments.png
     """
-    from molgfn.chem.drawing import draw_png, draw_svg
-    from molgfn.chem.vocabulary_file import check_writable, find_vocabulary, write_atomically
     from molgfn.errors import UsageError
+    from molgfn.fragments.drawing import draw_png, draw_svg
+    from molgfn.fragments.vocabulary_file import check_writable, find_vocabulary, write_atomically
 
     suffix = output.suffix.lower()
     if suffix not in (".svg", ".png"):

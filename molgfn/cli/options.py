@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from molgfn.errors import UsageError
 
 if TYPE_CHECKING:
-    from molgfn.runs.sampler import Sampler
+    from molgfn.molecules.sampler import Sampler
 
 #: Largest seed that every library takes.
 MAX_SEED = 2**32 - 1

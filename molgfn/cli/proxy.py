@@ -122,9 +122,9 @@ def evaluate(
     """
     from molgfn.errors import UsageError
     from molgfn.report.plots import plot_parity
-    from molgfn.report.proxy_evaluation import evaluate_on, evaluate_own_test
     from molgfn.reward.proxy.store import find_proxy, is_proxy
     from molgfn.tables.sink import csv_sink
+    from molgfn.workflows.evaluate_proxy import evaluate_on, evaluate_own_test
 
     if is_proxy(tested) and (target_column is not None or smiles_column is not None):
         raise UsageError("--target-column and --smiles-column name columns of DATA; give a CSV")

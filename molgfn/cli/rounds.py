@@ -99,9 +99,9 @@ def run(
     from molgfn.active.loop import begin, opened, run_rounds
     from molgfn.config.loader import load_config
     from molgfn.errors import UsageError
+    from molgfn.molecules.run_directory import default_run_directory
     from molgfn.report.plots import plot_rounds
-    from molgfn.runs.directory import default_run_directory
-    from molgfn.runs.training import StopTraining
+    from molgfn.workflows.train import StopTraining
 
     overrides = list(settings or [])
     for key, value in (

@@ -57,10 +57,10 @@ def sample(
     """
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import ShortfallError, UsageError
-    from molgfn.report.candidates import draw_candidates
+    from molgfn.molecules.sampler import load_sampler
     from molgfn.reward.scorers import are_built_in
-    from molgfn.runs.sampler import load_sampler
     from molgfn.tables.sink import csv_sink
+    from molgfn.workflows.sample import draw_candidates
 
     if top_k is not None and top_k > n:
         raise UsageError(f"--top-k {top_k} cannot be taken from --n {n}; raise --n")

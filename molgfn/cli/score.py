@@ -14,7 +14,7 @@ from molgfn.cli.options import check_beta, settle_beta
 if TYPE_CHECKING:
     import pandas as pd
 
-    from molgfn.runs.molecule_likelihood import MoleculeLikelihood
+    from molgfn.molecules.likelihood import MoleculeLikelihood
 
 
 def score(
@@ -87,11 +87,11 @@ def score(
     from molgfn.cli.progress import progress_bar
     from molgfn.config.loader import load_config
     from molgfn.errors import RowsFailedError, UsageError
-    from molgfn.report.docked import add_docking, oracle_columns
-    from molgfn.report.scored import replaced_columns, score_table
     from molgfn.reward.reward import build_reward
     from molgfn.tables.reader import read_molecule_table
     from molgfn.tables.sink import csv_sink
+    from molgfn.workflows.dock import add_docking, oracle_columns
+    from molgfn.workflows.score import replaced_columns, score_table
 
     if not log_likelihood and (policy is not None or beta is not None):
         given = "--policy" if policy is not None else "--beta"
@@ -170,8 +170,8 @@ def _failures(frame: pd.DataFrame, n_before: int) -> list[str]:
 
 
 def _policy_likelihood(run: Path | None, beta: float | None) -> MoleculeLikelihood:
-    from molgfn.runs.molecule_likelihood import MoleculeLikelihood
-    from molgfn.runs.sampler import load_sampler
+    from molgfn.molecules.likelihood import MoleculeLikelihood
+    from molgfn.molecules.sampler import load_sampler
 
     sampler = load_sampler(run)
     return MoleculeLikelihood(sampler.env, sampler.policy, settle_beta(sampler, beta))

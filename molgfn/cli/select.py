@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from molgfn.report.selection import Selection
+    from molgfn.workflows.select import Selection
 
 #: Columns shown by --show, where the table has them, and how; predicted values follow Score.
 _SHOWN = {
@@ -71,9 +71,9 @@ def select(
     than needed. Exit code 5: fewer than K could be selected; they have been written.
     """
     from molgfn.errors import ShortfallError
-    from molgfn.report.selection import select_rows
     from molgfn.tables.reader import read_molecule_table
     from molgfn.tables.sink import csv_sink
+    from molgfn.workflows.select import select_rows
 
     with csv_sink(output) as sink:
         table = read_molecule_table(file, smiles_column)

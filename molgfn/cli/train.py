@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from molgfn.runs.training import Training
+    from molgfn.workflows.train import Training
 
 
 def train(
@@ -40,8 +40,8 @@ def train(
     """
     from molgfn.config.loader import load_config
     from molgfn.errors import UsageError
-    from molgfn.runs.directory import RunDirectory, default_run_directory
-    from molgfn.runs.training import resume_training, start_training
+    from molgfn.molecules.run_directory import RunDirectory, default_run_directory
+    from molgfn.workflows.train import resume_training, start_training
 
     overrides = list(settings or [])
     overrides += [] if seed is None else [f"seed={seed}"]
@@ -76,7 +76,7 @@ def run_training(training: Training) -> None:
     Raises:
         Exit: A signal stopped it, after saving.
     """
-    from molgfn.runs.training import StopTraining
+    from molgfn.workflows.train import StopTraining
 
     try:
         _show_progress(training)
@@ -113,7 +113,7 @@ def _show_progress(training: Training) -> None:
 
 
 def _describe(metrics: dict[str, float], total: int) -> str:
-    from molgfn.runs.modes import MAX_MODES
+    from molgfn.molecules.target.modes import MAX_MODES
 
     more = "+" if metrics["modes"] >= MAX_MODES else ""
     return (

@@ -10,10 +10,10 @@ import typer
 from molgfn.cli.options import MAX_SEED, check_beta
 
 if TYPE_CHECKING:
-    from molgfn.env.fragment_env import FragmentEnv
-    from molgfn.env.space import Space
-    from molgfn.env.states import FragmentStates
-    from molgfn.runs.directory import RunDirectory
+    from molgfn.gfn.space import Space
+    from molgfn.molecules.env.fragment_env import FragmentEnv
+    from molgfn.molecules.env.states import FragmentStates
+    from molgfn.molecules.run_directory import RunDirectory
 
     #: All states of a space, and the terminal ones.
     Listed = tuple[Space[FragmentStates], FragmentStates]
@@ -99,7 +99,7 @@ def verify(
     --env hypergrid` runs the toy domain of the first paper with the same trainer.
     """
     from molgfn.errors import UsageError
-    from molgfn.runs.directory import RUNS, RunDirectory, default_run_directory
+    from molgfn.molecules.run_directory import RUNS, RunDirectory, default_run_directory
 
     place = default_run_directory(RUNS / "verify") if output is None else output
     changes = list(settings or [])
@@ -126,11 +126,12 @@ def _train(
     directory: RunDirectory, config: Path | None, fragments: int | None, changes: list[str]
 ) -> Listed:
     """Train a run; its states are listed first, as there may be too many."""
-    from molgfn.chem.vocabulary_file import find_vocabulary
     from molgfn.cli.train import run_training
     from molgfn.config.loader import load_config
-    from molgfn.runs.components import build_env, set_up_device
-    from molgfn.runs.training import start_training
+    from molgfn.fragments.vocabulary_file import find_vocabulary
+    from molgfn.machine.device import set_up_device
+    from molgfn.molecules.task import build_env
+    from molgfn.workflows.train import start_training
 
     checked = load_config(config, changes if config else [*SETTINGS, *changes])
     vocabulary = find_vocabulary(checked.vocabulary)
@@ -145,7 +146,7 @@ def _train(
 
 def _list(env: FragmentEnv) -> Listed:
     from molgfn.cli.progress import progress_bar
-    from molgfn.report.verification import list_states
+    from molgfn.workflows.verify import list_states
 
     with progress_bar("list states", None) as advance:
         return list_states(env, advance)
@@ -156,10 +157,10 @@ def _verify_run(run: Path, output: Path, beta: float | None, listed: Listed | No
 
     from molgfn.cli.options import settle_beta
     from molgfn.cli.progress import progress_bar
-    from molgfn.report.verification import verify_policy
-    from molgfn.runs.molecule_score import build_score
-    from molgfn.runs.sampler import load_sampler
+    from molgfn.molecules.sampler import load_sampler
+    from molgfn.molecules.target.target import build_score
     from molgfn.tables.sink import csv_sink
+    from molgfn.workflows.verify import verify_policy
 
     with csv_sink(None) as sink:
         sampler = load_sampler(run, "cpu")
@@ -178,13 +179,13 @@ def _verify_hypergrid(
 ) -> None:
     from molgfn.cli.progress import progress_bar
     from molgfn.config.loader import load_config
-    from molgfn.report.hypergrid_verification import (
+    from molgfn.hypergrid.task import GRID_SETTINGS
+    from molgfn.tables.sink import csv_sink
+    from molgfn.workflows.verify_hypergrid import (
         save_tables,
         summary,
         verify_hypergrid,
     )
-    from molgfn.runs.hypergrid_training import GRID_SETTINGS
-    from molgfn.tables.sink import csv_sink
 
     train = load_config(None, [*GRID_SETTINGS, *changes]).train
     tables = []

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from molgfn.env.space import Space
 from molgfn.gfn.likelihood import STATE_CHUNK
 from molgfn.gfn.protocols import Policy, S
 from molgfn.gfn.segments import log_sum_by_group
+from molgfn.gfn.space import Space
 
 #: Single actions that go through a distribution at once; each takes one logit per entry.
 ACTION_CHUNK = 32_768

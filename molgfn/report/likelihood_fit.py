@@ -7,18 +7,13 @@ over held-out states, which the training has not scored: of the others a network
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from molgfn.env.states import FragmentStates
-from molgfn.gfn.likelihood import TERMINAL_CHUNK, log_likelihood
 from molgfn.gfn.metrics import Partition, fit, partition
-from molgfn.runs.progress import Progress, silent
-from molgfn.runs.sampler import Sampler
+from molgfn.gfn.weighed import Weighed
 
 Array = NDArray[np.float64]
 
@@ -40,130 +35,6 @@ TOP_SHARE = 0.01
 #: ... carries more than this share of all weight, most of the target lies where the policy hardly
 #: goes.
 MAX_TOP_WEIGHT = 0.5
-
-
-@dataclass(frozen=True)
-class Weighed:
-    """Terminal states with what the policy gives them and what they deserve.
-
-    Attributes:
-        keys: Canonical keys of n states, repeats allowed.
-        log_p: Exact log-likelihood, shape ``(n,)``, nats.
-        log_reward: log R, shape ``(n,)``, nats; NaN where the score failed.
-    """
-
-    keys: tuple[str, ...]
-    log_p: Array
-    log_reward: Array
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def unseen(self, seen: Collection[str]) -> Weighed:
-        """Select the distinct states with a score that are not among others.
-
-        Args:
-            seen: Keys of the others.
-
-        Returns:
-            The states, in the order of their first appearance.
-        """
-        first = {key: i for i, key in reversed(list(enumerate(self.keys)))}
-        kept = sorted(
-            i for key, i in first.items() if key not in seen and not np.isnan(self.log_reward[i])
-        )
-        return self.take(kept)
-
-    def take(self, rows: Sequence[int]) -> Weighed:
-        """Select states.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            The states, in that order.
-        """
-        chosen = np.array(rows, dtype=np.int64)
-        return Weighed(
-            tuple(self.keys[i] for i in rows), self.log_p[chosen], self.log_reward[chosen]
-        )
-
-    @classmethod
-    def cat(cls, sets: Sequence[Weighed]) -> Weighed:
-        """Join sets one after the other.
-
-        Args:
-            sets: The sets.
-
-        Returns:
-            One set.
-        """
-        none = np.zeros(0)
-        return cls(
-            tuple(key for s in sets for key in s.keys),
-            np.concatenate([none, *(s.log_p for s in sets)]),
-            np.concatenate([none, *(s.log_reward for s in sets)]),
-        )
-
-
-def weigh(
-    sampler: Sampler,
-    states: Mapping[str, FragmentStates],
-    log_target: Mapping[str, Array],
-    *,
-    beta: float,
-    progress: Progress = silent,
-) -> dict[str, Weighed]:
-    """Compute the exact log-likelihood of sets of states; a state in several is computed once.
-
-    Args:
-        sampler: The policy.
-        states: Terminal states by name of the set, repeats allowed.
-        log_target: log R of the same states, see :func:`log_rewards`.
-        beta: Exponent of the reward the policy is asked for.
-        progress: Told of every state.
-
-    Returns:
-        The sets, in order.
-    """
-    keys = {name: sampler.env.keys(part) for name, part in states.items()}
-    every = [key for part in keys.values() for key in part]
-    number: dict[str, int] = {}
-    chosen = []
-    for i, key in enumerate(every):
-        if key not in number:
-            number[key] = len(number)
-            chosen.append(i)
-    joined = FragmentStates.cat(list(states.values()))
-    index = torch.tensor(chosen, dtype=torch.long, device=joined.device)
-    found = [np.zeros(0)]
-    with progress("likelihood", len(chosen)) as advance:
-        for part in index.split(TERMINAL_CHUNK):
-            log_p = log_likelihood(sampler.env, sampler.policy, joined[part], math.log(beta))
-            found.append(log_p.cpu().numpy())
-            advance(len(part))
-    values = np.concatenate(found)
-    return {
-        name: Weighed(
-            tuple(part), values[np.array([number[k] for k in part], dtype=int)], log_target[name]
-        )
-        for name, part in keys.items()
-    }
-
-
-def log_rewards(log_score: Array, log_multiplicity: Array, *, beta: float, floor: float) -> Array:
-    """Compute log R as the training does.
-
-    Args:
-        log_score: Shape ``(n,)``, NaN where the score failed.
-        log_multiplicity: log of the number of states that share the reward, shape ``(n,)``.
-        beta: Exponent.
-        floor: Least log reward, before the multiplicity divides it, nats.
-
-    Returns:
-        Shape ``(n,)``, nats, NaN where the score failed.
-    """
-    return np.maximum(beta * log_score, floor) - log_multiplicity
 
 
 def fit_measures(held_out: Weighed) -> dict[str, float]:

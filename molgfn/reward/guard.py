@@ -19,8 +19,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
+from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.config.reward_schema import GuardConfig
 from molgfn.reward.proxy.proxy import Proxy
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molgfn.chem.molecule import Molecule
-from molgfn.chem.properties import PROPERTIES
+from molgfn.chem.properties.by_name import PROPERTIES
 from molgfn.errors import ConfigError
 
 #: Columns of the likelihood of a molecule under a policy.

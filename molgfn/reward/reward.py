@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
+from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.config.reward_schema import DEFAULT_FACTORS, FactorConfig, RewardConfig
 from molgfn.errors import ConfigError, ScorerError
 from molgfn.reward.acquisition import (

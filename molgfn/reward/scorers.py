@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from molgfn.chem.alerts import count_alerts, structural_alerts
-from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
-from molgfn.chem.properties import BATCH_PROPERTIES, PROPERTIES
+from molgfn.chem.properties.alerts import count_alerts, structural_alerts
+from molgfn.chem.properties.batch import MoleculeBatch
+from molgfn.chem.properties.by_name import BATCH_PROPERTIES, PROPERTIES
 from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
 from molgfn.errors import ConfigError, ScorerError
 from molgfn.reward.command import CommandScorer

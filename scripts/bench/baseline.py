@@ -45,10 +45,10 @@ from molgfn.chem.molecule import Molecule
 from molgfn.chem.smiles import parse_smiles
 from molgfn.config.resources import shipped_path
 from molgfn.config.schema import Config
+from molgfn.machine.device import seeded
+from molgfn.molecules.sampler import load_sampler
 from molgfn.reward.reward import build_reward
 from molgfn.reward.scorers import ProxyScorer
-from molgfn.runs.components import seeded
-from molgfn.runs.sampler import load_sampler
 
 BATCH = 64
 N_BETA_BINS = 32

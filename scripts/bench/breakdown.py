@@ -21,15 +21,15 @@ from stopwatch import Stopwatch
 from training import build_trainer, settings
 
 from molgfn.config.schema import Config
-from molgfn.env.fragment_env import FragmentEnv
 from molgfn.gfn import trainer as trainer_module
 from molgfn.gfn.trainer import Trainer
-from molgfn.policy.distribution import ActionDistribution
-from molgfn.policy.network import FlowPolicy
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.policy.distribution import ActionDistribution
+from molgfn.molecules.policy.network import FlowPolicy
+from molgfn.molecules.target.chunk_score import ChunkScore
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.reward import Reward, build_reward
 from molgfn.reward.scorers import ProxyScorer
-from molgfn.runs.chunk_score import ChunkScore
 
 #: Where the baseline's step goes, shares (BASELINES.md).
 BASELINE = {

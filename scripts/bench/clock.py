@@ -25,10 +25,10 @@ from torch.profiler import ProfilerActivity, profile
 from molgfn.config.resources import shipped_path
 from molgfn.config.schema import Config, TrainConfig
 from molgfn.gfn.checkpoint import load_part
-from molgfn.runs.components import seeded, set_up_device
-from molgfn.runs.directory import RunDirectory
-from molgfn.runs.sampler import load_sampler
-from molgfn.runs.training import start_training
+from molgfn.machine.device import seeded, set_up_device
+from molgfn.molecules.run_directory import RunDirectory
+from molgfn.molecules.sampler import load_sampler
+from molgfn.workflows.train import start_training
 
 #: Steps before the clock starts: workers load their libraries meanwhile.
 WARM_UP_STEPS = 20

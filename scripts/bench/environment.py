@@ -17,12 +17,12 @@ from itertools import count
 import torch
 from measuring import PASSES, best_of, show, write
 
-from molgfn.baselines.uniform import UniformPolicy
 from molgfn.config.resources import shipped_path
-from molgfn.env.states import FragmentStates
 from molgfn.gfn.rollout import rollout, rollout_backward
-from molgfn.runs.components import seeded
-from molgfn.runs.sampler import load_sampler
+from molgfn.machine.device import seeded
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.policy.uniform import UniformPolicy
+from molgfn.molecules.sampler import load_sampler
 
 BATCHES = (64, 512)
 

@@ -19,9 +19,9 @@ from measuring import best_of, show, write
 from molgfn.chem.molecule import read_molecule
 from molgfn.config.resources import shipped_path
 from molgfn.gfn.likelihood import log_likelihood
-from molgfn.runs.components import seeded
-from molgfn.runs.molecule_likelihood import MoleculeLikelihood
-from molgfn.runs.sampler import load_sampler
+from molgfn.machine.device import seeded
+from molgfn.molecules.likelihood import MoleculeLikelihood
+from molgfn.molecules.sampler import load_sampler
 
 BETAS = (4.0, 32.0)
 

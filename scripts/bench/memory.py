@@ -62,8 +62,8 @@ def train(steps: int, shipped: bool) -> Watched:
         Resident memory in MB by step, and its peak.
     """
     from molgfn.config.schema import Config, TrainConfig
-    from molgfn.runs.directory import RunDirectory
-    from molgfn.runs.training import start_training
+    from molgfn.molecules.run_directory import RunDirectory
+    from molgfn.workflows.train import start_training
 
     # No workers: all that a training needs is then in this process.
     settings = replace(TrainConfig(), steps=steps, reward_workers=0)
@@ -90,8 +90,8 @@ def sample(n: int) -> Watched:
         Resident memory in MB by the number of molecules, and its peak.
     """
     from molgfn.config.resources import shipped_path
-    from molgfn.runs.components import seeded
-    from molgfn.runs.sampler import load_sampler
+    from molgfn.machine.device import seeded
+    from molgfn.molecules.sampler import load_sampler
 
     sampler = load_sampler(shipped_path("policy", "parp1"), "cpu")
     readings, drawn = [], 0

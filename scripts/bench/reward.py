@@ -28,23 +28,23 @@ from rdkit import Chem
 from rdkit.Chem import QED, Crippen
 from standard_proxy import StandardProxy
 
-from molgfn.baselines.uniform import UniformPolicy
-from molgfn.chem.alerts import structural_alerts
-from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule, read_molecule
-from molgfn.chem.properties import BATCH_PROPERTIES, PROPERTIES
+from molgfn.chem.properties.alerts import structural_alerts
+from molgfn.chem.properties.batch import MoleculeBatch
+from molgfn.chem.properties.by_name import BATCH_PROPERTIES, PROPERTIES
 from molgfn.chem.smiles import parse_smiles
 from molgfn.config.resources import shipped_path
 from molgfn.config.reward_schema import RewardConfig
-from molgfn.env.states import FragmentStates
+from molgfn.machine.device import seeded
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.policy.uniform import UniformPolicy
+from molgfn.molecules.sampler import load_sampler
+from molgfn.molecules.target.tree_features import TreeFeaturiser
 from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.network import ProxyNetwork
 from molgfn.reward.proxy.proxy import Proxy
-from molgfn.reward.proxy.trees import TreeFeaturiser
 from molgfn.reward.reward import build_reward
 from molgfn.reward.scorers import PropertyScorer, ProxyScorer
-from molgfn.runs.components import seeded
-from molgfn.runs.sampler import load_sampler
 
 BATCH = 64
 PASSES = 3

@@ -20,10 +20,10 @@ import torch
 from measuring import PASSES, SAMPLING_BASELINE, best_of, say, show, write
 
 from molgfn.config.resources import shipped_path
-from molgfn.report.rejection import RejectionControl
+from molgfn.machine.device import seeded
+from molgfn.molecules.rejection import RejectionControl
+from molgfn.molecules.sampler import Sampler, load_sampler
 from molgfn.reward.reward import Reward, build_reward
-from molgfn.runs.components import seeded
-from molgfn.runs.sampler import Sampler, load_sampler
 
 SIZES = (64, 1000, 10_000)
 #: From so many molecules on a single pass is long enough.

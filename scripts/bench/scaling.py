@@ -27,10 +27,10 @@ from measuring import best_of, show, write
 from rdkit import Chem
 from training import build_trainer, on_policy
 
-from molgfn.chem.fragment import Fragment
-from molgfn.chem.vocabulary import Vocabulary
-from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.schema import Config, LimitsConfig
+from molgfn.fragments.fragment import Fragment
+from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.gfn.rollout import rollout
 
 BATCH = 64

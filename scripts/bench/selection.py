@@ -32,8 +32,8 @@ from molgfn.chem.similarity import (
     tanimoto_similarity,
 )
 from molgfn.config.resources import shipped_path
-from molgfn.report.selection import select_rows
 from molgfn.tables.reader import Table, read_molecule_table
+from molgfn.workflows.select import select_rows
 
 METHODS: tuple[Method, ...] = get_args(Method)
 FAMILIES = 2000

@@ -20,15 +20,16 @@ from dataclasses import replace
 import torch
 from measuring import PASSES, TRAINING_BASELINE, best_of, say, show, write
 
-from molgfn.chem.vocabulary import Vocabulary
-from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.resources import shipped_path
 from molgfn.config.schema import Config, PolicyConfig, TrainConfig
-from molgfn.env.states import FragmentStates
+from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.gfn.checkpoint import load_part
 from molgfn.gfn.trainer import Trainer
-from molgfn.runs.components import build_env, build_networks, seeded, set_up_device
-from molgfn.runs.molecule_score import build_score
+from molgfn.machine.device import seeded, set_up_device
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.target.target import build_score
+from molgfn.molecules.task import build_env, build_networks
 
 #: Size of the baseline's network.
 LIKE_FOR_LIKE = PolicyConfig(hidden=128, layers=4)

@@ -20,12 +20,12 @@ import pandas as pd
 
 from molgfn.chem.molecule import read_molecule
 from molgfn.cli.progress import progress_bar
-from molgfn.report.proxy_evaluation import evaluate_own_test
 from molgfn.reward.docking.catalogue import DEFAULT_TARGET, find_target
 from molgfn.reward.docking.docking import Docking
 from molgfn.reward.docking.settings import find_preset
 from molgfn.reward.proxy.evaluation import compare_models, errors
 from molgfn.reward.proxy.store import find_proxy
+from molgfn.workflows.evaluate_proxy import evaluate_own_test
 
 
 def main() -> None:

@@ -31,14 +31,14 @@ from molgfn.active.directory import RoundsDirectory
 from molgfn.active.executors import open_executor
 from molgfn.active.initial import random_molecules
 from molgfn.active.loop import begin, opened, run_rounds
-from molgfn.chem.alerts import structural_alerts
 from molgfn.chem.molecule import read_molecule
-from molgfn.chem.properties import PROPERTIES
+from molgfn.chem.properties.alerts import structural_alerts
+from molgfn.chem.properties.by_name import PROPERTIES
 from molgfn.chem.similarity import morgan_fingerprints, n_circles
-from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.cli.progress import progress_bar
 from molgfn.config.loader import load_config
 from molgfn.config.resources import shipped_path
+from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.reward.docking.catalogue import find_target
 from molgfn.reward.docking.docking import Docking
 from molgfn.reward.proxy.dataset import Dataset

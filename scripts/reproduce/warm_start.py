@@ -22,10 +22,10 @@ import torch
 
 from molgfn.active.directory import RoundsDirectory
 from molgfn.gfn.rollout import rollout
+from molgfn.machine.device import seeded
+from molgfn.molecules.run_directory import RunDirectory
 from molgfn.reward.reward import Reward, build_reward
-from molgfn.runs.components import seeded
-from molgfn.runs.directory import RunDirectory
-from molgfn.runs.training import Training, start_training
+from molgfn.workflows.train import Training, start_training
 
 N_DRAWS = 512
 

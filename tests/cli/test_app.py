@@ -44,7 +44,7 @@ def test_help_loads_nothing_heavy():
 def test_sampling_scoring_and_training_load_no_statistics():
     script = (
         "import sys\n"
-        "import molgfn.report.candidates, molgfn.report.scored, molgfn.runs.training\n"
+        "import molgfn.workflows.sample, molgfn.workflows.score, molgfn.workflows.train\n"
         "print(sorted({'scipy.stats', 'scipy.optimize', 'torch_geometric'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

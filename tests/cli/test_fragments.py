@@ -6,9 +6,9 @@ import itertools
 import pytest
 from typer.testing import CliRunner
 
-from molgfn.chem.vocabulary_file import load_vocabulary
 from molgfn.cli.fragments import fragments_app
 from molgfn.errors import InputError, MolgfnError, OutputError, UsageError
+from molgfn.fragments.vocabulary_file import load_vocabulary
 
 RINGS = ("c1ccc({})cc1", "c1ccc({})nc1", "C1CCC({})CC1", "c1cc({})cs1", "C1CCN({})CC1")
 GROUPS = ("C", "CC", "OC", "C(N)=O", "S(C)(=O)=O", "C(F)(F)F", "Nc1ccccc1", "c1ccncc1")

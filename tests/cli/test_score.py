@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from molgfn.chem.fragment import Fragment
-from molgfn.chem.vocabulary import Vocabulary
-from molgfn.chem.vocabulary_file import save_vocabulary
+from molgfn.fragments.fragment import Fragment
+from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.fragments.vocabulary_file import save_vocabulary
 
 HEADER = [
     "SMILES", "Score", "status", "reason", "InChIKey", "scaffold", "MW", "logP", "TPSA", "QED",

@@ -238,7 +238,7 @@ def test_an_unknown_setting_suggests_the_nearest(cli, tmp_path):
 
 
 def test_a_second_process_is_refused(undisturbed, cli):
-    from molgfn.runs.directory import RunDirectory
+    from molgfn.molecules.run_directory import RunDirectory
 
     with RunDirectory(undisturbed).locked():
         result = cli("train", "--run", undisturbed, "--resume")

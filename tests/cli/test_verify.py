@@ -8,7 +8,7 @@ import json
 import pandas as pd
 import pytest
 
-from molgfn.report import verification
+from molgfn.workflows import verify as verification
 
 #: Benzene, chain ends and a linker of the shipped vocabulary; QED is quick.
 QUICK = (

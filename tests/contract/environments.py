@@ -10,17 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from molgfn.baselines.uniform import UniformPolicy
-from molgfn.chem.fragment import Fragment
-from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.schema import LimitsConfig
-from molgfn.env.fragment_env import STOP, FragmentEnv
-from molgfn.env.hypergrid import Hypergrid
-from molgfn.env.hypergrid_states import HypergridStates
-from molgfn.env.states import FragmentStates
+from molgfn.fragments.fragment import Fragment
+from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.rollout import rollout
 from molgfn.gfn.trajectories import Trajectories
-from molgfn.policy.hypergrid_policy import MaskedCategorical
+from molgfn.hypergrid.env import Hypergrid
+from molgfn.hypergrid.policy import MaskedCategorical
+from molgfn.hypergrid.states import HypergridStates
+from molgfn.molecules.env.fragment_env import STOP, FragmentEnv
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.policy.uniform import UniformPolicy
 
 #: A symmetric and an asymmetric linker, an atom with room for three, a ring of six equal sites.
 SMALL = Vocabulary(

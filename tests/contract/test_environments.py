@@ -15,11 +15,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from molgfn.chem.vocabulary_file import find_vocabulary, load_vocabulary
 from molgfn.config.schema import LimitsConfig
-from molgfn.env.hypergrid import Hypergrid
+from molgfn.fragments.vocabulary_file import find_vocabulary, load_vocabulary
 from molgfn.gfn.likelihood import log_likelihood
 from molgfn.gfn.rollout import rollout_backward
+from molgfn.hypergrid.env import Hypergrid
 
 from .environments import (
     SMALL,

@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from molgfn.baselines.uniform import UniformPolicy
-from molgfn.chem.tree import TreeSymmetry, assemble, automorphism_order_by_matching
-from molgfn.chem.vocabulary import Vocabulary
-from molgfn.chem.vocabulary_file import find_vocabulary, load_vocabulary
 from molgfn.config.schema import LimitsConfig
-from molgfn.env.fragment_env import STOP, FragmentEnv
-from molgfn.env.states import FragmentStates
+from molgfn.fragments.tree import TreeSymmetry, assemble, automorphism_order_by_matching
+from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.fragments.vocabulary_file import find_vocabulary, load_vocabulary
 from molgfn.gfn.rollout import rollout
 from molgfn.gfn.trajectories import Trajectories
+from molgfn.molecules.env.fragment_env import STOP, FragmentEnv
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.policy.uniform import UniformPolicy
 
 LIMITS = LimitsConfig()
 seeds = st.integers(0, 2**31)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from molgfn.config.schema import TrainConfig
-from molgfn.env.space import Space
 from molgfn.gfn.balance import Residuals, evaluate, residuals
 from molgfn.gfn.exact import exact_log_flow, exact_log_pf, exact_log_stop
+from molgfn.gfn.space import Space
 from molgfn.gfn.trajectories import Trajectories
 
 

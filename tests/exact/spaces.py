@@ -9,16 +9,16 @@ from pathlib import Path
 
 import torch
 
-from molgfn.chem.enumeration import Enumeration, enumerate_states
-from molgfn.chem.fragment import Fragment
-from molgfn.chem.vocabulary import Vocabulary
-from molgfn.chem.vocabulary_file import find_vocabulary, load_vocabulary
 from molgfn.config.schema import LimitsConfig, PolicyConfig
-from molgfn.env.enumeration import fragment_space
-from molgfn.env.fragment_env import FragmentEnv
-from molgfn.env.space import Space
-from molgfn.env.states import FragmentStates
-from molgfn.policy.network import FlowPolicy
+from molgfn.fragments.enumeration import Enumeration, enumerate_states
+from molgfn.fragments.fragment import Fragment
+from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.fragments.vocabulary_file import find_vocabulary, load_vocabulary
+from molgfn.gfn.space import Space
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.env.listing import fragment_space
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.policy.network import FlowPolicy
 
 BENZENE = Fragment.build("c1ccccc1", dict.fromkeys(range(6), 1))
 METHANE = Fragment.build("C", {0: 2})

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from molgfn.chem import enumeration
-from molgfn.chem.enumeration import enumerate_states
-from molgfn.chem.marked_graph import self_matches
-from molgfn.env.enumeration import enumerate_fragments
+from molgfn.fragments import enumeration
+from molgfn.fragments.enumeration import enumerate_states
+from molgfn.fragments.marked_graph import self_matches
+from molgfn.molecules.env.listing import enumerate_fragments
 
 from .spaces import LIMITS, LIMITS_OF, SMALL, VOCABULARIES, Case, case_of, vocabulary_of
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from molgfn.env.fragment_env import FragmentEnv
-from molgfn.env.hypergrid import Hypergrid
 from molgfn.gfn.balance import OBJECTIVES
 from molgfn.gfn.exact import log_symmetry_bias
 from molgfn.gfn.rollout import rollout_backward
+from molgfn.hypergrid.env import Hypergrid
+from molgfn.molecules.env.fragment_env import FragmentEnv
 
 from .exact_policy import TablePolicy, absolute_residuals
 from .spaces import SMALL, Case, case_of, random_log_reward

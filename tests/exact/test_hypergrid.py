@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from molgfn.config.schema import TrainConfig
-from molgfn.env.hypergrid import Hypergrid
 from molgfn.gfn.exact import (
     exact_log_flow,
     exact_log_pf,
@@ -15,10 +14,11 @@ from molgfn.gfn.exact import (
     space_log_likelihood,
 )
 from molgfn.gfn.likelihood import log_likelihood
+from molgfn.gfn.log_partition import LogPartition
 from molgfn.gfn.trainer import Networks, Trainer
-from molgfn.policy.hypergrid_policy import HypergridPolicy
-from molgfn.policy.network import LogPartition
-from molgfn.runs.hypergrid_score import HypergridScore
+from molgfn.hypergrid.env import Hypergrid
+from molgfn.hypergrid.policy import HypergridPolicy
+from molgfn.hypergrid.target import HypergridScore
 
 CPU = torch.device("cpu")
 

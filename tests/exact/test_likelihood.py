@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 
-from molgfn.env.fragment_env import FragmentEnv
 from molgfn.gfn.exact import (
     exact_log_flow,
     exact_log_pf,
@@ -16,7 +15,8 @@ from molgfn.gfn.exact import (
     space_log_likelihood,
 )
 from molgfn.gfn.likelihood import log_likelihood
-from molgfn.policy.network import FlowPolicy
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.policy.network import FlowPolicy
 
 from .spaces import SMALL, Case, case_of, fresh_policy, random_log_reward
 

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 import torch
 
-from molgfn.baselines.uniform import UniformPolicy
-from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.schema import LimitsConfig, PolicyConfig
-from molgfn.env.fragment_env import FragmentEnv
-from molgfn.env.hypergrid import Hypergrid
+from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.gfn.balance import OBJECTIVES
 from molgfn.gfn.exact import space_log_likelihood
 from molgfn.gfn.protocols import prepared
 from molgfn.gfn.rollout import draw_terminal, rollout, rollout_backward
-from molgfn.policy.hypergrid_policy import HypergridPolicy
-from molgfn.policy.network import FlowPolicy
+from molgfn.hypergrid.env import Hypergrid
+from molgfn.hypergrid.policy import HypergridPolicy
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.policy.network import FlowPolicy
+from molgfn.molecules.policy.uniform import UniformPolicy
 
 from .exact_policy import TablePolicy, absolute_residuals
 from .spaces import SMALL, Case, case_of, chi_square, fresh_policy, random_log_reward

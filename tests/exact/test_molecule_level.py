@@ -9,14 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from molgfn.chem.fragment import Fragment
 from molgfn.chem.molecule import Molecule
-from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.schema import Config, LimitsConfig, PolicyConfig, TrainConfig
-from molgfn.env.enumeration import enumerate_fragments
-from molgfn.env.fragment_env import FragmentEnv
-from molgfn.env.space import Space
-from molgfn.env.states import FragmentStates
+from molgfn.fragments.fragment import Fragment
+from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.exact import (
     exact_log_flow,
     exact_log_pf,
@@ -24,9 +20,14 @@ from molgfn.gfn.exact import (
     log_terminal_probability,
     space_log_likelihood,
 )
+from molgfn.gfn.space import Space
 from molgfn.gfn.trainer import Trainer
-from molgfn.runs.components import build_networks, seeded
-from molgfn.runs.molecule_score import MoleculeScore
+from molgfn.machine.device import seeded
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.env.listing import enumerate_fragments
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.target.target import MoleculeScore
+from molgfn.molecules.task import build_networks
 
 BETA = 2.0
 LIMITS = LimitsConfig(min_fragments=2, max_fragments=4, max_heavy_atoms=9)

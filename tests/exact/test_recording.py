@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import torch
 
-from molgfn.baselines.uniform import UniformPolicy
-from molgfn.chem.vocabulary_file import find_vocabulary
 from molgfn.config.schema import LimitsConfig, PolicyConfig
-from molgfn.env.fragment_env import FragmentEnv
-from molgfn.env.states import FragmentStates
+from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.gfn import recording
 from molgfn.gfn.exact import space_log_likelihood
 from molgfn.gfn.rollout import draw_terminal, rollout
-from molgfn.policy.network import FlowPolicy
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.policy.network import FlowPolicy
+from molgfn.molecules.policy.uniform import UniformPolicy
 
 from .spaces import SMALL, case_of, chi_square, fresh_policy
 

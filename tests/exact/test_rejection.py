@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from molgfn.config.schema import Config
-from molgfn.env.states import FragmentStates
 from molgfn.gfn.exact import space_log_likelihood
 from molgfn.gfn.metrics import l1_distance
 from molgfn.gfn.rejection import find_threshold, log_acceptance
 from molgfn.gfn.rollout import rollout
-from molgfn.policy.network import FlowPolicy
-from molgfn.report import rejection
-from molgfn.report.likelihood_fit import Weighed
-from molgfn.report.rejection import ControlledLaw, RejectionControl
+from molgfn.gfn.weighed import Weighed
+from molgfn.molecules import rejection
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.policy.network import FlowPolicy
+from molgfn.molecules.rejection import ControlledLaw, RejectionControl
 
 from .spaces import SMALL, Case, case_of, fresh_policy, random_log_reward
 

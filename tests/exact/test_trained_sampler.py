@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from molgfn.config.schema import Config, PolicyConfig, TrainConfig
-from molgfn.env.enumeration import enumerate_fragments
-from molgfn.env.fragment_env import FragmentEnv
-from molgfn.env.states import FragmentStates
 from molgfn.gfn.exact import space_log_likelihood
 from molgfn.gfn.trainer import Trainer
-from molgfn.runs.components import build_networks, seeded
+from molgfn.machine.device import seeded
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.env.listing import enumerate_fragments
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.task import build_networks
 
 from .spaces import LIMITS, VOCABULARIES
 

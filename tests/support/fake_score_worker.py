@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from molgfn.reward.workers.serving import serve
+from molgfn.machine.serving import serve
 
 
 def score(message):

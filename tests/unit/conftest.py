@@ -1,8 +1,8 @@
 import pytest
 from rdkit import Chem
 
-from molgfn.chem.fragment import Fragment
-from molgfn.chem.vocabulary import Vocabulary
+from molgfn.fragments.fragment import Fragment
+from molgfn.fragments.vocabulary import Vocabulary
 
 #: What a junction may change, or be changed by: lone pairs, charges, all kinds of double bonds.
 ODD = """

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from molgfn.chem.molecule import Molecule
 from molgfn.config.resources import cache_directory
-from molgfn.reward.database import Database
+from molgfn.machine.database import Database
 from molgfn.reward.docking.result import Docked
 
 _CURE = "remove it, or set MOLGFN_CACHE_DIR to another directory"

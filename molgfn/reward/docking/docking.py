@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from types import TracebackType
 import numpy as np
 
 from molgfn.chem.molecule import Molecule
+from molgfn.machine.cpus import available_cpus
 from molgfn.reward.docking.cache import ResultCache, ResultKind, default_cache_file
 from molgfn.reward.docking.ligand import LigandError, check_ligand
 from molgfn.reward.docking.packages import engine_versions, require_engine
@@ -182,10 +182,3 @@ class Docking:
         except LigandError as error:
             return Docked.failed(str(error), final=True)
         return self._cache.get(molecule, self._kind)
-
-
-def available_cpus() -> int:
-    """Number of CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return max(1, os.cpu_count() or 1)

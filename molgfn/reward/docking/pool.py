@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from molgfn.errors import ScorerError
+from molgfn.machine.pool import Outcome, TaskQueue, WorkerPool
+from molgfn.machine.process import Task
 from molgfn.reward.docking.result import Docked
-from molgfn.reward.workers.pool import Outcome, TaskQueue, WorkerPool
-from molgfn.reward.workers.process import Task
 
 #: How often a molecule is tried whose worker dies: the first time may be somebody else's fault.
 MAX_TRIES = 2

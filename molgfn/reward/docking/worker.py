@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from molgfn.errors import MoleculeError
+from molgfn.machine.serving import Respond, one_line, serve
 from molgfn.reward.docking.ligand import LigandError
 from molgfn.reward.docking.settings import DockingSettings
 from molgfn.reward.docking.target import Target
-from molgfn.reward.workers.serving import Respond, one_line, serve
 
 #: What meeko and vina are known to raise; vina calls exit too. Anything else ends the process, and
 #: the parent starts another.

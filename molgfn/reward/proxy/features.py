@@ -6,6 +6,7 @@ of one type are exactly alike to it.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +18,8 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 from torch import Tensor
 
-from molgfn.chem.atom_arrays import KINDS, N_BOND_CODES, AtomArrays, BondList
-from molgfn.chem.batch import MoleculeBatch
+from molgfn.chem.properties.atom_arrays import KINDS, N_BOND_CODES, AtomArrays, BondList
+from molgfn.chem.properties.batch import MoleculeBatch
 
 __all__ = ["DESCRIPTORS", "N_ATOM_CODES", "N_BOND_CODES", "GraphBatch", "Graphs"]
 
@@ -159,6 +160,15 @@ class Graphs:
         )
 
 
+class GraphedMolecules(MoleculeBatch):
+    """A batch whose graphs are made from something nearer than its molecules."""
+
+    @property
+    @abstractmethod
+    def graphs(self) -> Graphs:
+        """Graphs of the molecules, bit for bit those that :meth:`Graphs.of` finds."""
+
+
 def atom_codes(types: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows of the atom embedding table that make up types of atoms.
 
@@ -176,7 +186,7 @@ def atom_types(table: NDArray[np.int64]) -> NDArray[np.int64]:
 
     Args:
         table: One row for each atom, columns as in
-            :class:`~molgfn.chem.atom_arrays.AtomKinds`, shape ``(n, 7 or more)``.
+            :class:`~molgfn.chem.properties.atom_arrays.AtomKinds`, shape ``(n, 7 or more)``.
 
     Returns:
         Types, shape ``(n,)``.

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from molgfn import __version__
-from molgfn.chem.batch import MoleculeBatch
+from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.errors import TableError
 from molgfn.reward.proxy.architecture import Architecture, Weights
 from molgfn.reward.proxy.calibration import Calibration, fit_calibration

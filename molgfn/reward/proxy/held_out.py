@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from molgfn.chem.batch import MoleculeBatch
+from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.reward.proxy.dataset import Dataset
 
 #: Columns of the table; ``interval`` is the half width of the conformal interval.

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from molgfn.chem.atom_arrays import mix
+from molgfn.chem.properties.atom_arrays import mix
 from molgfn.reward.proxy.architecture import Weights, read_out
 from molgfn.reward.proxy.features import N_BOND_CODES, Graphs, atom_codes
 

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
+from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.reward.proxy.architecture import Architecture, Weights
 from molgfn.reward.proxy.calibration import Calibration
-from molgfn.reward.proxy.features import Graphs
+from molgfn.reward.proxy.features import GraphedMolecules, Graphs
 from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.size import SizeBaseline
-from molgfn.reward.proxy.tree_batch import TreeBatch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,6 +165,6 @@ class Proxy:
 
 
 def _graphs(molecules: Sequence[Molecule]) -> Graphs:
-    if isinstance(molecules, TreeBatch):
+    if isinstance(molecules, GraphedMolecules):
         return molecules.graphs
     return Graphs.of(MoleculeBatch.of(molecules))

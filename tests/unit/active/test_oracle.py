@@ -9,7 +9,7 @@ import pytest
 from molgfn.active import oracle as oracle_module
 from molgfn.active.oracle import OracleSpec, measure, open_oracle
 from molgfn.chem.molecule import read_molecule
-from molgfn.chem.properties import PROPERTIES
+from molgfn.chem.properties.by_name import PROPERTIES
 from molgfn.config.rounds_schema import OracleConfig
 from molgfn.errors import ConfigError, MissingPackageError, ScorerError, TargetError
 from molgfn.reward.docking.catalogue import find_target

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from rdkit import Chem, RDConfig
 
-from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import Molecule
+from molgfn.chem.properties.batch import MoleculeBatch
 
 #: Salts, metals, isotopes, radicals, cages, unusual bonds and valences, labelled stereo.
 ODD = (

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from molgfn.env.hypergrid_states import HypergridStates
 from molgfn.gfn import distinct
 from molgfn.gfn.distinct import distinct_rows, distinct_states
+from molgfn.hypergrid.states import HypergridStates
 
 
 def check(rows):

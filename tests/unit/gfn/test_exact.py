@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from molgfn.env.space import Space
 from molgfn.gfn import exact
 from molgfn.gfn.exact import (
     exact_log_flow,
@@ -14,6 +13,7 @@ from molgfn.gfn.exact import (
     log_terminal_probability,
     space_log_likelihood,
 )
+from molgfn.gfn.space import Space
 
 STOP = 9
 

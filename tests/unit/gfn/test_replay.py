@@ -1,8 +1,8 @@
 import torch
 
-from molgfn.chem.tree import FragmentTree
-from molgfn.env.states import FragmentStates
+from molgfn.fragments.tree import FragmentTree
 from molgfn.gfn.replay import ReplayBuffer
+from molgfn.molecules.env.states import FragmentStates
 
 CPU = torch.device("cpu")
 

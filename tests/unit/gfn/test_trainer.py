@@ -5,14 +5,15 @@ import math
 import pytest
 import torch
 
-from molgfn.chem.fragment import Fragment
-from molgfn.chem.vocabulary import Vocabulary
 from molgfn.config.schema import Config, LimitsConfig, PolicyConfig, TrainConfig
-from molgfn.env.fragment_env import FragmentEnv
 from molgfn.errors import CheckpointError, NumericalError, ScorerError
+from molgfn.fragments.fragment import Fragment
+from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.checkpoint import Part
 from molgfn.gfn.trainer import MAX_FAILED_BATCHES, Trainer
-from molgfn.runs.components import build_networks, seeded
+from molgfn.machine.device import seeded
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.task import build_networks
 
 VOCABULARY = Vocabulary(
     "tiny", (Fragment.build("c1ccccc1", dict.fromkeys(range(6), 1)), Fragment.build("N", {0: 2}))

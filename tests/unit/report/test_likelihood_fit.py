@@ -8,18 +8,16 @@ import pytest
 import torch
 
 from molgfn.gfn.metrics import Partition
-from molgfn.report import likelihood_fit
+from molgfn.gfn.weighed import Weighed, log_rewards
+from molgfn.molecules.weighing import weigh
 from molgfn.report.likelihood_fit import (
-    Weighed,
     estimate_partition,
     fit_measures,
-    log_rewards,
     partition_measures,
     warn_of_collapse,
     warn_of_misfit,
     warn_of_repeats,
     warn_of_weights,
-    weigh,
 )
 
 
@@ -203,12 +201,12 @@ def test_every_distinct_state_goes_through_the_policy_once(monkeypatch):
         asked.append(states.values.tolist())
         return -states.values.double()
 
-    monkeypatch.setattr(likelihood_fit, "log_likelihood", log_p)
-    monkeypatch.setattr(likelihood_fit, "TERMINAL_CHUNK", 2)
+    monkeypatch.setattr("molgfn.molecules.weighing.log_likelihood", log_p)
+    monkeypatch.setattr("molgfn.molecules.weighing.TERMINAL_CHUNK", 2)
     joined = SimpleNamespace(
         cat=lambda parts: NumberStates(torch.cat([part.values for part in parts]))
     )
-    monkeypatch.setattr(likelihood_fit, "FragmentStates", joined)
+    monkeypatch.setattr("molgfn.molecules.weighing.FragmentStates", joined)
     env = SimpleNamespace(keys=lambda states: [str(x) for x in states.values.tolist()])
     sampler = SimpleNamespace(env=env, policy=None)
     states = {"a": NumberStates([3, 1, 3]), "b": NumberStates([1, 7]), "c": NumberStates([])}

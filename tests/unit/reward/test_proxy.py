@@ -8,8 +8,8 @@ from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 from rdkit.DataStructs import BulkTanimotoSimilarity, ExplicitBitVect
 
-from molgfn.chem.batch import MoleculeBatch
 from molgfn.chem.molecule import read_molecule
+from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.config.resources import shipped_path
 from molgfn.errors import CheckpointError, ConfigError, OutputError, TableError
 from molgfn.reward.proxy import inference

@@ -1,0 +1,1 @@
+"""Properties of molecules, re-implemented for batches where RDKit is slow."""

@@ -1,0 +1,1 @@
+"""Fragments and vocabularies: trees, symmetry, parsing, mining."""

@@ -1,0 +1,1 @@
+"""The domain of the hypergrid: environment, policy, target, task."""

@@ -1,0 +1,101 @@
+"""The flow policy of the hypergrid: a perceptron on one-hot coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from molgfn.errors import ConfigError
+from molgfn.gfn.draw import draw
+from molgfn.hypergrid.env import Hypergrid
+from molgfn.hypergrid.states import HypergridStates
+
+
+@dataclass(frozen=True)
+class MaskedCategorical:
+    """A distribution over single-integer actions, legal ones only.
+
+    Attributes:
+        logits: -inf where illegal, shape ``(B, C)``.
+        log_flow: log F(s) - log Z, shape ``(B,)``, nats.
+    """
+
+    logits: Tensor
+    log_flow: Tensor
+
+    def sample(self, index: Tensor, generator: torch.Generator, epsilon: Tensor | None) -> Tensor:
+        """Draw actions.
+
+        Args:
+            index: State of each action to draw, shape ``(S,)``.
+            generator: Source of randomness.
+            epsilon: Probability to draw uniformly among the legal actions instead, ``(S,)``; None
+                = never.
+
+        Returns:
+            Actions, shape ``(S, 1)``.
+        """
+        return draw(self.logits, index, generator, epsilon)[:, None]
+
+    def log_prob(self, actions: Tensor, index: Tensor | None = None) -> Tensor:
+        """Compute the log-probability of actions.
+
+        Args:
+            actions: Legal actions, shape ``(A, 1)``.
+            index: State of each action, shape ``(A,)``; default: one action per state, in order.
+
+        Returns:
+            Shape ``(A,)``, nats.
+        """
+        log_prob = self.logits.log_softmax(1)
+        if index is not None:
+            log_prob = log_prob[index]
+        return log_prob.gather(1, actions).squeeze(1)
+
+
+class HypergridPolicy(nn.Module):
+    """P_F(action | state, beta) and the flow through the state."""
+
+    def __init__(self, env: Hypergrid, hidden: int = 256, layers: int = 2) -> None:
+        """Build the network for the grid's size.
+
+        Args:
+            env: The environment.
+            hidden: Width of every hidden layer.
+            layers: Number of hidden layers.
+
+        Raises:
+            ConfigError: A size is below 1.
+        """
+        super().__init__()
+        if hidden < 1 or layers < 1:
+            raise ConfigError(f"hidden and layers must be at least 1, came {hidden} and {layers}")
+        self.env = env
+        widths = [env.n_dimensions * env.side + 1] + [hidden] * layers
+        body: list[nn.Module] = []
+        for n_in, n_out in pairwise(widths):
+            body += [nn.Linear(n_in, n_out), nn.ReLU()]
+        self.body = nn.Sequential(*body)
+        self.action_logits = nn.Linear(hidden, env.n_dimensions + 1)
+        self.log_flow = nn.Linear(hidden, 1)
+
+    def forward(self, states: HypergridStates, log_beta: Tensor) -> MaskedCategorical:
+        """Compute the distribution over the actions of every state.
+
+        Args:
+            states: B states, none of them stopped.
+            log_beta: Natural logarithm of beta, shape ``(B,)``.
+
+        Returns:
+            The distribution, differentiable in the weights.
+        """
+        one_hot = nn.functional.one_hot(states.coordinates, self.env.side).flatten(1)
+        hidden = self.body(torch.cat([one_hot.to(log_beta.dtype), log_beta[:, None]], 1))
+        log_flow: Tensor = self.log_flow(hidden).squeeze(1)
+        illegal = ~self.env.legal_mask(states)
+        return MaskedCategorical(
+            self.action_logits(hidden).masked_fill(illegal, -torch.inf), log_flow
+        )

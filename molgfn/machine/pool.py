@@ -1,0 +1,190 @@
+"""Tasks in several processes at once: time limits, and new workers for dead ones.
+
+Everything happens in the thread that calls, so workers die with it.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from molgfn.errors import ScorerError
+from molgfn.machine.process import Task, WorkerProcess
+
+#: Time for a worker to load its libraries and get ready, seconds; usually it takes four at most.
+START_LIMIT_S = 300.0
+#: The kernel takes no longer waits than some weeks, seconds.
+_LONGEST_WAIT_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a task ended.
+
+    Attributes:
+        task: The task.
+        seconds: How long it took.
+        answer: The worker's answer; None where it gave none.
+        death: How its worker died; ``""`` where it answered or took too long.
+    """
+
+    task: Task
+    seconds: float
+    answer: dict[str, Any] | None
+    death: str = ""
+
+
+class TaskQueue:
+    """Tasks to do, with those put back first."""
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        """Wrap tasks.
+
+        Args:
+            tasks: Tasks, taken one at a time when a worker is there for it.
+        """
+        self._tasks = iter(tasks)
+        self._ahead: deque[Task] = deque()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left."""
+        task = self.next()
+        if task is None:
+            return True
+        self.put_back(task)
+        return False
+
+    def next(self) -> Task | None:
+        """Take a task; None when nothing is left."""
+        return self._ahead.popleft() if self._ahead else next(self._tasks, None)
+
+    def put_back(self, task: Task) -> None:
+        """Have a task done, or done again, before all others.
+
+        Args:
+            task: The task.
+        """
+        self._ahead.appendleft(task)
+
+    def clear(self) -> None:
+        """Drop what is left."""
+        self._tasks = iter(())
+        self._ahead.clear()
+
+
+class WorkerPool:
+    """Worker processes that are started when there is work and killed when they take too long."""
+
+    def __init__(self, name: str, module: str, order: dict[str, Any], n_workers: int) -> None:
+        """Start nothing yet.
+
+        Args:
+            name: What messages call the work, such as ``docking``.
+            module: Module that a worker runs.
+            order: What every worker is told first.
+            n_workers: Processes.
+        """
+        self._name, self._module, self._order = name, module, order
+        self._n_workers = n_workers
+        self._workers: list[WorkerProcess] = []
+        self._selector = selectors.DefaultSelector()
+
+    def run(
+        self, queue: TaskQueue, n_tasks: int, on_start: Callable[[Task], None] = lambda _: None
+    ) -> Generator[Outcome, None, None]:
+        """Do tasks.
+
+        Args:
+            queue: The tasks; the caller may put one back while this runs.
+            n_tasks: How many there are at most: no more workers than that are started.
+            on_start: Called with each task just before it is given to a worker.
+
+        Yields:
+            Outcomes, in the order in which tasks end. A task with neither answer nor death took
+            too long.
+
+        Raises:
+            ScorerError: Workers cannot be started.
+        """
+        try:
+            while True:
+                self._hand_out(queue, n_tasks, on_start)
+                if all(worker.task is None for worker in self._workers) and queue.is_empty:
+                    return
+                yield from self._collect()
+        finally:
+            for worker in [w for w in self._workers if w.task is not None]:
+                self._remove(worker)
+
+    def close(self) -> None:
+        """Kill all workers."""
+        for worker in list(self._workers):
+            self._remove(worker)
+        self._selector.close()
+
+    def _hand_out(self, queue: TaskQueue, n_tasks: int, on_start: Callable[[Task], None]) -> None:
+        for worker in self._workers:
+            # One that has died idle is found when its output is read.
+            if worker.is_ready and worker.task is None and worker.is_running:
+                task = queue.next()
+                if task is None:
+                    return
+                on_start(task)
+                worker.give(task)
+        while not queue.is_empty and len(self._workers) < min(self._n_workers, n_tasks):
+            self._workers.append(WorkerProcess(self._module, self._order, START_LIMIT_S))
+            self._selector.register(self._workers[-1], selectors.EVENT_READ)
+
+    def _collect(self) -> Iterator[Outcome]:
+        """Wait until something happens, and tell what."""
+        deadlines = [w.deadline for w in self._workers if not w.is_ready or w.task is not None]
+        # Without one, all are dead.
+        wait_s = max(0.0, min(deadlines, default=0.0) - time.monotonic())
+        for key, _ in self._selector.select(min(wait_s, _LONGEST_WAIT_S)):
+            worker = key.fileobj
+            if not isinstance(worker, WorkerProcess):
+                raise TypeError("something else than a worker is waited for")
+            answers, is_running = worker.read()
+            for answer in answers:
+                yield from self._heed(worker, answer)
+            if not is_running:
+                yield from self._bury(worker)
+        now = time.monotonic()
+        for worker in [w for w in self._workers if w.deadline < now]:
+            if not worker.is_ready:
+                raise ScorerError(
+                    f"a {self._name} process was not ready within {START_LIMIT_S:g} s: "
+                    f"{self._remove(worker)}"
+                )
+            if worker.task is not None:
+                task, seconds = worker.task, worker.busy_s
+                self._remove(worker)
+                yield Outcome(task, seconds, None)
+
+    def _heed(self, worker: WorkerProcess, answer: dict[str, Any]) -> Iterator[Outcome]:
+        if "broken" in answer:
+            raise ScorerError(f"{self._name} cannot start: {answer['broken']}")
+        if "ready" in answer:
+            worker.is_ready = True
+        elif worker.task is not None:
+            task, worker.task = worker.task, None
+            yield Outcome(task, worker.busy_s, answer)
+
+    def _bury(self, worker: WorkerProcess) -> Iterator[Outcome]:
+        """Clear up after a worker that has died by itself."""
+        worker.wait()
+        seconds, how = worker.busy_s, self._remove(worker)
+        if not worker.is_ready:
+            raise ScorerError(f"a {self._name} process died while it started: it {how}")
+        if worker.task is not None:
+            yield Outcome(worker.task, seconds, None, how)
+
+    def _remove(self, worker: WorkerProcess) -> str:
+        self._selector.unregister(worker)
+        self._workers.remove(worker)
+        return worker.stop()

@@ -1,0 +1,1 @@
+"""The domain of molecules: environment, policy, target, task, sampler."""

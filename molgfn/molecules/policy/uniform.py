@@ -1,0 +1,41 @@
+"""Random legal trajectories, the floor under every comparison."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.policy.distribution import ActionDistribution
+
+
+class UniformPolicy:
+    """Chooses uniformly among open sites and stop, then among the entries that fit."""
+
+    def __init__(self, env: FragmentEnv) -> None:
+        """Keep the environment.
+
+        Args:
+            env: The environment.
+        """
+        self._env = env
+
+    def __call__(self, states: FragmentStates, condition: Tensor) -> ActionDistribution:
+        """Give every legal row, and every legal entry of a row, the same probability.
+
+        Args:
+            states: B states, none of them stopped.
+            condition: Ignored, shape ``(B,)``.
+
+        Returns:
+            The distribution.
+        """
+        env = self._env
+        sizes = env.sizes(states)
+
+        def entry_logits(index: Tensor, rows: Tensor) -> Tensor:
+            return env.log_entry_mask(sizes.row_type[index, rows], sizes.fitting[index])
+
+        row_logits = torch.where(env.legal_row_mask(states, sizes), 0.0, -torch.inf)
+        return ActionDistribution(row_logits, entry_logits, env.lockstep)

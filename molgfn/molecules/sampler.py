@@ -1,0 +1,195 @@
+"""Samples distinct molecules with a trained policy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from molgfn.chem.molecule import Molecule
+from molgfn.config.loader import load_config
+from molgfn.config.resources import shipped_path
+from molgfn.config.schema import Config
+from molgfn.errors import CheckpointError
+from molgfn.fragments.vocabulary_file import find_vocabulary, load_vocabulary
+from molgfn.gfn.checkpoint import checkpoints, load_part
+from molgfn.gfn.protocols import Policy
+from molgfn.gfn.rollout import draw_terminal
+from molgfn.machine.device import set_up_device
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.run_directory import check_digest, newest_run
+from molgfn.molecules.task import build_env, build_policy
+
+#: Smallest and largest batch of trajectories sampled at once: large ones have more in common.
+MIN_BATCH, MAX_BATCH = 64, 1024
+#: One in so many trajectories more than molecules wanted, for those that come twice.
+SPARE = 16
+#: Sampling gives up after this many batches without a new molecule.
+MAX_FRUITLESS_BATCHES = 20
+#: Where the policy shipped with the package lies.
+SHIPPED_POLICY = ("policy", "parp1")
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A molecule that was sampled.
+
+    Attributes:
+        molecule: The molecule.
+        n_fragments: Number of fragments of its tree.
+    """
+
+    molecule: Molecule
+    n_fragments: int
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws molecules from a policy.
+
+    Attributes:
+        config: Configuration of the run that trained the policy.
+        env: The environment.
+        policy: The policy.
+        source: Where the policy came from, for messages.
+        checkpoint: Directory that holds the policy and, in a run, the trainer.
+    """
+
+    config: Config
+    env: FragmentEnv
+    policy: Policy[FragmentStates]
+    source: str
+    checkpoint: Path
+
+    def sample(
+        self,
+        n: int,
+        beta: float,
+        *,
+        generator: torch.Generator,
+        keep: Callable[[FragmentStates, Sequence[Molecule]], torch.Tensor] | None = None,
+    ) -> Iterator[list[Sampled]]:
+        """Yield batches of molecules, all distinct by InChIKey, until there are n.
+
+        Args:
+            n: How many molecules to draw.
+            beta: Exponent of the reward the policy is asked for.
+            generator: Source of randomness; it alone decides what comes.
+            keep: Tells which of the drawn states and their molecules stay, shape ``(B,)``;
+                default: all.
+
+        Yields:
+            Batches of new molecules; fewer than n in all when the policy has run dry.
+        """
+        seen: set[str] = set()
+        fruitless = 0
+        while len(seen) < n and fruitless < MAX_FRUITLESS_BATCHES:
+            missing = n - len(seen)
+            size = max(MIN_BATCH, min(MAX_BATCH, missing + missing // SPARE))
+            condition = torch.full((size,), math.log(beta), device=self.env.device)
+            drawn = draw_terminal(self.env, self.policy, condition, generator=generator)
+            molecules, counts = self.env.molecules(drawn), drawn.n_fragments.tolist()
+            stays = [True] * len(drawn) if keep is None else keep(drawn, molecules).tolist()
+            fresh = []
+            for molecule, n_fragments, stay in zip(molecules, counts, stays, strict=True):
+                if stay and len(seen) < n and molecule.inchikey not in seen:
+                    seen.add(molecule.inchikey)
+                    fresh.append(Sampled(molecule, n_fragments))
+            fruitless = 0 if fresh else fruitless + 1
+            if fresh:
+                yield fresh
+
+    def draw_states(
+        self,
+        n: int,
+        beta: float,
+        *,
+        generator: torch.Generator,
+        on_drawn: Callable[[int], None] = lambda _: None,
+    ) -> FragmentStates:
+        """Draw n terminal states, repeats included, as the policy gives them.
+
+        Args:
+            n: How many trajectories to sample.
+            beta: Exponent of the reward the policy is asked for.
+            generator: Source of randomness.
+            on_drawn: Called with the number of states of every batch, for progress.
+
+        Returns:
+            The states, in the order drawn.
+        """
+        condition = torch.full((n,), math.log(beta), device=self.env.device)
+        drawn = []
+        for part in condition.split(MAX_BATCH):
+            drawn.append(draw_terminal(self.env, self.policy, part, generator=generator))
+            on_drawn(len(part))
+        return FragmentStates.cat(drawn)
+
+    def trained_on(self) -> frozenset[str] | None:
+        """Read which states the training has scored.
+
+        Returns:
+            Their canonical keys; ``None`` where only the policy was kept, without its training.
+
+        Raises:
+            CheckpointError: The record is damaged.
+        """
+        if not (self.checkpoint / "trainer.json").exists():
+            return None
+        document = load_part(self.checkpoint, "trainer").document
+        try:
+            scored: list[str] = document["score"]["keys"]  # type: ignore[index]
+            replayed: list[str] = document["replay_keys"]  # type: ignore[assignment]
+            return frozenset(scored) | frozenset(replayed)
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{self.checkpoint / 'trainer.json'} does not say what was scored: {error!r}"
+            ) from error
+
+
+def load_sampler(run: Path | None, device: str = "auto") -> Sampler:
+    """Load the policy of a run.
+
+    Args:
+        run: A run directory, a directory of rounds, whose last policy it is then, or a directory
+            that holds a policy; ``None`` takes the newest run under ``runs/``, else the policy
+            shipped with the package.
+        device: Where to sample.
+
+    Returns:
+        The sampler.
+
+    Raises:
+        CheckpointError: There is no usable policy.
+        VocabularyError: The vocabulary is not the one the policy was trained with.
+    """
+    chosen = run if run is not None else newest_run()
+    directory = chosen if chosen is not None else shipped_path(*SHIPPED_POLICY)
+    rounds = sorted(directory.glob("round_*/policy/checkpoints/step_*"))
+    directory = rounds[-1].parents[1] if rounds else directory
+    saved = checkpoints(directory / "checkpoints")
+    if not saved and not (directory / "policy.json").exists():
+        raise CheckpointError(
+            f"{directory} holds no trained policy; train one with `molgfn train --run {directory}`"
+        )
+    checkpoint = saved[-1] if saved else directory
+    part = load_part(checkpoint, "policy")
+    config_file = directory / "config.yaml"
+    if not config_file.exists():
+        raise CheckpointError(f"the run in {directory} is damaged: it has no {config_file.name}")
+    config = load_config(config_file)
+    own = directory / "vocabulary.yaml"
+    vocabulary = load_vocabulary(own) if own.exists() else find_vocabulary(config.vocabulary)
+    check_digest(vocabulary, part.document.get("vocabulary_digest"), vocabulary.name)
+    env = build_env(config, vocabulary, set_up_device(device))
+    policy = build_policy(config, env).to(env.device)
+    try:
+        policy.load_state_dict(part.tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"the policy in {directory} does not fit: {reason}") from error
+    return Sampler(config, env, policy.eval(), str(directory), checkpoint)

@@ -1,0 +1,1 @@
+"""Scores of fragment trees, remembered, computed in worker processes."""

@@ -1,0 +1,66 @@
+"""Builds environment, networks and score from a configuration."""
+
+from __future__ import annotations
+
+import torch
+
+from molgfn.config.schema import Config
+from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.gfn.log_partition import LogPartition
+from molgfn.gfn.trainer import Networks
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.policy.network import FlowPolicy
+
+
+def build_env(
+    config: Config,
+    vocabulary: Vocabulary,
+    device: torch.device,
+    *,
+    symmetry_correction: bool = True,
+) -> FragmentEnv:
+    """Build the environment of a run.
+
+    Args:
+        config: The configuration.
+        vocabulary: Its vocabulary.
+        device: Where states shall live.
+        symmetry_correction: Off for the training of a negative control alone; what a policy does
+            is always measured with the correction.
+
+    Returns:
+        The environment.
+    """
+    env = FragmentEnv(vocabulary, config.limits, symmetry_correction=symmetry_correction)
+    return env.to(device)
+
+
+def build_policy(config: Config, env: FragmentEnv) -> FlowPolicy:
+    """Build the policy network with fresh weights.
+
+    Args:
+        config: The configuration.
+        env: The environment.
+
+    Returns:
+        The network, on the CPU.
+    """
+    train = config.train
+    return FlowPolicy(env, config.policy, beta_min=train.beta_min, beta_max=train.beta_max)
+
+
+def build_networks(config: Config, env: FragmentEnv) -> Networks:
+    """Build the networks of a training, their weights drawn from the run's seed.
+
+    Args:
+        config: The configuration.
+        env: The environment, already on its device.
+
+    Returns:
+        The networks, on the environment's device.
+    """
+    train = config.train
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        log_z = LogPartition(config.policy.hidden, beta_min=train.beta_min, beta_max=train.beta_max)
+        return Networks.build(lambda: build_policy(config, env), log_z, env.device)

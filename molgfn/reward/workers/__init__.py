@@ -1,1 +1,0 @@
-"""Worker processes that can be killed: a pool of them, one of them, and what runs inside."""

@@ -1,1 +1,0 @@
-"""Runs: the components put together from a configuration, and the directory they live in."""

@@ -1,0 +1,271 @@
+"""Trains in a run directory: starts or resumes, writes metrics and checkpoints, obeys signals."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import torch
+
+from molgfn.config.schema import Config
+from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.fragments.vocabulary_file import find_vocabulary
+from molgfn.gfn.checkpoint import (
+    Part,
+    checkpoint_path,
+    checkpoints,
+    load_part,
+    prune,
+    save_parts,
+    subset,
+)
+from molgfn.gfn.rollout import rollout
+from molgfn.gfn.trainer import Trainer
+from molgfn.machine.cpus import available_cpus
+from molgfn.machine.device import seeded, set_up_device
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.policy.uniform import UniformPolicy
+from molgfn.molecules.run_directory import RunDirectory, check_digest, check_resumable
+from molgfn.molecules.target.score_worker import encode_order
+from molgfn.molecules.target.target import (
+    MAX_CHUNK_SIZE,
+    MIN_CHUNK_SIZE,
+    MoleculeScore,
+    build_score,
+)
+from molgfn.molecules.task import build_env, build_networks
+from molgfn.reward.preflight import Preflight, preflight
+from molgfn.reward.proxy.store import find_proxy
+from molgfn.reward.scorers import are_built_in
+
+#: Settings that a resumed run may change: how far it goes and what it writes, not what it is.
+RESUMABLE = (
+    "device",
+    "train.steps",
+    "train.checkpoint_every",
+    "train.keep_checkpoints",
+    "train.log_every",
+    "train.reward_workers",
+)
+#: Processes that score, unless the configuration asks for more; each takes 400 MB.
+MAX_REWARD_WORKERS = 8
+#: For fewer steps none is started: that takes as much processor time as ten of them.
+MIN_STEPS_WITH_WORKERS = 100
+#: Random molecules scored before the first step.
+PREFLIGHT_MOLECULES = 256
+
+
+@dataclass
+class Training:
+    """A training ready to go.
+
+    Attributes:
+        config: Its configuration.
+        directory: Its run directory.
+        env: Its environment.
+        trainer: The trainer, at the step where it begins.
+        score: What it is trained on.
+        preflight: What the reward looks like on random molecules; ``None`` for a resumed run.
+    """
+
+    config: Config
+    directory: RunDirectory
+    env: FragmentEnv
+    trainer: Trainer[FragmentStates]
+    score: MoleculeScore
+    preflight: Preflight | None = None
+
+    def steps(self, tell: Callable[[str], None] = lambda _: None) -> Iterator[dict[str, float]]:
+        """Train to the last step, saving as configured and once more at the end.
+
+        SIGINT and SIGTERM end it after the step in progress and a checkpoint.
+
+        Args:
+            tell: Called with a warning for the user.
+
+        Yields:
+            Metrics of every step; those that are logged tell of proxy and control too.
+
+        Raises:
+            StopTraining: A signal came; the checkpoint is written.
+        """
+        train = self.config.train
+        self.directory.truncate_metrics(self.trainer.step)
+        n_workers = _count_workers(self.config, self.env.device, train.steps - self.trainer.step)
+        workers = self.score.workers(n_workers, encode_order(self.directory), tell)
+        with _signals() as received, workers:
+            while self.trainer.step < train.steps:
+                metrics = self.trainer.train_step()
+                step = self.trainer.step
+                last = step == train.steps
+                if step % train.log_every == 0 or last:
+                    metrics |= self.score.divergence()
+                    self.directory.append_metrics(metrics)
+                if step % train.checkpoint_every == 0 or last or received:
+                    self.save()
+                yield metrics
+                if received and not last:
+                    raise StopTraining(received[0])
+
+    def save(self) -> None:
+        """Write a checkpoint of the current step and delete the oldest ones."""
+        part = self.trainer.state()
+        policy = Part(
+            subset(part.tensors, "sampler"),
+            {
+                "step": self.trainer.step,
+                "vocabulary_digest": self.env.vocabulary.digest,
+                "vocabulary": self.env.vocabulary.name,
+            },
+        )
+        path = checkpoint_path(self.directory.checkpoints, self.trainer.step)
+        save_parts(path, {"trainer": part, "policy": policy})
+        prune(self.directory.checkpoints, self.config.train.keep_checkpoints)
+
+
+class StopTraining(Exception):
+    """A signal ended the training after it was saved.
+
+    Attributes:
+        signal_number: The signal.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        """Note the signal.
+
+        Args:
+            signal_number: The signal.
+        """
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number
+
+
+def start_training(
+    config: Config,
+    directory: RunDirectory,
+    vocabulary: Vocabulary | None = None,
+    *,
+    after: RunDirectory | None = None,
+) -> Training:
+    """Begin a run.
+
+    Args:
+        config: The configuration.
+        directory: A directory without a run.
+        vocabulary: In place of the one that the configuration names.
+        after: A run whose policy and replay buffer, scored anew, this one begins with.
+
+    Returns:
+        The training at step 0, after the pre-flight of the reward.
+    """
+    vocabulary = find_vocabulary(config.vocabulary) if vocabulary is None else vocabulary
+    config = _anchored(config)
+    training = _build(config, vocabulary, directory)
+    checked = _preflight(training)
+    if after is not None:
+        training.trainer.warm_start(load_part(checkpoints(after.checkpoints)[-1], "trainer"))
+    directory.create(config, vocabulary)
+    # Before the first step, so that a run killed early resumes with what the pre-flight scored.
+    training.save()
+    return replace(training, preflight=checked)
+
+
+def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
+    """Continue a run from its newest checkpoint.
+
+    Args:
+        directory: Directory of the run.
+        overrides: ``key=value`` settings among ``RESUMABLE``; they become the run's own.
+
+    Returns:
+        The training at the checkpoint's step.
+
+    Raises:
+        UsageError: A setting would make it another run.
+    """
+    check_resumable(overrides, RESUMABLE)
+    config, vocabulary = directory.load(overrides)
+    if overrides:
+        directory.write_config(config)
+    training = _build(config, vocabulary, directory)
+    saved = checkpoints(directory.checkpoints)
+    if saved:
+        digest = load_part(saved[-1], "policy").document.get("vocabulary_digest")
+        check_digest(vocabulary, digest, str(directory.vocabulary_file))
+        training.trainer.load(load_part(saved[-1], "trainer"))
+    return training
+
+
+def _anchored(config: Config) -> Config:
+    """Make the path of a user's proxy absolute, so that the run works from any directory."""
+    given = Path(config.reward.proxy)
+    if not given.is_dir() or find_proxy(config.reward.proxy) != given:
+        return config
+    return replace(config, reward=replace(config.reward, proxy=str(given.resolve())))
+
+
+def _build(config: Config, vocabulary: Vocabulary, directory: RunDirectory) -> Training:
+    device = set_up_device(config.device)
+    correct = config.train.symmetry_correction
+    env = build_env(config, vocabulary, device, symmetry_correction=correct)
+    score = build_score(config.reward, env)
+    trainer = Trainer(
+        env,
+        build_networks(config, env),
+        score,
+        config.train,
+        generator=seeded(config.seed, device),
+    )
+    return Training(config, directory, env, trainer, score)
+
+
+def _preflight(training: Training) -> Preflight:
+    """Look at the reward of random molecules, with random numbers of its own."""
+    env = training.env
+    generator = seeded(training.config.seed, env.device)
+    condition = torch.zeros(PREFLIGHT_MOLECULES, device=env.device)
+    random = rollout(env, UniformPolicy(env), condition, generator=generator)
+    log_score = training.trainer.score(random.terminal).double().numpy()
+    return preflight(np.exp(log_score))
+
+
+def _count_workers(config: Config, device: torch.device, n_steps: int) -> int:
+    """How many processes shall score molecules for so many steps."""
+    reward, train = config.reward, config.train
+    if reward.divide_by_multiplicity or not are_built_in(reward.factors):
+        return 0
+    if train.reward_workers is not None:
+        return train.reward_workers
+    if n_steps < MIN_STEPS_WITH_WORKERS:
+        return 0
+    # On the CPU an update takes longer than the scoring of its part: one part alone is waited for.
+    if device.type == "cpu":
+        n_chunks = math.ceil(train.batch_size / train.updates_per_step / MAX_CHUNK_SIZE)
+    else:
+        n_chunks = math.ceil(train.batch_size / MIN_CHUNK_SIZE)
+    return min(available_cpus() - 1, n_chunks, MAX_REWARD_WORKERS)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of dying; a second SIGINT interrupts at once."""
+    received: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT and received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    previous = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

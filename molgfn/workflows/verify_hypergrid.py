@@ -1,0 +1,104 @@
+"""The first paper's toy domain: how many states must be visited to find all modes and fit R/Z."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from molgfn.config.schema import TrainConfig
+from molgfn.errors import OutputError
+from molgfn.hypergrid.env import Hypergrid
+from molgfn.hypergrid.task import GridTraining
+
+#: Rows of the table for each R0.
+REPORTS = 10
+
+
+def verify_hypergrid(
+    r0: float,
+    *,
+    n_dimensions: int,
+    side: int,
+    config: TrainConfig,
+    seed: int,
+    on_step: Callable[[int], None],
+) -> pd.DataFrame:
+    """Train on one grid and follow empirical L1 and modes against visited states.
+
+    Args:
+        r0: Reward between the modes.
+        n_dimensions: D.
+        side: H, cells along a dimension.
+        config: How to train.
+        seed: Seed of every random number.
+        on_step: Called with 1 after every step.
+
+    Returns:
+        ``REPORTS`` rows with the columns r0, visited, modes, all_modes, all_modes_after (empty
+        before), empirical_l1 (of the last 200,000 visited states), perfect_l1 (expected of a
+        perfect sampler with as many samples) and exact_l1 (of the policy).
+    """
+    env = Hypergrid(n_dimensions, side, r0)
+    training = GridTraining(env, config, seed=seed)
+    rows = []
+    for progress in training.steps(REPORTS):
+        on_step(1)
+        if progress is not None:
+            found = training.score.found_after
+            complete = len(found) == env.n_modes
+            rows.append(
+                {
+                    "r0": r0,
+                    **asdict(progress),
+                    "all_modes": env.n_modes,
+                    "all_modes_after": max(found.values()) if complete else None,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def summary(table: pd.DataFrame) -> str:
+    """Say in one line how the training on a grid ended.
+
+    Args:
+        table: What :func:`verify_hypergrid` returned.
+
+    Returns:
+        The line.
+    """
+    last = table.to_dict("records")[-1]
+    found = f"{last['modes']} of {last['all_modes']} modes"
+    if last["modes"] == last["all_modes"]:
+        found += f", the last after {last['all_modes_after']:.0f} visited states"
+    return f"R0 {last['r0']:g}: {found}; exact L1 {last['exact_l1']:.3f}"
+
+
+def save_tables(tables: Sequence[pd.DataFrame], directory: Path) -> None:
+    """Write ``verify.json`` with all rows and ``verify.png`` with L1 against visited states.
+
+    Args:
+        tables: What :func:`verify_hypergrid` returned, one for each R0.
+        directory: Where; made if it is not there.
+
+    Raises:
+        OutputError: The files cannot be written.
+    """
+    from molgfn.report.plots import plot_curves
+
+    rows = json.loads(pd.concat(tables).to_json(orient="records"))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "verify.json").write_text(json.dumps(rows, indent=1) + "\n")
+    except OSError as error:
+        raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
+    curves = {}
+    for table in tables:
+        visited = table["visited"].tolist()
+        name = f"R0 = {table['r0'].iloc[0]:g}"
+        curves[f"{name}, visited states"] = (visited, table["empirical_l1"].tolist())
+        curves[f"{name}, policy (exact)"] = (visited, table["exact_l1"].tolist())
+    plot_curves(directory / "verify.png", curves, "visited states", "L1 distance from R/Z")
