@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from rdkit import Chem
 
 from molgfn.errors import MoleculeError
-from molgfn.fragments.tree import FragmentTree, TreeSymmetry
+from molgfn.fragments.symmetry import TreeSymmetry
+from molgfn.fragments.tree import FragmentTree
 from molgfn.fragments.vocabulary import Vocabulary
 
 #: Ways to cover a part of a molecule that are looked at before the parser gives up.

@@ -61,7 +61,6 @@ def lab(folder, repository, monkeypatch):
     """An oracle that writes down its calls."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", str(repository / "tests" / "support"))
-    monkeypatch.syspath_prepend(str(repository / "tests" / "support"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
     def behave(name, **options):

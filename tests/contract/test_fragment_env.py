@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from automorphisms import automorphism_order_by_matching
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
 from molgfn.config.schema import LimitsConfig
-from molgfn.fragments.tree import TreeSymmetry, assemble, automorphism_order_by_matching
+from molgfn.fragments.symmetry import TreeSymmetry
+from molgfn.fragments.tree import assemble
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.fragments.vocabulary_file import find_vocabulary, load_vocabulary
 from molgfn.gfn.rollout import rollout

@@ -10,7 +10,8 @@ from torch import Tensor
 from molgfn.chem.molecule import Molecule
 from molgfn.config.schema import LimitsConfig
 from molgfn.errors import ConfigError
-from molgfn.fragments.tree import TreeSymmetry, assemble
+from molgfn.fragments.symmetry import TreeSymmetry
+from molgfn.fragments.tree import assemble
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.draw import draw_uniform
 from molgfn.molecules.env.legal_actions import LegalActions

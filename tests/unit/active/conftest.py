@@ -1,5 +1,4 @@
 import json
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -9,9 +8,6 @@ import pytest
 from molgfn.active.ledger import Ledger, Planned
 from molgfn.active.oracle import OracleSpec
 from molgfn.config.rounds_schema import OracleConfig
-
-# Tests and worker processes import it by its name, as they would a user's own scorer.
-sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 
 SMILES = [f"{'C' * n}{end}" for n in range(1, 6) for end in ("O", "N")]
 

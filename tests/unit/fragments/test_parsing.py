@@ -13,7 +13,8 @@ from molgfn.fragments import parsing
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.mining import LibraryReport, read_library
 from molgfn.fragments.parsing import Parser, parse
-from molgfn.fragments.tree import TreeSymmetry, assemble
+from molgfn.fragments.symmetry import TreeSymmetry
+from molgfn.fragments.tree import assemble
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.fragments.vocabulary_file import find_vocabulary, load_vocabulary
 
