@@ -19,7 +19,7 @@ from rdkit import Chem
 
 from molgfn.chem.molecule import read_mol
 from molgfn.errors import MoleculeError, VocabularyError
-from molgfn.fragments.fragment import Fragment
+from molgfn.fragments.fragment import Fragment, without_stereo_marks
 from molgfn.fragments.vocabulary import Vocabulary
 
 
@@ -29,6 +29,7 @@ def read_blocks(text: str, name: str) -> Vocabulary:
     The rows of one molecule are merged: entries are united and an atom takes the largest of its
     capacities. Sites are then closed under the symmetry of the molecule, which those of the
     published file are not; ``provenance["closed"]`` says what was added, one line per fragment.
+    Stereo marks are dropped; ``provenance["flattened"]`` lists the SMILES that had some.
 
     Args:
         text: Content of the JSON file.
@@ -42,7 +43,11 @@ def read_blocks(text: str, name: str) -> Vocabulary:
     """
     capacities: dict[str, Counter[int]] = {}
     entries: dict[str, set[int]] = {}
-    for smiles, atoms in _rows(text):
+    flattened = []
+    for written, atoms in _rows(text):
+        smiles = without_stereo_marks(written)
+        if smiles != written:
+            flattened.append(written)
         capacities[smiles] = capacities.get(smiles, Counter()) | Counter(atoms)
         entries.setdefault(smiles, set()).add(atoms[0])
     fragments = []
@@ -62,7 +67,11 @@ def read_blocks(text: str, name: str) -> Vocabulary:
         added = _added(sites, entries[smiles], fragment)
         if added:
             closed.append(f"{smiles}: {added}")
-    provenance = {"source": "block file in the format of arXiv 2106.04399", "closed": closed}
+    provenance = {
+        "source": "block file in the format of arXiv 2106.04399",
+        "closed": closed,
+        "flattened": flattened,
+    }
     return Vocabulary(name, tuple(fragments), None, provenance)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,9 @@ from molgfn.errors import MoleculeError, VocabularyError
 
 #: No fragment of drug size comes near; beyond it the symmetry group is not worth its cost.
 MAX_AUTOMORPHISMS = 50_000
+
+#: Chirality of an atom, ``@`` to ``@OH30``, or direction of a bond.
+_STEREO_MARK = re.compile(r"@(?:@|(?:TH|AL|SP|TB|OH)\d+)?|[/\\]")
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,15 @@ class Fragment:
             The fragment; two descriptions of the same fragment compare equal.
 
         Raises:
-            VocabularyError: The template cannot be read or has several components, an atom index
-                is unknown, a capacity is below 1 or above the atom's hydrogens, an entry is not a
-                site, or the sites are not closed under symmetry. The message says the cure.
+            VocabularyError: The template cannot be read, has several components or stereo marks,
+                an atom index is unknown, a capacity is below 1 or above the atom's hydrogens, an
+                entry is not a site, or the sites are not closed under symmetry. The message says
+                the cure.
         """
+        # Automorphisms ignore stereo: enantiomers would be two states with one key.
+        flat = without_stereo_marks(smiles)
+        if flat != smiles:
+            raise VocabularyError(f"{smiles} has stereo; write it without stereo marks: {flat}")
         try:
             mol = read_mol(smiles)
         except MoleculeError as error:
@@ -189,6 +198,11 @@ class Fragment:
 
     def __hash__(self) -> int:
         return hash((self.smiles, tuple(self.capacities.items()), self.entries))
+
+
+def without_stereo_marks(smiles: str) -> str:
+    """Drop the stereo marks of a SMILES; every atom keeps its place."""
+    return _STEREO_MARK.sub("", smiles)
 
 
 def junction_type(atom: Chem.Atom) -> str:

@@ -62,6 +62,9 @@ def lint(vocabulary: Vocabulary) -> LintReport:
     closed = vocabulary.provenance.get("closed")
     if isinstance(closed, list) and closed:
         warnings.append(f"{len(closed)} fragments were closed under symmetry: {'; '.join(closed)}")
+    flattened = vocabulary.provenance.get("flattened")
+    if isinstance(flattened, list) and flattened:
+        warnings.append(f"{len(flattened)} rows lost their stereo: {', '.join(flattened)}")
     return LintReport(tuple(_dead_ends(vocabulary)), tuple(warnings), _facts(vocabulary, decoding))
 
 

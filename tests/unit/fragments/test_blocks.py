@@ -6,6 +6,7 @@ import pytest
 
 from molgfn.errors import VocabularyError
 from molgfn.fragments.blocks import read_blocks
+from molgfn.fragments.lint import lint
 from molgfn.fragments.vocabulary_file import load_vocabulary
 
 
@@ -46,6 +47,15 @@ def test_a_block_without_hydrogen_bonds_at_its_next_valence():
     vocabulary = read_blocks(block_file(("O=S=O", [1]), ("O=PO", [1])), "b")
     assert [f.smiles for f in vocabulary.fragments] == ["O=[SH2]=O", "O=[PH2]O"]
     assert [list(f.capacities.values()) for f in vocabulary.fragments] == [[1], [1]]
+
+
+def test_stereo_is_dropped_and_what_was_dropped_is_said():
+    rows = ("C[C@H](N)O", [2, 3]), ("C[C@@H](N)O", [3, 2])
+    vocabulary = read_blocks(block_file(*rows), "b")
+    (aminal,) = vocabulary.fragments
+    assert (aminal.smiles, aminal.n_sites, len(aminal.entries)) == ("CC(N)O", 2, 2)
+    assert vocabulary.provenance["flattened"] == ["C[C@H](N)O", "C[C@@H](N)O"]
+    assert any("lost their stereo: C[C@H](N)O" in line for line in lint(vocabulary).warnings)
 
 
 @pytest.mark.parametrize(

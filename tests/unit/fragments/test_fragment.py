@@ -2,6 +2,7 @@
 
 import pytest
 from rdkit import Chem
+from rdkit.Chem.EnumerateStereoisomers import EnumerateStereoisomers
 
 from molgfn.errors import VocabularyError
 from molgfn.fragments.fragment import Fragment, automorphisms, is_ring_type, junction_type
@@ -45,6 +46,53 @@ def test_closing_gives_every_atom_of_an_orbit_the_largest_capacity():
 def test_wrong_sites_are_refused(smiles, sites, entries, message):
     with pytest.raises(VocabularyError, match=message):
         Fragment.build(smiles, sites, entries)
+
+
+#: Tetrahedral, E/Z, both, pseudo-asymmetric, in and between rings, with hydrogens written.
+FLAT = [
+    "CC(O)C(C)O",
+    "CC=CC",
+    "CC=CC(N)O",
+    "OC(C(F)Cl)C(F)Cl",
+    "CC1CCC(N)CC1",
+    "C1CC2CCC1C2O",
+    "CC([NH3+])C(=O)[O-]",
+]
+
+
+@pytest.mark.parametrize("flat", FLAT)
+def test_stereo_is_refused_with_the_cure(flat):
+    isomers = [Chem.MolToSmiles(mol) for mol in EnumerateStereoisomers(Chem.MolFromSmiles(flat))]
+    assert len(isomers) > 1
+    for isomer in isomers:
+        with pytest.raises(VocabularyError) as caught:
+            Fragment.build(isomer, {})
+        named, cure = str(caught.value).split(" has stereo; write it without stereo marks: ")
+        assert named == isomer
+        assert Fragment.build(cure, {}) == Fragment.build(flat, {})
+        symbols = [
+            [atom.GetSymbol() for atom in Chem.MolFromSmiles(each).GetAtoms()]
+            for each in (isomer, cure)
+        ]
+        assert symbols[0] == symbols[1]
+
+
+@pytest.mark.parametrize(
+    ("smiles", "flat"),
+    [
+        # Marks that RDKit drops, or does not read as tetrahedral.
+        ("C[C@H](C)O", "C[CH](C)O"),
+        ("C/C=C(/C)C", "CC=C(C)C"),
+        ("CC=[C@AL1]=CC", "CC=[C]=CC"),
+        ("F[P@TB12](F)(Cl)(Cl)N", "F[P](F)(Cl)(Cl)N"),
+        ("F[P@OH2H](F)(Cl)(Cl)N", "F[PH](F)(Cl)(Cl)N"),
+        ("O[C@TH1H](C)F", "O[CH](C)F"),
+    ],
+)
+def test_marks_without_a_meaning_are_refused_too(smiles, flat):
+    with pytest.raises(VocabularyError, match="write it without stereo marks") as caught:
+        Fragment.build(smiles, {})
+    assert str(caught.value).endswith(f": {flat}")
 
 
 @pytest.mark.parametrize(

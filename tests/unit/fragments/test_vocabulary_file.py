@@ -119,6 +119,7 @@ def test_an_unknown_vocabulary_is_one_clear_line(name):
         ('smiles: "C",', "smiles: 4,", "fragment 2: expected a mapping"),
         ('{smiles: "C", sites: {0: 4}}', "C", "fragment 2: expected a mapping"),
         ('smiles: "CO", sites: {0: 3, 1: 1}, entries: [1]', 'smiles: "C", sites: {0: 1}', "both C"),
+        ('smiles: "CO", sites: {0: 3, 1: 1}', 'smiles: "C/C=C/O", sites: {0: 3, 3: 1}', "stereo"),
         ('["C", "c", 12]', '["C"]', "pair 1: expected"),
         ('["C", "c", 12]', '["C", "c", -1]', "pair 1: expected"),
         ('["C", "c", 12]', '["C", "c"]\n- ["c", "C"]', "pair 2: C, c is given twice"),
