@@ -67,7 +67,7 @@ def check_learnable(column: str, config: Config) -> None:
     target, unit = learned_name(column, oracle)
     learned_column = f"{target}_{unit}" if unit else target
     check_columns([column, learned_column], "rounds.oracle.column", "choose another name")
-    reading = [factor for factor in factors if factor.scorer.strip() == "proxy"]
+    reading = [factor for factor in factors if factor.reads_proxy]
     if column in {factor.label for factor in factors if factor not in reading}:
         raise ConfigError(
             f"rounds.oracle.column {column!r} is the name of a factor of the reward too; "

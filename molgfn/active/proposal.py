@@ -23,7 +23,8 @@ from molgfn.errors import MoleculeError
 from molgfn.machine.device import seeded
 from molgfn.machine.progress import Progress, silent
 from molgfn.molecules.sampler import Sampler
-from molgfn.reward.reward import RewardTable, build_reward
+from molgfn.reward.reward import build_reward
+from molgfn.reward.table import RewardTable
 
 #: Molecules scored at a time.
 _SCORED_AT_ONCE = 256

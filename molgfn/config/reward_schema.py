@@ -94,6 +94,11 @@ class FactorConfig:
         """What messages and tables call this factor."""
         return self.name if self.name else self.scorer
 
+    @property
+    def reads_proxy(self) -> bool:
+        """Whether its scorer is the proxy."""
+        return self.scorer.strip() == "proxy"
+
     def _check_parameters(self) -> None:
         needed = TRANSFORM_PARAMETERS[self.transform]
         for field in ("low", "high", "limit", "softness"):
@@ -133,6 +138,10 @@ DEFAULT_FACTORS: tuple[FactorConfig, ...] = (
     FactorConfig("logP", "window", low=0.0, high=4.5, softness=1.0),
     FactorConfig("alerts", "decay", "minimise", limit=0.0, softness=2.0),
 )
+
+
+#: Label of the guard's part of the Score among the factors.
+GATE = "applicability"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +247,8 @@ class RewardConfig:
         if not self.factors:
             raise ConfigError("reward.factors is empty; give at least one factor")
         labels = [factor.label for factor in self.factors]
+        if self.guard.min_similarity > 0.0:
+            labels.append(GATE)
         for label in labels:
             if labels.count(label) > 1:
                 raise ConfigError(

@@ -38,7 +38,7 @@ def acquired_factors(config: RewardConfig) -> tuple[FactorConfig, ...]:
     """
     if config.acquisition.kind != "log_ei":
         return config.factors
-    reading = [factor for factor in config.factors if factor.scorer.strip() == "proxy"]
+    reading = [factor for factor in config.factors if factor.reads_proxy]
     directions = {factor.direction for factor in reading}
     if len(directions) != 1:
         found = "two directions" if directions else "no factor"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,49 +11,22 @@ from numpy.typing import NDArray
 
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties.batch import MoleculeBatch
-from molgfn.config.reward_schema import DEFAULT_FACTORS, FactorConfig, RewardConfig
+from molgfn.config.reward_schema import DEFAULT_FACTORS, GATE, FactorConfig, RewardConfig
 from molgfn.errors import ConfigError, ScorerError
 from molgfn.reward.acquisition import (
     acquired_factors,
-    combine,
     improvement_part,
     log_improvement,
     optimistic,
 )
 from molgfn.reward.guard import applicability
+from molgfn.reward.objectives import Objective, group_factors
 from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.proxy.store import find_proxy, load_proxy
 from molgfn.reward.scorers import SIMILARITY_COLUMN, PropertyScorer, ProxyScorer, find_scorer
+from molgfn.reward.table import RewardTable
 from molgfn.reward.transforms import transform
-
-#: Label of the guard's part of the Score among the factors.
-GATE = "applicability"
-
-
-@dataclass(frozen=True)
-class RewardTable:
-    """Rewards of n molecules and what they are made of.
-
-    Attributes:
-        score: Reward before the exponent beta, shape ``(n,)``, in (0, 1]; NaN = failed.
-        log_score: Its natural logarithm, shape ``(n,)``, NaN = failed.
-        columns: Values of the scorers by column name, each ``(n,)``, NaN = missing.
-        log_opinions: log Score by each member of the ensemble under the acquisition ``thompson``,
-            shape ``(M, n)``; else the log Score alone, ``(1, n)``.
-        factors: The factors' parts in (0, 1], before the weight, by label, each ``(n,)``, of
-            several members the geometric mean; with :data:`GATE`, where the guard has one.
-        status: ``"ok"`` or ``"failed"`` for each molecule.
-        reasons: Why a molecule failed, naming the factor; ``""`` where it did not.
-    """
-
-    score: NDArray[np.float64]
-    log_score: NDArray[np.float64]
-    log_opinions: NDArray[np.float64]
-    columns: dict[str, NDArray[np.float64]]
-    factors: dict[str, NDArray[np.float64]]
-    status: tuple[str, ...]
-    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -64,13 +37,20 @@ class Reward:
         config: What it was made from.
         factors: The factors under its acquisition.
         scorers: Scorer of each factor, in order; factors of one scorer share the object.
+        objectives: Groups of the factors; one of all unless :func:`build_reward` was given others.
         proxy: The proxy, where a factor uses it.
     """
 
     config: RewardConfig
     factors: tuple[FactorConfig, ...]
     scorers: tuple[Scorer, ...]
+    objectives: tuple[Objective, ...]
     proxy: Proxy | None
+
+    @property
+    def member_power(self) -> float:
+        """Exponent of the mean over the members of the ensemble."""
+        return self.config.acquisition.power
 
     @property
     def value_column(self) -> str | None:
@@ -108,33 +88,33 @@ class Reward:
         sizes = np.array([m.n_heavy_atoms for m in molecules], dtype=np.float64)
         known: dict[int, Scores] = {}
         columns: dict[str, NDArray[np.float64]] = {}
-        factors: dict[str, NDArray[np.float64]] = {}
+        log_parts: list[NDArray[np.float64]] = []
         reasons = [""] * n_molecules
-        log_opinions = np.zeros((1, n_molecules))
         for factor, scorer in zip(self.factors, self.scorers, strict=True):
             if id(scorer) not in known:
                 known[id(scorer)] = _checked(factor, scorer(molecules), n_molecules)
                 columns.update(known[id(scorer)].values)
             scores = known[id(scorer)]
             log_part = self._log_part(factor, scorer, scores, sizes)
-            factors[factor.label] = np.exp(log_part.mean(axis=0))
-            log_opinions = log_opinions + factor.weight * log_part
-            for index in np.flatnonzero(np.isnan(factors[factor.label])).tolist():
+            log_parts.append(log_part)
+            for index in np.flatnonzero(np.isnan(log_part).any(axis=0)).tolist():
                 if not reasons[index]:
                     given = scores.reasons[index]
                     reasons[index] = f"{factor.label}: {given if given else 'no value'}"
+        labels = [factor.label for factor in self.factors]
+        weights = [factor.weight for factor in self.factors]
         if guard.min_similarity > 0.0 and self.proxy is not None:
             gate = np.maximum(applicability(columns[SIMILARITY_COLUMN], guard), self.config.floor)
-            factors[GATE] = gate
-            log_opinions = log_opinions + np.log(gate)
-        log_score = combine(log_opinions, self.config.acquisition.power)
+            log_parts.append(np.log(gate)[None])
+            labels.append(GATE)
+            weights.append(1.0)
         return RewardTable(
-            score=np.exp(log_score),
-            log_score=log_score,
-            log_opinions=log_opinions,
+            log_parts=np.stack(np.broadcast_arrays(*log_parts), axis=-1),
+            labels=tuple(labels),
+            weights=np.array(weights),
+            objectives=self.objectives,
+            member_power=self.member_power,
             columns=columns,
-            factors=factors,
-            status=tuple("failed" if reason else "ok" for reason in reasons),
             reasons=tuple(reasons),
         )
 
@@ -159,20 +139,27 @@ class Reward:
         return np.log(np.stack(parts))
 
 
-def build_reward(config: RewardConfig, *, with_similarity: bool = True) -> Reward:
+def build_reward(
+    config: RewardConfig,
+    *,
+    with_similarity: bool = True,
+    objectives: Mapping[str, Sequence[str]] | None = None,
+) -> Reward:
     """Make the reward function that a config describes.
 
     Args:
         config: Proxy and factors.
         with_similarity: Whether tables tell how near a molecule is to the proxy's training set,
             even where no guard asks for it.
+        objectives: Labels of the factors of each objective by its name; default: one of all.
 
     Returns:
         The reward.
 
     Raises:
-        ConfigError: A scorer or the proxy does not exist, or the default factors, which are made
-            for docking energies, would read a proxy of another unit.
+        ConfigError: A scorer or the proxy does not exist, the default factors, which are made
+            for docking energies, would read a proxy of another unit, or a factor is not in exactly
+            one objective.
         CheckpointError: The proxy cannot be read.
     """
 
@@ -201,7 +188,8 @@ def build_reward(config: RewardConfig, *, with_similarity: bool = True) -> Rewar
             scorers[key] = scorer
         chosen.append(scorers[key])
     proxy = next((scorer.proxy for scorer in chosen if isinstance(scorer, ProxyScorer)), None)
-    return Reward(config, factors, tuple(chosen), proxy)
+    grouped = group_factors(config, factors, objectives)
+    return Reward(config, factors, tuple(chosen), grouped, proxy)
 
 
 def _check_unit(config: RewardConfig, proxy: Proxy) -> None:

@@ -15,7 +15,8 @@ from molgfn.reward.protocol import LIKELIHOOD_COLUMNS
 
 if TYPE_CHECKING:
     from molgfn.molecules.likelihood import MoleculeLikelihood
-    from molgfn.reward.reward import Reward, RewardTable
+    from molgfn.reward.reward import Reward
+    from molgfn.reward.table import RewardTable
     from molgfn.tables.reader import Table
 
 #: Rows scored at a time: few enough for a progress bar to move, enough to fill a batch.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from molgfn.chem.molecule import read_molecule
-from molgfn.config.reward_schema import GuardConfig, RewardConfig
+from molgfn.config.reward_schema import GATE, GuardConfig, RewardConfig
 from molgfn.errors import ConfigError
 from molgfn.reward.guard import (
     applicability,
@@ -14,7 +14,7 @@ from molgfn.reward.guard import (
     warn_of_exploitation,
 )
 from molgfn.reward.proxy.proxy import Control
-from molgfn.reward.reward import GATE, build_reward
+from molgfn.reward.reward import build_reward
 
 MOLECULES = [
     read_molecule(s)
