@@ -16,6 +16,7 @@ from molgfn.config.schema import Config
 from molgfn.errors import ConfigError, TableError
 from molgfn.reward.protocol import check_columns
 from molgfn.reward.proxy.dataset import MIN_MOLECULES, Dataset
+from molgfn.tables.columns import KCAL_MOL, split_column, value_column
 
 _BOUND_SIGNS = {"=": 0, ">": 1, "<": -1}
 
@@ -32,9 +33,8 @@ def learned_name(column: str, oracle: OracleConfig) -> tuple[str, str]:
     """
     if oracle.scale == "log10":
         return f"log10_{column}", ""
-    unit = "kcal_mol" if column.endswith("_kcal_mol") else ""
-    target = column.removesuffix("_kcal_mol").removesuffix("_docked")
-    same = column == (f"{target}_{unit}" if unit else target)
+    target, unit = split_column(column)
+    same = column == value_column(target, unit)
     return (f"{target}_predicted" if same else target), unit
 
 
@@ -65,8 +65,9 @@ def check_learnable(column: str, config: Config) -> None:
     """
     oracle, factors = config.rounds.oracle, config.reward.factors
     target, unit = learned_name(column, oracle)
-    learned_column = f"{target}_{unit}" if unit else target
-    check_columns([column, learned_column], "rounds.oracle.column", "choose another name")
+    check_columns(
+        [column, value_column(target, unit)], "rounds.oracle.column", "choose another name"
+    )
     reading = [factor for factor in factors if factor.reads_proxy]
     if column in {factor.label for factor in factors if factor not in reading}:
         raise ConfigError(
@@ -78,7 +79,7 @@ def check_learnable(column: str, config: Config) -> None:
             "reward.factors has no factor that reads the proxy, so the oracle's values would not "
             "count; add one with scorer: proxy"
         )
-    if factors == DEFAULT_FACTORS and unit != "kcal_mol":
+    if factors == DEFAULT_FACTORS and unit != KCAL_MOL:
         raise ConfigError(
             f"the default factors of the reward are made for docking energies in kcal/mol, the "
             f"oracle gives {column}; set reward.factors with the direction and the range of yours "

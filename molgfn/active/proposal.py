@@ -25,6 +25,7 @@ from molgfn.machine.progress import Progress, silent
 from molgfn.molecules.sampler import Sampler
 from molgfn.reward.reward import build_reward
 from molgfn.reward.table import RewardTable
+from molgfn.tables.columns import std_column
 
 #: Molecules scored at a time.
 _SCORED_AT_ONCE = 256
@@ -203,7 +204,7 @@ def _score_frame(
     rewards: RewardTable, value_column: str | None, molecules: Sequence[Molecule]
 ) -> pd.DataFrame:
     """Scores, predictions and what identifies a molecule, then what else was measured."""
-    first = [] if value_column is None else [value_column, f"{value_column}_std"]
+    first = [] if value_column is None else [value_column, std_column(value_column)]
     columns: dict[str, Any] = {
         "SMILES": [molecule.smiles for molecule in molecules],
         "Score": rewards.score,

@@ -18,6 +18,7 @@ from molgfn.chem.molecule import read_molecule
 from molgfn.chem.similarity import mean_pairwise_similarity, morgan_fingerprints, n_circles
 from molgfn.config.rounds_schema import OracleConfig
 from molgfn.reward.proxy.evaluation import errors
+from molgfn.tables.columns import value_column
 from molgfn.tables.reader import read_molecule_table
 from molgfn.tables.sink import csv_sink
 
@@ -159,11 +160,8 @@ def _errors(
     names = ("proxy_rmse", "proxy_bias", "proxy_spearman")
     if round.number == 0:
         return dict.fromkeys(names, math.nan)
-    target, unit = learned_name(column, oracle)
-    predicted = {
-        r["ledger_entry"]: r[f"{target}_{unit}" if unit else target]
-        for r in read_batch(round.batch)
-    }
+    learned_column = value_column(*learned_name(column, oracle))
+    predicted = {r["ledger_entry"]: r[learned_column] for r in read_batch(round.batch)}
     known = [row for row in batch if row.status == "ok" and row.relation == "="]
     if len(known) < 2:
         return dict.fromkeys(names, math.nan)

@@ -57,12 +57,13 @@ def fit(
     from molgfn.reward.proxy.fit import FitSettings, fit_proxy
     from molgfn.reward.proxy.store import check_writable, save_proxy
     from molgfn.reward.proxy.training import TrainingSettings
+    from molgfn.tables.columns import split_column, value_column
 
-    unit = ("kcal_mol" if target_column.endswith("_kcal_mol") else "") if unit is None else unit
     # What `molgfn dock` writes is learned as what the proxy predicts.
-    target = target_column.removesuffix("_kcal_mol").removesuffix("_docked")
-    target = target if target_name is None else target_name
-    check_columns([f"{target}_{unit}" if unit else target], "the proxy", "give --target-name")
+    own_target, own_unit = split_column(target_column)
+    target = own_target if target_name is None else target_name
+    unit = own_unit if unit is None else unit
+    check_columns([value_column(target, unit)], "the proxy", "give --target-name")
     dataset = read_dataset(data, smiles_column, target_column)
     check_writable(output)
     for problem in dataset.problems:

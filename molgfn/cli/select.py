@@ -121,7 +121,9 @@ def _print(frame: pd.DataFrame) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    predicted = [c for c in frame.columns if f"{c}_std" in frame.columns]
+    from molgfn.tables.columns import std_column
+
+    predicted = [c for c in frame.columns if std_column(c) in frame.columns]
     first, *rest = _SHOWN
     names = [c for c in (first, *predicted, *rest) if c in frame.columns]
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -27,6 +27,7 @@ from molgfn.reward.proxy.store import find_proxy, load_proxy
 from molgfn.reward.scorers import SIMILARITY_COLUMN, PropertyScorer, ProxyScorer, find_scorer
 from molgfn.reward.table import RewardTable
 from molgfn.reward.transforms import transform
+from molgfn.tables.columns import KCAL_MOL
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def build_reward(
 
 def _check_unit(config: RewardConfig, proxy: Proxy) -> None:
     """Refuse to minimise, by default, what may have to be maximised."""
-    if config.factors == DEFAULT_FACTORS and proxy.unit != "kcal_mol":
+    if config.factors == DEFAULT_FACTORS and proxy.unit != KCAL_MOL:
         raise ConfigError(
             f"reward.proxy {config.proxy} predicts {proxy.value_column}, but the default factors "
             "are made for docking energies in kcal/mol; set reward.factors with the direction and "

@@ -22,6 +22,7 @@ from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
 from molgfn.errors import ConfigError, ScorerError
 from molgfn.reward.command import CommandScorer
 from molgfn.reward.protocol import Scorer, Scores
+from molgfn.tables.columns import member_columns, std_column
 
 if TYPE_CHECKING:
     # It loads torch, which a process that scores without a proxy does not need.
@@ -55,13 +56,13 @@ class ProxyScorer:
         """``PARP1_kcal_mol``, ``PARP1_kcal_mol_std``, ``nearest_train_similarity``, members."""
         value = self.proxy.value_column
         similarity = (SIMILARITY_COLUMN,) if self.with_similarity else ()
-        return value, f"{value}_std", *similarity, *self.member_columns
+        return value, std_column(value), *similarity, *self.member_columns
 
     @property
     def member_columns(self) -> tuple[str, ...]:
         """``PARP1_kcal_mol_member_1`` and so on; none without members."""
         n = len(self.proxy.networks) if self.with_members else 0
-        return tuple(f"{self.proxy.value_column}_member_{i}" for i in range(1, n + 1))
+        return member_columns(self.proxy.value_column, n)
 
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
         """Predict.

@@ -21,6 +21,7 @@ from molgfn.reward.proxy.evaluation import (
 from molgfn.reward.proxy.held_out import SimpleModels, held_out_table
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.proxy.store import load_held_out, load_proxy, load_training
+from molgfn.tables.columns import KCAL_MOL
 
 #: Standard deviation of one docking, kcal/mol, and rank correlation of two that differ in the seed
 #: of conformer and search: ``scripts/reproduce/docking_noise.py --source environment --n 60``,
@@ -111,7 +112,7 @@ def evaluate_on(
 def _evaluate(proxy: Proxy, held_out: pd.DataFrame, notes: list[str]) -> ProxyEvaluation:
     residuals = (held_out["predicted"] - held_out["measured"]).to_numpy()
     quality = std_quality(residuals, held_out["std"].to_numpy())
-    if proxy.unit == "kcal_mol":
+    if proxy.unit == KCAL_MOL:
         notes.append(
             f"noise floor: a docking has a standard deviation of {DOCKING_NOISE_KCAL_MOL} kcal/mol "
             f"and Spearman {DOCKING_SPEARMAN} with a second one from another seed (60 molecules of "

@@ -12,6 +12,7 @@ from molgfn.chem.molecule import Molecule, read_mol, read_molecule
 from molgfn.chem.properties.by_name import PROPERTIES
 from molgfn.errors import MoleculeError
 from molgfn.reward.protocol import LIKELIHOOD_COLUMNS
+from molgfn.tables.columns import std_column
 
 if TYPE_CHECKING:
     from molgfn.molecules.likelihood import MoleculeLikelihood
@@ -38,14 +39,14 @@ def scored_frame(molecules: Sequence[Molecule], rewards: RewardTable) -> pd.Data
         what else the reward measured. A failed value is NaN.
     """
     measured = dict(rewards.columns)
-    predicted = [name for name in measured if f"{name}_std" in measured]
+    predicted = [name for name in measured if std_column(name) in measured]
     columns: dict[str, Any] = {
         "SMILES": [molecule.smiles for molecule in molecules],
         "Score": rewards.score,
     }
     for name in predicted:
         columns[name] = measured[name]
-        columns[f"{name}_std"] = measured[f"{name}_std"]
+        columns[std_column(name)] = measured[std_column(name)]
     columns["status"] = list(rewards.status)
     columns["reason"] = list(rewards.reasons)
     columns["InChIKey"] = [molecule.inchikey for molecule in molecules]

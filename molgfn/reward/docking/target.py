@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from molgfn.errors import TargetError
+from molgfn.tables.columns import docked_column
 
 #: A box below this cannot hold a drug, one above makes vina's search hopeless, Å.
 MIN_BOX_SIDE, MAX_BOX_SIDE = 5.0, 60.0
@@ -53,7 +54,7 @@ class Target:
     @property
     def energy_column(self) -> str:
         """Column of docked energies, such as ``PARP1_docked_kcal_mol``."""
-        return f"{self.name}_docked_kcal_mol"
+        return docked_column(self.name)
 
 
 def check_box(center: Triple, size: Triple) -> None:

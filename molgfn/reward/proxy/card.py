@@ -8,6 +8,7 @@ from typing import Any
 from molgfn.reward.proxy.calibration import COVERAGE
 from molgfn.reward.proxy.dataset import Dataset
 from molgfn.reward.proxy.proxy import Proxy
+from molgfn.tables.columns import KCAL_MOL
 
 
 def model_card(proxy: Proxy, data: Dataset) -> str:
@@ -55,7 +56,7 @@ def model_card(proxy: Proxy, data: Dataset) -> str:
         "* Predictions far from the training molecules (`nearest_train_similarity` below about "
         "0.3) are extrapolations. A generator seeks these: see `reward.guard`.",
     ]
-    if proxy.unit == "kcal_mol":
+    if proxy.unit == KCAL_MOL:
         lines.append("* Docking energies rank molecules roughly; they are no affinities.")
     return "\n".join(lines) + "\n"
 

@@ -18,6 +18,7 @@ from molgfn.reward.proxy.features import GraphedMolecules, Graphs
 from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.size import SizeBaseline
+from molgfn.tables.columns import value_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +76,7 @@ class Proxy:
     @property
     def value_column(self) -> str:
         """Name of the predicted column, such as ``PARP1_kcal_mol``."""
-        return f"{self.target}_{self.unit}" if self.unit else self.target
+        return value_column(self.target, self.unit)
 
     def predict(
         self, molecules: Sequence[Molecule]
