@@ -10,10 +10,10 @@ import pandas as pd
 from molgfn.active.directory import RoundDirectory
 from molgfn.active.ledger import Ledger, Planned
 from molgfn.active.measurements import Measurement, read_measurements
-from molgfn.chem.molecule import Molecule, read_molecule
+from molgfn.chem.molecule import Molecule, read_or_reason
 from molgfn.config.rounds_schema import RoundsConfig
 from molgfn.config.schema import Config
-from molgfn.errors import MoleculeError, ShortfallError, TableError
+from molgfn.errors import ShortfallError, TableError
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.machine.device import seeded, set_up_device
 from molgfn.molecules.policy.uniform import UniformPolicy
@@ -97,11 +97,8 @@ def random_molecules(
     # More than n: some are the same in their standard form, or refused.
     for batch in uniform.sample(2 * n, 1.0, generator=generator):
         for sampled in batch:
-            try:
-                molecule = read_molecule(sampled.molecule.smiles, keep_stereo=False)
-            except MoleculeError:
-                continue
-            if not refuse(molecule):
+            molecule = read_or_reason(sampled.molecule.smiles, keep_stereo=False)
+            if isinstance(molecule, Molecule) and not refuse(molecule):
                 found.setdefault(molecule.inchikey, molecule)
         if len(found) >= n:
             break

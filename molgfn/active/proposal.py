@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from molgfn.chem.diverse_subset import select_diverse
-from molgfn.chem.molecule import Molecule, read_molecule
+from molgfn.chem.molecule import Molecule, read_or_reason
 from molgfn.chem.similarity import (
     leader_clusters,
     morgan_fingerprints,
@@ -19,7 +19,6 @@ from molgfn.chem.similarity import (
 )
 from molgfn.config.reward_schema import AcquisitionConfig, RewardConfig
 from molgfn.config.rounds_schema import RoundsConfig
-from molgfn.errors import MoleculeError
 from molgfn.machine.device import seeded
 from molgfn.machine.progress import Progress, silent
 from molgfn.molecules.sampler import Sampler
@@ -78,8 +77,8 @@ def draw_candidates(
         generator = seeded(seed, sampler.env.device)
         for batch in sampler.sample(rounds.candidates, beta, generator=generator):
             for sampled in batch:
-                molecule = _standard(sampled.molecule)
-                if molecule is not None and molecule.inchikey not in known:
+                molecule = read_or_reason(sampled.molecule.smiles, keep_stereo=False)
+                if isinstance(molecule, Molecule) and molecule.inchikey not in known:
                     found.setdefault(molecule.inchikey, molecule)
             advance(len(batch))
     molecules = [molecule for molecule in found.values() if not refused(molecule)]
@@ -190,14 +189,6 @@ def rank(
         left.remove(chosen)
         priority[chosen], acquisition[chosen] = -turn, log_opinions[member, chosen]
     return priority, acquisition
-
-
-def _standard(molecule: Molecule) -> Molecule | None:
-    """The molecule as tables have it; None where there is none, as with metals."""
-    try:
-        return read_molecule(molecule.smiles, keep_stereo=False)
-    except MoleculeError:
-        return None
 
 
 def _score_frame(

@@ -67,6 +67,17 @@ class Molecule:
         return hash(self.smiles)
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """What stands in for a molecule where there is none.
+
+    Attributes:
+        reason: One line, fit for a table.
+    """
+
+    reason: str
+
+
 def read_mol(smiles: str) -> Chem.Mol:
     """Parse and sanitise a SMILES string as it stands, without standardising it.
 
@@ -139,6 +150,14 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
     if standard.GetNumHeavyAtoms() == 0:
         raise MoleculeError(f"{_short(smiles)!r} has no atoms but hydrogen")
     return Molecule(standard)
+
+
+def read_or_reason(smiles: str, *, keep_stereo: bool = True) -> Molecule | Unreadable:
+    """Read a molecule as :func:`read_molecule` does, or say why there is none."""
+    try:
+        return read_molecule(smiles, keep_stereo=keep_stereo)
+    except MoleculeError as error:
+        return Unreadable(str(error))
 
 
 def _is_clean(mol: Chem.Mol) -> bool:

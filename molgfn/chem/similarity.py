@@ -19,7 +19,8 @@ from molgfn.chem.molecule import Molecule
 RADIUS = 2
 N_BITS = 2048
 
-_GENERATOR = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=N_BITS)
+#: The generator of every Morgan fingerprint and count in the package.
+MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=N_BITS)
 
 #: Rows of a similarity matrix computed at a time: bounds the memory of large comparisons.
 _BLOCK = 1024
@@ -34,7 +35,7 @@ def fingerprint(mol: Chem.Mol) -> ExplicitBitVect:
     Returns:
         The 2048 bits.
     """
-    return _GENERATOR.GetFingerprint(mol)
+    return MORGAN.GetFingerprint(mol)
 
 
 def morgan_fingerprints(molecules: Sequence[Molecule]) -> NDArray[np.uint64]:
@@ -48,7 +49,7 @@ def morgan_fingerprints(molecules: Sequence[Molecule]) -> NDArray[np.uint64]:
     """
     packed = np.zeros((len(molecules), N_BITS // 8), dtype=np.uint8)
     for row, molecule in zip(packed, molecules, strict=True):
-        row[:] = np.packbits(_GENERATOR.GetFingerprintAsNumPy(molecule.mol))
+        row[:] = np.packbits(MORGAN.GetFingerprintAsNumPy(molecule.mol))
     return packed.view(np.uint64)
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
-from molgfn.errors import ConfigError
+from molgfn.errors import ConfigError, did_you_mean
 
 #: Transforms by name, each with the parameters it must be given.
 TRANSFORM_PARAMETERS: dict[str, tuple[str, ...]] = {
@@ -264,6 +263,6 @@ class RewardConfig:
 
 
 def _unknown(kind: str, value: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(value, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"unknown {kind} {value!r}, expected one of {', '.join(known)}{hint}"
+    return (
+        f"unknown {kind} {value!r}, expected one of {', '.join(known)}{did_you_mean(value, known)}"
+    )

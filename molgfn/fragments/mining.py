@@ -11,8 +11,8 @@ from functools import cache
 
 from rdkit import Chem
 
-from molgfn.chem.molecule import Molecule, read_molecule
-from molgfn.errors import MoleculeError, VocabularyError
+from molgfn.chem.molecule import Molecule, Unreadable, read_or_reason
+from molgfn.errors import VocabularyError
 from molgfn.fragments.cutting import (
     Decomposition,
     Piece,
@@ -120,10 +120,9 @@ def read_library(rows: Iterable[tuple[int, str]], report: LibraryReport) -> list
     molecules: dict[str, Molecule] = {}
     for row, smiles in rows:
         report.n_rows += 1
-        try:
-            molecule = read_molecule(smiles, keep_stereo=False)
-        except MoleculeError as error:
-            report.unreadable.append((row, str(error)))
+        molecule = read_or_reason(smiles, keep_stereo=False)
+        if isinstance(molecule, Unreadable):
+            report.unreadable.append((row, molecule.reason))
             continue
         reason = check_composition(molecule.mol)
         if reason:

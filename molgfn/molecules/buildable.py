@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from molgfn.chem.molecule import Molecule, read_mol, read_molecule
-from molgfn.errors import MoleculeError
+from molgfn.chem.molecule import Molecule, Unreadable, read_mol, read_or_reason
 from molgfn.fragments.tree import FragmentTree
 from molgfn.machine.progress import Progress, silent
 from molgfn.molecules.decoding import NOT_BUILDABLE, Decoder
@@ -78,15 +77,14 @@ def find_buildable(table: Table, env: FragmentEnv, *, progress: Progress = silen
     with progress("parse", len(table)) as advance:
         for row, smiles in enumerate(table.smiles, start=1):
             advance(1)
-            try:
-                standard = read_molecule(smiles, keep_stereo=False)
-                # A policy may draw charges that standardisation removes.
-                (decoded,) = decode([Molecule(read_mol(smiles))])
-                if not decoded.trees:
-                    (decoded,) = decode([standard])
-            except MoleculeError as error:
-                invalid.append(f"row {row} is invalid: {error}")
+            standard = read_or_reason(smiles, keep_stereo=False)
+            if isinstance(standard, Unreadable):
+                invalid.append(f"row {row} is invalid: {standard.reason}")
                 continue
+            # A policy may draw charges that standardisation removes.
+            (decoded,) = decode([Molecule(read_mol(smiles))])
+            if not decoded.trees:
+                (decoded,) = decode([standard])
             if decoded.trees:
                 first.append(len(trees))
                 trees += decoded.trees

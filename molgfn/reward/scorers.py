@@ -7,7 +7,6 @@ import importlib.metadata
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,7 +18,7 @@ from molgfn.chem.properties.alerts import count_alerts, structural_alerts
 from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.chem.properties.by_name import BATCH_PROPERTIES, PROPERTIES
 from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
-from molgfn.errors import ConfigError, ScorerError
+from molgfn.errors import ConfigError, ScorerError, did_you_mean
 from molgfn.reward.command import CommandScorer
 from molgfn.reward.protocol import Scorer, Scores
 from molgfn.tables.columns import member_columns, std_column
@@ -245,11 +244,9 @@ def _import(name: str, where: str) -> Any:
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{where}: cannot import the scorer {name!r}: {error}") from error
     known = [*BUILT_IN, *sorted(found.names)]
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
     raise ConfigError(
         f"{where}: unknown scorer {name!r}, expected one of "
-        f"{', '.join(known)}, module:function or command: ./program{hint}"
+        f"{', '.join(known)}, module:function or command: ./program{did_you_mean(name, known)}"
     )
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from molgfn.chem.molecule import Molecule, read_mol, read_molecule
+from molgfn.chem.molecule import Molecule, Unreadable, read_mol, read_or_reason
 from molgfn.chem.properties.by_name import PROPERTIES
-from molgfn.errors import MoleculeError
 from molgfn.reward.protocol import LIKELIHOOD_COLUMNS
 from molgfn.tables.columns import std_column
 
@@ -135,11 +134,11 @@ class _RowScorer:
         self._columns = _written_columns(reward, with_likelihood=False)
 
     def __call__(self, smiles: Sequence[str]) -> pd.DataFrame:
-        molecules: list[Molecule | str] = [_read(text) for text in smiles]
+        molecules = [read_or_reason(text) for text in smiles]
         self._score({m.smiles: m for m in molecules if isinstance(m, Molecule)})
         records = [
-            {"status": "invalid", "reason": molecule}
-            if isinstance(molecule, str)
+            {"status": "invalid", "reason": molecule.reason}
+            if isinstance(molecule, Unreadable)
             else self._known[molecule.smiles]
             for molecule in molecules
         ]
@@ -172,7 +171,7 @@ class _RowLikelihood:
         self._known: dict[str, tuple[float, float, str]] = {}
 
     def __call__(
-        self, molecules: Sequence[Molecule | str], smiles: Sequence[str]
+        self, molecules: Sequence[Molecule | Unreadable], smiles: Sequence[str]
     ) -> list[tuple[float, float, str]]:
         pairs = [
             (Molecule(read_mol(text)), molecule) if isinstance(molecule, Molecule) else None
@@ -195,14 +194,6 @@ class _RowLikelihood:
         found = self._likelihood(fresh)
         values = zip(found.log_likelihood, found.n_trees, found.reasons, strict=True)
         self._known.update(zip((m.smiles for m in fresh), values, strict=True))
-
-
-def _read(smiles: str) -> Molecule | str:
-    """The molecule, or why there is none."""
-    try:
-        return read_molecule(smiles)
-    except MoleculeError as error:
-        return str(error)
 
 
 def _property(name: str, molecules: Sequence[Molecule], measured: dict[str, Any]) -> Any:

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from molgfn.chem.diverse_subset import Candidates, Method, select_from_blocks
-from molgfn.chem.molecule import Molecule, read_molecule
+from molgfn.chem.molecule import Molecule, Unreadable, read_or_reason
 from molgfn.chem.similarity import morgan_fingerprints
-from molgfn.errors import MoleculeError, TableError, did_you_mean
+from molgfn.errors import TableError, did_you_mean
 from molgfn.tables.reader import Table
 
 #: Rows read at a time. Reading a molecule takes far longer than comparing it.
@@ -102,12 +102,10 @@ class _Reading:
         for start in range(0, len(order), _ROWS):
             fresh: dict[int, Molecule] = {}
             for row in map(int, order[start : start + _ROWS]):
-                try:
-                    molecule = read_molecule(smiles[row])
-                except MoleculeError:
+                molecule = read_or_reason(smiles[row])
+                if isinstance(molecule, Unreadable):
                     self.n_unreadable += 1
-                    continue
-                if molecule not in seen:
+                elif molecule not in seen:
                     seen.add(molecule)
                     fresh[row] = molecule
             self.molecules |= fresh

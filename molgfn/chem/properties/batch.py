@@ -9,13 +9,11 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
-from rdkit.Chem import rdFingerprintGenerator
 
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties.atom_arrays import AtomArrays
 from molgfn.chem.properties.logp import log_p
-
-_MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2)
+from molgfn.chem.similarity import MORGAN
 
 
 class MoleculeBatch(Sequence[Molecule]):
@@ -66,7 +64,7 @@ class MoleculeBatch(Sequence[Molecule]):
     @cached_property
     def morgan_counts(self) -> list[dict[int, int]]:
         """Atom neighbourhoods up to radius 2 of each molecule: hash and how often it comes."""
-        return [_MORGAN.GetSparseCountFingerprint(m).GetNonzeroElements() for m in self.mols]
+        return [MORGAN.GetSparseCountFingerprint(m).GetNonzeroElements() for m in self.mols]
 
     @cached_property
     def log_p(self) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from molgfn.chem.properties.batch import MoleculeBatch
+from molgfn.chem.similarity import N_BITS
 from molgfn.reward.proxy.dataset import Dataset
 
 #: Columns of the table; ``interval`` is the half width of the conformal interval.
@@ -16,7 +17,6 @@ COLUMNS = (
     *("SMILES", "source", "measured", "predicted", "std", "interval"),
     *("nearest_train_similarity", "random_forest", "heavy_atoms"),
 )
-_FOREST_BITS = 2048
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ def held_out_table(
 
 def _counts(molecules: MoleculeBatch) -> NDArray[np.float32]:
     """Morgan counts folded into bins, then the number of heavy atoms, ``(n, bins + 1)``."""
-    table = np.zeros((len(molecules), _FOREST_BITS + 1), dtype=np.float32)
+    table = np.zeros((len(molecules), N_BITS + 1), dtype=np.float32)
     for row, counts in zip(table, molecules.morgan_counts, strict=True):
         for number, count in counts.items():
-            row[number % _FOREST_BITS] += count
+            row[number % N_BITS] += count
     table[:, -1] = [m.n_heavy_atoms for m in molecules]
     return table

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties.batch import MoleculeBatch
-
-_N_BITS = 2048
+from molgfn.chem.similarity import N_BITS
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class TrainingNeighbours:
     @cached_property
     def _by_bit(self) -> NDArray[np.uint8]:
         """1 where a training molecule (column) has a bit (row) on, ``(2048, n_train)``."""
-        table = np.zeros((_N_BITS, len(self.counts)), dtype=np.uint8)
+        table = np.zeros((N_BITS, len(self.counts)), dtype=np.uint8)
         table[self.bits, np.repeat(np.arange(len(self.counts)), self.counts)] = 1
         return table
 
@@ -75,4 +74,4 @@ class TrainingNeighbours:
 
 def _on_bits(counts: dict[int, int]) -> NDArray[np.int64]:
     """Bits of the folded fingerprint that are on."""
-    return np.unique(np.fromiter(counts, dtype=np.int64, count=len(counts)) % _N_BITS)
+    return np.unique(np.fromiter(counts, dtype=np.int64, count=len(counts)) % N_BITS)

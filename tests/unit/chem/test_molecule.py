@@ -4,7 +4,14 @@ import pytest
 from rdkit import Chem
 
 from molgfn.chem import molecule
-from molgfn.chem.molecule import MAX_SMILES_LENGTH, Molecule, read_mol, read_molecule
+from molgfn.chem.molecule import (
+    MAX_SMILES_LENGTH,
+    Molecule,
+    Unreadable,
+    read_mol,
+    read_molecule,
+    read_or_reason,
+)
 from molgfn.config.resources import shipped_path
 from molgfn.errors import MoleculeError
 
@@ -112,3 +119,10 @@ def test_leaving_the_clean_up_out_changes_no_molecule(monkeypatch):
     fast = [read_molecule(s).smiles for s in smiles]
     monkeypatch.setattr(molecule, "_is_clean", lambda mol: False)
     assert fast == [read_molecule(s).smiles for s in smiles]
+
+
+def test_a_molecule_or_its_reason():
+    assert read_or_reason("F/C=C/F", keep_stereo=False) == read_molecule("FC=CF")
+    with pytest.raises(MoleculeError) as caught:
+        read_molecule("C(")
+    assert read_or_reason("C(") == Unreadable(str(caught.value))
