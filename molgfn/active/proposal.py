@@ -19,12 +19,12 @@ from molgfn.chem.similarity import (
 )
 from molgfn.config.reward_schema import AcquisitionConfig, RewardConfig
 from molgfn.config.rounds_schema import RoundsConfig
-from molgfn.machine.device import seeded
 from molgfn.machine.progress import Progress, silent
 from molgfn.molecules.sampler import Sampler
 from molgfn.reward.reward import build_reward
 from molgfn.reward.table import RewardTable
 from molgfn.tables.columns import std_column
+from molgfn.workflows.sample import draw_candidates
 
 #: Molecules scored at a time.
 _SCORED_AT_ONCE = 256
@@ -48,7 +48,7 @@ class Candidates:
     log_opinions: NDArray[np.float64]
 
 
-def draw_candidates(
+def find_candidates(
     sampler: Sampler,
     rounds: RoundsConfig,
     *,
@@ -57,6 +57,7 @@ def draw_candidates(
     known: Collection[str],
     refused: Callable[[Molecule], str],
     progress: Progress = silent,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Candidates:
     """Sample molecules, leave out those that cannot or need not be measured, score the rest.
 
@@ -68,14 +69,14 @@ def draw_candidates(
         known: InChIKeys of molecules asked for before.
         refused: Why the oracle would refuse a molecule, ``""`` where it would not.
         progress: Told how far the work has come.
+        tell: Called with a line for the user.
 
     Returns:
         The candidates.
     """
     found: dict[str, Molecule] = {}
     with progress("sample", rounds.candidates) as advance:
-        generator = seeded(seed, sampler.env.device)
-        for batch in sampler.sample(rounds.candidates, beta, generator=generator):
+        for batch in draw_candidates(sampler, rounds.candidates, beta=beta, seed=seed, tell=tell):
             for sampled in batch:
                 molecule = read_or_reason(sampled.molecule.smiles, keep_stereo=False)
                 if isinstance(molecule, Molecule) and molecule.inchikey not in known:

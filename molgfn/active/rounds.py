@@ -18,7 +18,7 @@ from molgfn.active.directory import RoundDirectory, RoundsDirectory
 from molgfn.active.initial import measured_before, random_molecules
 from molgfn.active.knowledge import best_value, learned_name, training_data
 from molgfn.active.ledger import Ledger, Planned
-from molgfn.active.proposal import draw_candidates, propose_batch
+from molgfn.active.proposal import find_candidates, propose_batch
 from molgfn.active.tables import read_batch, write_round, write_summary
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.config.reward_schema import AcquisitionConfig
@@ -196,7 +196,7 @@ class Rounds:
         rounds = self.config.rounds
         sampler = load_sampler(round.policy.path, self.config.device)
         asked = self.ledger.rows()
-        candidates = draw_candidates(
+        candidates = find_candidates(
             sampler,
             rounds,
             beta=self._beta,
@@ -204,6 +204,7 @@ class Rounds:
             known={row.inchikey for row in asked},
             refused=self._refuse,
             progress=lambda label, total: self.progress(f"{round.name}: {label}", total),
+            tell=self.tell,
         )
         checkpoint = sampler.checkpoint.relative_to(self.directory.path)
         frame = propose_batch(

@@ -58,36 +58,28 @@ def sample(
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import ShortfallError, UsageError
     from molgfn.molecules.sampler import load_sampler
-    from molgfn.reward.scorers import are_built_in
     from molgfn.tables.sink import csv_sink
-    from molgfn.workflows.sample import draw_candidates
+    from molgfn.workflows.sample import candidate_table, draw_candidates
 
     if top_k is not None and top_k > n:
         raise UsageError(f"--top-k {top_k} cannot be taken from --n {n}; raise --n")
     with csv_sink(output) as sink:
         sampler = load_sampler(run, device)
-        chosen_beta = settle_beta(sampler, beta)
-        control = (
-            are_built_in(sampler.config.reward.factors)
-            if rejection_control is None
-            else rejection_control
+        batches = draw_candidates(
+            sampler,
+            n,
+            beta=settle_beta(sampler, beta),
+            seed=seed,
+            rejection_control=rejection_control,
+            tell=lambda note: typer.echo(f"{note}; --rejection-control does", err=True),
         )
-        if rejection_control is None and not control:
-            typer.echo(
-                "note: draws that come more often than their reward asks for are not rejected, "
-                "because your own scorer would have to score every draw; --rejection-control does",
-                err=True,
-            )
         with progress_bar("sample", n) as advance:
-            for frame in draw_candidates(
+            for frame in candidate_table(
+                batches,
                 sampler,
-                n,
-                beta=chosen_beta,
-                seed=seed,
                 score=score,
                 top_k=top_k,
                 min_distance=min_distance,
-                rejection_control=control,
                 on_drawn=advance,
             ):
                 sink.write(frame)

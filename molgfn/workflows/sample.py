@@ -13,7 +13,13 @@ from molgfn.machine.device import seeded
 from molgfn.molecules.rejection import RejectionControl
 from molgfn.molecules.sampler import Sampled, Sampler
 from molgfn.reward.reward import build_reward
+from molgfn.reward.scorers import are_built_in
 from molgfn.workflows.score import scored_frame
+
+_NOT_REJECTED = (
+    "note: draws that come more often than their reward asks for are not rejected, because your "
+    "own scorer would have to score every draw"
+)
 
 
 def draw_candidates(
@@ -21,34 +27,57 @@ def draw_candidates(
     n: int,
     *,
     beta: float,
-    seed: int = 0,
+    seed: int,
+    rejection_control: bool | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[list[Sampled]]:
+    """Draw n distinct molecules.
+
+    Args:
+        sampler: The policy; its own reward is what draws are held against.
+        n: Molecules to draw.
+        beta: Exponent of the reward.
+        seed: The same seed gives the same molecules.
+        rejection_control: Whether draws that come more often than their reward asks for are
+            rejected, see :mod:`molgfn.gfn.rejection`; ``None`` rejects them unless a scorer of the
+            user's own would have to score every draw.
+        tell: Called with a line for the user where ``None`` means that nothing is rejected.
+
+    Returns:
+        Batches of new molecules; fewer than n in all when the policy gives no more.
+    """
+    if rejection_control is None:
+        rejection_control = are_built_in(sampler.config.reward.factors)
+        if not rejection_control:
+            tell(_NOT_REJECTED)
+    generator = seeded(seed, sampler.env.device)
+    keep = RejectionControl(sampler, beta, generator=generator) if rejection_control else None
+    return sampler.sample(n, beta, generator=generator, keep=keep)
+
+
+def candidate_table(
+    batches: Iterator[list[Sampled]],
+    sampler: Sampler,
+    *,
     score: bool = False,
     top_k: int | None = None,
     min_distance: float = 0.3,
-    rejection_control: bool = False,
     on_drawn: Callable[[int], None] = lambda _: None,
 ) -> Iterator[pd.DataFrame]:
-    """Draw n distinct molecules and yield them as blocks of a table.
+    """Put candidates into blocks of a table.
 
     Args:
-        sampler: The policy.
-        n: Molecules to draw.
-        beta: Exponent of the reward.
-        seed: The same seed gives the same table.
+        batches: What :func:`draw_candidates` gives.
+        sampler: The policy they come from.
         score: Whether to add the columns of ``molgfn score``; ``top_k`` always does.
-        top_k: Write only the best ``top_k`` of the n, one block, best first.
+        top_k: Keep only the best ``top_k``, one block, best first.
         min_distance: Least Tanimoto distance between two of the ``top_k``.
-        rejection_control: Whether draws that come more often than their reward asks for are
-            rejected, see :mod:`molgfn.gfn.rejection`.
-        on_drawn: Called with the number of molecules of every batch, for progress.
+        on_drawn: Called with the number of molecules of every batch.
 
     Yields:
         Blocks with the columns SMILES, InChIKey and n_fragments, or those of
         :func:`molgfn.workflows.score.scored_frame` and n_fragments.
     """
-    generator = seeded(seed, sampler.env.device)
-    keep = RejectionControl(sampler, beta, generator=generator) if rejection_control else None
-    batches = sampler.sample(n, beta, generator=generator, keep=keep)
     if top_k is None and not score:
         for batch in batches:
             on_drawn(len(batch))

@@ -1,13 +1,25 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from molgfn.active.proposal import Candidates, propose_batch, rank, score_candidates
+from molgfn.active.proposal import (
+    Candidates,
+    find_candidates,
+    propose_batch,
+    rank,
+    score_candidates,
+)
 from molgfn.chem.molecule import read_molecule
 from molgfn.chem.similarity import morgan_fingerprints, tanimoto_distance
-from molgfn.config.reward_schema import AcquisitionConfig, RewardConfig
+from molgfn.config.resources import shipped_path
+from molgfn.config.reward_schema import AcquisitionConfig, FactorConfig, RewardConfig
 from molgfn.config.rounds_schema import RoundsConfig
+from molgfn.molecules import rejection
+from molgfn.molecules.sampler import load_sampler
 from molgfn.reward.reward import build_reward
+from molgfn.workflows.sample import draw_candidates
 
 SMILES = [
     *("CCO", "CCCO", "c1ccccc1C", "c1ccccc1CC", "c1ccccc1Cl", "O=C(N)c1ccncc1", "C1CCNC1"),
@@ -110,3 +122,63 @@ def test_no_candidate_gives_an_empty_batch():
     batch = propose_batch(found, RoundsConfig(batch_size=3), 3, EARLIER, {}, str)
     assert len(batch) == 0
     assert "ledger_entry" in batch.columns
+
+
+@pytest.fixture(scope="module")
+def sampler():
+    return load_sampler(shipped_path("policy", "parp1"), "cpu")
+
+
+def with_reward(sampler, **changes):
+    reward = replace(sampler.config.reward, **changes)
+    return replace(sampler, config=replace(sampler.config, reward=reward))
+
+
+def candidates_of(sampler, tell=print, **options):
+    rounds = RoundsConfig(candidates=40, batch_size=5)
+    options = {"known": (), "refused": lambda _: ""} | options
+    return find_candidates(sampler, rounds, beta=32.0, seed=3, tell=tell, **options).molecules
+
+
+def drawn(sampler, *, rejection_control):
+    """What the policy itself gives, as tables have it."""
+    batches = draw_candidates(sampler, 40, beta=32.0, seed=3, rejection_control=rejection_control)
+    return [read_molecule(s.molecule.smiles, keep_stereo=False) for b in batches for s in b]
+
+
+def test_candidates_come_through_rejection_control(sampler):
+    found = candidates_of(sampler)
+    assert found == drawn(sampler, rejection_control=True)
+    assert found != drawn(sampler, rejection_control=False)
+
+
+def test_a_scorer_of_ones_own_is_not_asked_for_draws_that_are_thrown_away(sampler, monkeypatch):
+    own = FactorConfig("no_such_scorer", "identity")
+    sampler, told = with_reward(sampler, factors=(*sampler.config.reward.factors, own)), []
+    expected = drawn(sampler, rejection_control=False)
+    monkeypatch.setattr(
+        "molgfn.active.proposal.score_candidates", lambda m, *_: Candidates(m, None, None)
+    )
+    assert candidates_of(sampler, told.append) == expected
+    assert len(told) == 1
+    assert "your own scorer would have to score every draw" in told[0]
+
+
+@pytest.mark.parametrize("kind", ["ucb", "thompson"])
+def test_draws_are_held_against_the_reward_that_the_policy_learned(sampler, kind, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        rejection, "build_reward", lambda c, **o: asked.append(c) or build_reward(c, **o)
+    )
+    acquired = with_reward(sampler, acquisition=AcquisitionConfig(kind, power=32.0))
+    assert candidates_of(acquired) != candidates_of(sampler)
+    assert asked[0].acquisition.kind == kind
+
+
+def test_what_was_asked_for_or_would_be_refused_is_no_candidate(sampler):
+    everything = candidates_of(sampler)
+    known, refused = everything[0], everything[1]
+    found = candidates_of(
+        sampler, known={known.inchikey}, refused=lambda m: "no" if m == refused else ""
+    )
+    assert found == everything[2:]
