@@ -127,7 +127,7 @@ class FactorConfig:
 
 #: The default reward. Docking energies grow with size, so the affinity is judged against molecules
 #: of the same size; the raw energy at half weight keeps very small binders from winning instead.
-#: Chosen among the candidates of ``scripts/compare_size_transforms.py``.
+#: Chosen among the candidates of ``scripts/reproduce/compare_size_transforms.py``.
 DEFAULT_FACTORS: tuple[FactorConfig, ...] = (
     FactorConfig("proxy", "size_corrected", "minimise", low=-3.0, high=0.0, name="affinity"),
     FactorConfig("proxy", "sigmoid", "minimise", 0.5, low=-12.0, high=-8.0, name="energy"),

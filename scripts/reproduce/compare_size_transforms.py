@@ -3,7 +3,7 @@
 Scores the molecules of a table with the default reward, its affinity factor in turn replaced by
 each candidate, and prints how the Score goes with size and what its best 5 % look like.
 
-    python scripts/compare_size_transforms.py [molecules.csv]
+    python scripts/reproduce/compare_size_transforms.py [molecules.csv]
 """
 
 import sys

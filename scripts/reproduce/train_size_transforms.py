@@ -1,9 +1,9 @@
 """What policies trained on different transforms of the docking energy make: how large, how good.
 
-Trains one short run per transform of scripts/compare_size_transforms.py, all else as by default,
-draws 1000 molecules from each and prints how the Score goes with size.
+Trains one short run for each transform of compare_size_transforms.py, all else as by default, draws
+1000 molecules from each and prints how the Score goes with size.
 
-    python scripts/train_size_transforms.py [STEPS]
+    python scripts/reproduce/train_size_transforms.py [STEPS]
 
 Runs go to ``runs/size_transforms`` and are resumed where they were cut off.
 """
