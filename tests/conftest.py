@@ -10,6 +10,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import HealthCheck, settings
+from typer.testing import CliRunner
+
+from molgfn.cli.app import app
 
 # No wall-clock limits: a busy machine must not fail a law.
 settings.register_profile(
@@ -50,3 +53,16 @@ def fake_docker(monkeypatch):
     """Name of the docking function of tests/support, which worker processes can import."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "support"))
     return "fake_docker:make"
+
+
+@pytest.fixture
+def cli():
+    """Run a command in this process; the result has exit_code, stdout and stderr."""
+
+    def run(*args, input=None):
+        result = CliRunner().invoke(app, [str(a) for a in args], input=input)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run

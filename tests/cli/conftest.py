@@ -7,25 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from typer.testing import CliRunner
-
-from molgfn.cli.app import app
 
 #: A reward without a proxy: quick, and known by heart.
 QED_ALONE = ["--set", "reward.factors=[{scorer: QED, transform: identity}]"]
-
-
-@pytest.fixture
-def cli():
-    """Run a command in this process; the result has exit_code, stdout and stderr."""
-
-    def run(*args, input=None):
-        result = CliRunner().invoke(app, [str(a) for a in args], input=input)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return run
 
 
 def _heed_sigint():
