@@ -73,7 +73,7 @@ def print_text(text: str) -> None:
         _abandon_stdout()
         raise typer.Exit(0) from error
     except OSError as error:
-        raise OutputError(f"standard output: cannot be written: {error.strerror}") from error
+        raise OutputError(f"cannot write standard output: {error.strerror}") from error
 
 
 @contextmanager

@@ -68,11 +68,12 @@ def build(
 
     from molgfn.errors import TableError
     from molgfn.fragments.mining import LibraryReport, MiningOptions, mine, read_library
-    from molgfn.fragments.vocabulary_file import check_writable, save_vocabulary
+    from molgfn.fragments.vocabulary_file import save_vocabulary
+    from molgfn.machine.files import check_file_writable
     from molgfn.tables import read_molecule_table
 
     console = _console()
-    check_writable(output)
+    check_file_writable(output)
     table = read_molecule_table(library, smiles_column)
     report = LibraryReport()
     watch = partial(track, console=console, disable=not console.is_terminal, transient=True)
@@ -151,15 +152,16 @@ def show(
     """
     from molgfn.errors import UsageError
     from molgfn.fragments.drawing import draw_png, draw_svg
-    from molgfn.fragments.vocabulary_file import check_writable, find_vocabulary, write_atomically
+    from molgfn.fragments.vocabulary_file import find_vocabulary
+    from molgfn.machine.files import check_file_writable, write_file
 
     suffix = output.suffix.lower()
     if suffix not in (".svg", ".png"):
         raise UsageError(f"cannot draw {output}: give a name that ends in .svg or .png")
-    check_writable(output)
+    check_file_writable(output)
     found = find_vocabulary(vocabulary)
     picture = draw_svg(found, columns) if suffix == ".svg" else draw_png(found, columns)
-    write_atomically(output, picture)
+    write_file(output, picture)
     _console().print(f"{output}: {len(found)} fragments")
 
 

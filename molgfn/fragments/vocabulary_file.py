@@ -18,18 +18,17 @@ the atoms by which the fragment may be attached; absent: all sites.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from molgfn.config.resources import shipped_path
 from molgfn.config.yaml import format_yaml, parse_yaml
-from molgfn.errors import ConfigError, OutputError, VocabularyError
+from molgfn.errors import ConfigError, VocabularyError
 from molgfn.fragments.blocks import read_blocks
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.machine.files import write_file
 
 FORMAT = 1
 
@@ -111,7 +110,7 @@ def save_vocabulary(
         OutputError: The file cannot be written.
     """
     text = dump_vocabulary(vocabulary, pair_counts)
-    write_atomically(path, text)
+    write_file(path, text)
 
 
 def dump_vocabulary(
@@ -140,61 +139,6 @@ def dump_vocabulary(
     lines.append("fragments:")
     lines.extend(f"- {_fragment_line(fragment)}" for fragment in vocabulary.fragments)
     return "\n".join(lines) + "\n"
-
-
-def check_writable(path: Path) -> None:
-    """Refuse an output file early that could only fail after the work is done.
-
-    Args:
-        path: The file to be written.
-
-    Raises:
-        OutputError: It is a directory, or its directory is missing or not writable.
-    """
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a directory; give the name of a file")
-    if not path.parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no directory {path.parent}; create it")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"cannot write {path}: {path.parent} is read-only; choose another place")
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file under a temporary name beside its target, then rename it.
-
-    A device or a pipe is written to as it stands, and a symbolic link stays one.
-
-    Args:
-        path: The file to write or replace.
-        content: Text (written as UTF-8) or bytes.
-
-    Raises:
-        OutputError: The directory is missing or not writable, or the disk is full; nothing is
-            left behind.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-            return
-        path = path.resolve()
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-            # mkstemp makes private files; a result should be as readable as any other.
-            mask = os.umask(0)
-            os.umask(mask)
-            temporary.chmod(0o666 & ~mask)
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror}; give a file in a writable directory"
-        ) from error
 
 
 def _block(mapping: Mapping[str, object], indent: str) -> Iterator[str]:

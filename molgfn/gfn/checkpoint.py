@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from molgfn.errors import CheckpointError, OutputError
+from molgfn.errors import CheckpointError
+from molgfn.machine.files import remove_folder, remove_leftovers, replacing_folder
 
 FORMAT = 1
 
@@ -43,23 +42,12 @@ def save_parts(directory: Path, parts: Mapping[str, Part]) -> None:
     Raises:
         OutputError: The disk is full or the place cannot be written.
     """
-    temporary = directory.with_name(f".{directory.name}.tmp")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+    with replacing_folder(directory) as fresh:
         for name, part in parts.items():
-            path = temporary / f"{name}.safetensors"
-            save_file({k: v.detach().cpu().contiguous() for k, v in part.tensors.items()}, path)
-            document = {"format": FORMAT, "sha256": _sha256(path), **part.document}
-            (temporary / f"{name}.json").write_text(json.dumps(document) + "\n")
-        for path in (*temporary.iterdir(), temporary):
-            _flush(path)
-        shutil.rmtree(directory, ignore_errors=True)
-        temporary.rename(directory)
-        _flush(directory.parent)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise OutputError(f"cannot write {directory}: {error}") from error
+            tensors = save({k: v.detach().cpu().contiguous() for k, v in part.tensors.items()})
+            (fresh / f"{name}.safetensors").write_bytes(tensors)
+            document = {"format": FORMAT, "sha256": _sha256(tensors), **part.document}
+            (fresh / f"{name}.json").write_text(json.dumps(document) + "\n")
 
 
 def load_part(directory: Path, name: str) -> Part:
@@ -79,7 +67,7 @@ def load_part(directory: Path, name: str) -> Part:
     tensors, document = directory / f"{name}.safetensors", directory / f"{name}.json"
     try:
         content = json.loads(document.read_text())
-        digest = _sha256(tensors)
+        digest = _sha256(tensors.read_bytes())
     except OSError as error:
         raise CheckpointError(f"cannot read the checkpoint {directory}: {error}") from error
     except ValueError as error:
@@ -123,14 +111,15 @@ def checkpoints(directory: Path) -> list[Path]:
 
 
 def prune(directory: Path, keep: int) -> None:
-    """Delete all but the newest checkpoints.
+    """Delete all but the newest checkpoints, and what killed processes left.
 
     Args:
         directory: Folder of the checkpoints.
         keep: How many to keep.
     """
     for old in checkpoints(directory)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+        remove_folder(old)
+    remove_leftovers(directory)
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -187,13 +176,5 @@ def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]
     return {f"{prefix}/{k}": v for k, v in tensors.items()}
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -20,6 +20,7 @@ from molgfn.errors import CheckpointError, OutputError, UsageError, VocabularyEr
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.fragments.vocabulary_file import load_vocabulary, save_vocabulary
 from molgfn.gfn.checkpoint import checkpoints
+from molgfn.machine.files import write_faults_named, write_file
 
 #: Where runs go that were given no directory.
 RUNS = Path("runs")
@@ -91,15 +92,11 @@ class RunDirectory:
             "vocabulary_digest": vocabulary.digest,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        try:
+        with write_faults_named(f"the run directory {self.path}"):
             self.path.mkdir(parents=True, exist_ok=True)
             save_vocabulary(vocabulary, self.vocabulary_file)
-            (self.path / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
+            write_file(self.path / "run.json", json.dumps(facts, indent=1) + "\n")
             self._make_places()
-        except OSError as error:
-            raise OutputError(
-                f"cannot write the run directory {self.path}: {error.strerror}"
-            ) from error
         # Last, because its presence says that the run exists.
         self.write_config(config)
 
@@ -117,12 +114,7 @@ class RunDirectory:
         Raises:
             OutputError: The file cannot be written.
         """
-        temporary = self.config_file.with_suffix(".tmp")
-        try:
-            temporary.write_text(dump_config(config))
-            temporary.replace(self.config_file)
-        except OSError as error:
-            raise OutputError(f"cannot write {self.config_file}: {error.strerror}") from error
+        write_file(self.config_file, dump_config(config))
 
     def load(self, overrides: list[str]) -> tuple[Config, Vocabulary]:
         """Read the configuration and vocabulary of an existing run.
@@ -156,13 +148,9 @@ class RunDirectory:
         Raises:
             OutputError: Another process holds the run, or the directory cannot be written.
         """
-        try:
+        with write_faults_named(f"the run directory {self.path}"):
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise OutputError(
-                f"cannot write the run directory {self.path}: {error.strerror}"
-            ) from error
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -195,10 +183,7 @@ class RunDirectory:
                     kept.append(line)
             except ValueError:  # the last line of a killed process may be cut
                 break
-        try:
-            self.metrics.write_text("".join(f"{line}\n" for line in kept))
-        except OSError as error:
-            raise OutputError(f"cannot write {self.metrics}: {error.strerror}") from error
+        write_file(self.metrics, "".join(f"{line}\n" for line in kept))
 
     def append_metrics(self, metrics: dict[str, float]) -> None:
         """Add one line to the metrics file; NaN becomes null.
@@ -210,11 +195,8 @@ class RunDirectory:
             OutputError: The disk is full or the file cannot be written.
         """
         plain = {k: None if v != v else v for k, v in metrics.items()}
-        try:
-            with self.metrics.open("a") as file:
-                file.write(json.dumps(plain) + "\n")
-        except OSError as error:
-            raise OutputError(f"cannot write {self.metrics}: {error.strerror}") from error
+        with write_faults_named(self.metrics), self.metrics.open("a") as file:
+            file.write(json.dumps(plain) + "\n")
 
 
 def check_resumable(overrides: list[str], allowed: tuple[str, ...]) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import pandas as pd
 
 from molgfn.errors import MolgfnError, OutputError
+from molgfn.machine.files import replacing_file, write_faults_named
 
 _Stream = BinaryIO | gzip.GzipFile
 
@@ -124,59 +124,25 @@ def text_sink(path: Path) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[_Stream]:
-    if path.exists() and not path.is_file():
-        # A device or a pipe must not be replaced by a file; a directory is refused here.
-        with _faults_named(str(path)):
-            stream = path.open("wb")
-        with _closing(stream, str(path)):
-            yield stream
-    else:
-        # A symbolic link stays one: what it points to is replaced.
-        with _replacing(path.resolve(), str(path)) as file:
+    with replacing_file(path) as file:
+        if path.suffix != ".gz":
             yield file
-
-
-@contextmanager
-def _replacing(path: Path, name: str) -> Iterator[_Stream]:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        # Inside the block that cleans up: an interruption may come as soon as the file is there.
-        with _faults_named(name):
-            file = temporary.open("wb")
-        with _closing(file, name):
-            if path.suffix == ".gz":
-                # No name and no time inside: equal tables are equal files.
-                packed = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
-                with _closing(packed, name):
-                    yield packed
-            else:
-                yield file
-            with _faults_named(name):
+            return
+        # No name and no time inside: equal tables are equal files.
+        packed = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
+        try:
+            yield packed
+        finally:
+            # Closing writes what is still buffered, so it can fail as writing can.
+            with _faults_named(str(path)):
+                packed.close()
                 file.flush()
-                os.fsync(file.fileno())
-        with _faults_named(name):
-            temporary.replace(path)
-    finally:
-        # Gone when all went well; where it could not be made there is nothing to remove.
-        with suppress(OSError):
-            temporary.unlink()
-
-
-@contextmanager
-def _closing(stream: _Stream, name: str) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        # Closing writes what is still buffered, so it can fail as writing can.
-        with _faults_named(name):
-            stream.close()
 
 
 @contextmanager
 def _faults_named(name: str) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError as error:
-        raise ReaderGone(name) from error
-    except OSError as error:
-        raise OutputError(f"{name}: cannot be written: {error.strerror}") from error
+    with write_faults_named(name):
+        try:
+            yield
+        except BrokenPipeError as error:
+            raise ReaderGone(name) from error

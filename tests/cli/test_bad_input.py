@@ -63,7 +63,7 @@ def test_places_that_cannot_be_written(cli, qed_alone, tmp_path, command):
     options = qed_alone if command == "score" else ["-k", "1"]
     (tmp_path / "file").touch()
     for output in (tmp_path, tmp_path / "none" / "out.csv", tmp_path / "file" / "out.csv"):
-        refused(cli(command, "-o", output, *options, input=GOOD), 1, "cannot be written")
+        refused(cli(command, "-o", output, *options, input=GOOD), 1, "cannot write")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
@@ -80,9 +80,7 @@ def test_a_full_disk(start, args):
         process = start(*args, stdin=subprocess.PIPE, stdout=full)
         _, stderr = process.communicate(GOOD, timeout=120)
     assert process.returncode == 1
-    assert stderr == (
-        "molgfn: error: standard output: cannot be written: No space left on device\n"
-    )
+    assert stderr == ("molgfn: error: cannot write standard output: No space left on device\n")
 
 
 CONFIGS = {

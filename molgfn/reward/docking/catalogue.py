@@ -28,8 +28,8 @@ def own_targets_directory() -> Path:
 
 def target_names() -> list[str]:
     """All names, sorted; without the package dockstring only the user's own."""
-    own = [path.parent.name for path in own_targets_directory().glob("*/target.json")]
-    return sorted({*own, *_packaged_names()}, key=str.lower)
+    own = {path.parent.name for path in own_targets_directory().glob("[!.]*/target.json")}
+    return sorted(own.union(_packaged_names()), key=str.lower)
 
 
 def has_packaged_targets() -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
-from molgfn.errors import OutputError, TargetError
+from molgfn.errors import TargetError
+from molgfn.machine.files import replacing_folder
 from molgfn.reward.docking.catalogue import find_target, own_targets_directory, target_names
 from molgfn.reward.docking.receptor import (
     box_distance,
@@ -157,17 +156,9 @@ def _check_pocket(receptor: NDArray[np.float64], center: Triple, size: Triple) -
 
 
 def _store(name: str, receptor: str, description: dict[str, object]) -> None:
-    directory = own_targets_directory() / name
-    temporary = directory.with_name(f".{name}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        (temporary / "receptor.pdbqt").write_text(receptor, "utf-8")
-        (temporary / "target.json").write_text(json.dumps(description, indent=2) + "\n", "utf-8")
-        temporary.rename(directory)
-    except OSError as error:
-        raise OutputError(f"{directory}: cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with replacing_folder(own_targets_directory() / name) as fresh:
+        (fresh / "receptor.pdbqt").write_text(receptor, "utf-8")
+        (fresh / "target.json").write_text(json.dumps(description, indent=2) + "\n", "utf-8")
 
 
 def _rounded(numbers: NDArray[np.float64]) -> Triple:

@@ -16,8 +16,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, astuple
 from math import isfinite
@@ -32,6 +30,7 @@ from torch import Tensor
 
 from molgfn.config.resources import shipped_path
 from molgfn.errors import CheckpointError, ConfigError, OutputError
+from molgfn.machine.files import check_folder_writable, replacing_folder
 from molgfn.reward.proxy.architecture import Architecture, Weights
 from molgfn.reward.proxy.calibration import Calibration
 from molgfn.reward.proxy.card import model_card
@@ -57,25 +56,9 @@ def save_proxy(proxy: Proxy, data: Dataset, directory: Path) -> None:
     Raises:
         OutputError: The directory holds something else, or cannot be written.
     """
-    scratch = _scratch_beside(directory)
-    try:
-        try:
-            fresh = scratch / "new"
-            fresh.mkdir()
-            _write(proxy, data, fresh)
-            old = scratch / "old"
-            if directory.exists():
-                directory.rename(old)
-            try:
-                fresh.rename(directory)
-            except OSError:
-                if old.exists():
-                    old.rename(directory)
-                raise
-        finally:
-            shutil.rmtree(scratch)
-    except OSError as error:
-        raise OutputError(f"cannot write the proxy to {directory}: {error.strerror}") from error
+    _check_replaceable(directory)
+    with replacing_folder(directory) as fresh:
+        _write(proxy, data, fresh)
 
 
 def check_writable(directory: Path) -> None:
@@ -87,7 +70,8 @@ def check_writable(directory: Path) -> None:
     Raises:
         OutputError: As :func:`save_proxy`.
     """
-    _scratch_beside(directory).rmdir()
+    _check_replaceable(directory)
+    check_folder_writable(directory)
 
 
 def load_proxy(directory: Path) -> Proxy:
@@ -331,15 +315,9 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def _scratch_beside(directory: Path) -> Path:
-    """A new empty directory on the disk where the proxy is to go."""
+def _check_replaceable(directory: Path) -> None:
     if directory.exists() and not (directory / _JSON).is_file() and any(_entries(directory)):
         raise OutputError(f"{directory} exists and holds no proxy; give a new directory")
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    except OSError as error:
-        raise OutputError(f"cannot write the proxy to {directory}: {error.strerror}") from error
 
 
 def _entries(directory: Path) -> list[Path]:

@@ -1,13 +1,10 @@
 """Vocabulary files: round trip and strict reading."""
 
-import stat
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from molgfn.errors import OutputError, VocabularyError
+from molgfn.errors import VocabularyError
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.fragments.vocabulary_file import (
@@ -15,7 +12,6 @@ from molgfn.fragments.vocabulary_file import (
     find_vocabulary,
     load_vocabulary,
     save_vocabulary,
-    write_atomically,
 )
 
 POOL = (
@@ -141,29 +137,3 @@ def test_binary_garbage_is_refused(tmp_path):
     path.write_bytes(bytes(range(256)))
     with pytest.raises(VocabularyError, match="not UTF-8"):
         load_vocabulary(path)
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
-    with pytest.raises(OutputError, match="writable directory"):
-        write_atomically(tmp_path / "absent" / "v.yaml", "new")
-    target = tmp_path / "v.yaml"
-    target.mkdir()
-    with pytest.raises(OutputError):
-        write_atomically(target, "new")
-    assert [p.name for p in tmp_path.iterdir()] == ["v.yaml"]
-
-
-def test_written_files_have_ordinary_permissions(tmp_path):
-    write_atomically(tmp_path / "a", "text")
-    (tmp_path / "b").write_text("text")
-    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"}
-    assert len(modes) == 1
-
-
-def test_a_device_is_written_to_and_a_link_stays_one(tmp_path):
-    write_atomically(Path("/dev/null"), "text")
-    assert Path("/dev/null").is_char_device()
-    (tmp_path / "link").symlink_to(tmp_path / "file")
-    write_atomically(tmp_path / "link", "text")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "file").read_text() == "text"

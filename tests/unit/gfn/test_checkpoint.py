@@ -71,8 +71,22 @@ def test_an_unfinished_checkpoint_does_not_count(saved, tmp_path):
 def test_prune_keeps_the_newest(tmp_path):
     for step in (1, 2, 10):
         save_parts(checkpoint_path(tmp_path, step), {})
+    (tmp_path / ".step_00000001.1234.old.tmp").mkdir()
     prune(tmp_path, 2)
     assert [p.name for p in checkpoints(tmp_path)] == ["step_00000002", "step_00000010"]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_checkpoint_that_is_deleted_loses_its_name_first(saved, tmp_path, monkeypatch):
+    def interrupted(path, **_):
+        if path.exists():
+            raise KeyboardInterrupt
+
+    save_parts(checkpoint_path(tmp_path, 99), {})
+    monkeypatch.setattr("shutil.rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prune(tmp_path, 1)
+    assert [p.name for p in checkpoints(tmp_path)] == ["step_00000099"]
 
 
 def test_a_place_that_cannot_be_written(tmp_path):

@@ -256,7 +256,7 @@ def test_a_place_that_cannot_be_written_is_found_out_before_the_work(tmp_path):
     check_writable(tmp_path / "deep" / "toy")
     assert list((tmp_path / "deep").iterdir()) == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write the proxy to"):
+    with pytest.raises(OutputError, match=r"cannot write .*toy: Not a directory"):
         check_writable(tmp_path / "file" / "toy")
 
 

@@ -87,3 +87,10 @@ def test_a_receptor_that_has_gone():
     (own_targets_directory() / "mine" / "receptor.pdbqt").unlink()
     with pytest.raises(TargetError, match=r"target mine: the receptor .* cannot be read"):
         _ = find_target("mine").digest
+
+
+def test_what_a_killed_process_left_is_no_target():
+    left = own_targets_directory() / ".mine.1234.tmp"
+    left.mkdir(parents=True)
+    (left / "target.json").write_text("{}")
+    assert not any(name.startswith(".") for name in target_names())
