@@ -1,1 +1,1 @@
-"""Molecules, fragments, vocabularies and their symmetry; RDKit only, no torch."""
+"""Molecules: reading, similarity, diverse picks, properties; RDKit only, no torch."""

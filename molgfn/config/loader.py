@@ -12,13 +12,16 @@ import typing
 from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 from molgfn.config.schema import Config
 from molgfn.config.yaml import format_yaml, parse_yaml
 from molgfn.errors import ConfigError, did_you_mean
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 _EXPECTED = {
     bool: "true or false",
@@ -45,7 +48,7 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T
             wrong type; the message names the dotted key.
     """
     hints = typing.get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    fields = {f.name: f for f in dataclasses.fields(cls)}
     for key in mapping:
         if key not in fields:
             raise ConfigError(

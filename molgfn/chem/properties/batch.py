@@ -12,7 +12,7 @@ from rdkit import Chem
 
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties.atom_arrays import AtomArrays
-from molgfn.chem.properties.logp import log_p
+from molgfn.chem.properties.logp import logp
 from molgfn.chem.similarity import MORGAN
 
 
@@ -67,6 +67,6 @@ class MoleculeBatch(Sequence[Molecule]):
         return [MORGAN.GetSparseCountFingerprint(m).GetNonzeroElements() for m in self.mols]
 
     @cached_property
-    def log_p(self) -> NDArray[np.float64]:
+    def logp(self) -> NDArray[np.float64]:
         """Crippen's logP of each molecule, shape ``(B,)``."""
-        return log_p(self.mols, self.atoms)
+        return logp(self.mols, self.atoms)

@@ -11,10 +11,7 @@ from rdkit.Chem import QED, Crippen, Descriptors, rdMolDescriptors
 
 from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.chem.properties.qed import qed
-from molgfn.chem.properties.synthetic_accessibility import (
-    synthetic_accessibilities,
-    synthetic_accessibility,
-)
+from molgfn.chem.properties.synthetic_accessibility import sa_score, synthetic_accessibility
 
 #: Name of each property, as in CSV columns and in the reward's factors, and how to compute it.
 #: Units: MW g/mol, TPSA square ångström, logP of Crippen; QED 0 to 1, higher is more drug-like;
@@ -24,7 +21,7 @@ PROPERTIES: dict[str, Callable[[Chem.Mol], float]] = {
     "logP": Crippen.MolLogP,
     "TPSA": rdMolDescriptors.CalcTPSA,
     "QED": QED.qed,
-    "SA": synthetic_accessibility,
+    "SA": sa_score,
     "heavy_atoms": lambda mol: float(mol.GetNumHeavyAtoms()),
     "rotatable_bonds": lambda mol: float(rdMolDescriptors.CalcNumRotatableBonds(mol)),
     "HBD": lambda mol: float(rdMolDescriptors.CalcNumHBD(mol)),
@@ -39,7 +36,7 @@ PROPERTIES: dict[str, Callable[[Chem.Mol], float]] = {
 
 #: Properties that are computed many times as fast for many molecules, with equal results.
 BATCH_PROPERTIES: dict[str, Callable[[MoleculeBatch], NDArray[np.float64]]] = {
-    "logP": lambda batch: batch.log_p,
+    "logP": lambda batch: batch.logp,
     "QED": qed,
-    "SA": synthetic_accessibilities,
+    "SA": synthetic_accessibility,
 }

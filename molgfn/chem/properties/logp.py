@@ -27,7 +27,7 @@ CAPACITY = 50_000
 _known: dict[int, tuple[float, float]] = {}
 
 
-def log_p(mols: Sequence[Chem.Mol], atoms: AtomArrays) -> NDArray[np.float64]:
+def logp(mols: Sequence[Chem.Mol], atoms: AtomArrays) -> NDArray[np.float64]:
     """Logarithm of the octanol-water partition coefficient.
 
     Args:

@@ -78,7 +78,7 @@ def qed(batch: MoleculeBatch) -> NDArray[np.float64]:
             continue
         properties = QED.QEDproperties(
             MW=rdMolDescriptors._CalcMolWt(mol),
-            ALOGP=float(batch.log_p[i]),
+            ALOGP=float(batch.logp[i]),
             HBA=int(n_acceptors),
             HBD=int(n_donors),
             PSA=rdMolDescriptors.CalcTPSA(mol),

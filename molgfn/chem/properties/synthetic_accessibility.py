@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from functools import cache
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,26 +30,16 @@ _MACROCYCLE = Chem.MolFromSmarts("[k{9-}]")
 _HARDEST, _EASIEST = -4.0, 2.5
 
 
-def synthetic_accessibility(mol: Chem.Mol) -> float:
-    """Estimate how hard a molecule is to make from fragment frequencies and complexity.
-
-    Args:
-        mol: Sanitised molecule.
-
-    Returns:
-        SA score, 1 (easy) to 10 (hard).
-    """
+def sa_score(mol: Chem.Mol) -> float:
+    """SA score of one molecule by the contributed scorer itself, 1 (easy) to 10 (hard)."""
     return float(_sa_scorer().calculateScore(mol))
 
 
-def synthetic_accessibilities(batch: MoleculeBatch) -> NDArray[np.float64]:
-    """Compute :func:`synthetic_accessibility` of many molecules.
-
-    Args:
-        batch: Molecules.
+def synthetic_accessibility(batch: MoleculeBatch) -> NDArray[np.float64]:
+    """How hard molecules are to make, from frequencies of their fragments and complexity.
 
     Returns:
-        SA scores, shape ``(B,)``.
+        SA scores, 1 (easy) to 10 (hard), shape ``(B,)``; equal to :func:`sa_score`.
     """
     contributions = _contributions()
     scores = [
@@ -95,13 +85,14 @@ def _contributions() -> dict[int, float]:
     scorer = _sa_scorer()
     if scorer._fscores is None:
         scorer.readFragmentScores()
-    return scorer._fscores  # type: ignore[no-any-return]
+    contributions: dict[int, float] = scorer._fscores
+    return contributions
 
 
 @cache
-def _sa_scorer() -> ModuleType:
+def _sa_scorer() -> Any:
     """RDKit's contributed scorer; it announces its own move with a warning on import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from rdkit.Contrib.SA_Score import sascorer
-    return sascorer  # type: ignore[no-any-return]
+    return sascorer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ class SimpleModels:
         curve: Quadratic in the number of heavy atoms, highest power first.
     """
 
-    forest: object
+    forest: Any
     curve: NDArray[np.float64]
 
     @classmethod
@@ -64,7 +65,7 @@ class SimpleModels:
             Predictions of the forest and of size alone, each of shape ``(len(molecules),)``.
         """
         sizes = np.array([m.n_heavy_atoms for m in molecules], dtype=np.float64)
-        forest = self.forest.predict(_counts(molecules))  # type: ignore[attr-defined]
+        forest = self.forest.predict(_counts(molecules))
         return forest, np.asarray(np.polyval(self.curve, sizes), dtype=np.float64)
 
 

@@ -87,4 +87,5 @@ class ProxyNetwork(nn.Module):
             0, batch.owner.unsqueeze(1).expand_as(state), state, "amax"
         )
         scaled = (batch.descriptors - self.descriptor_mean) / self.descriptor_sd
-        return self.head(read_out(total, counts, top, scaled)).squeeze(1)  # type: ignore[no-any-return]
+        prediction: Tensor = self.head(read_out(total, counts, top, scaled))
+        return prediction.squeeze(1)

@@ -29,11 +29,11 @@ def test_no_molecules_have_no_properties(name):
 
 
 def test_what_was_learned_of_log_p_is_bounded(monkeypatch, diverse):
-    expected = diverse.log_p
+    expected = diverse.logp
     monkeypatch.setattr(logp, "CAPACITY", 30)
     logp._known.clear()
     for start in range(0, 100, 5):
-        assert np.array_equal(diverse[start : start + 5].log_p, expected[start : start + 5])
+        assert np.array_equal(diverse[start : start + 5].logp, expected[start : start + 5])
         assert len(logp._known) < 250
 
 
