@@ -1,8 +1,8 @@
 """Picks of good molecules that keep a distance from each other, in three ways.
 
-All three take candidates from the best score down and keep the same promises: every two picked lie
-at least a distance apart, no group gives more than its share, and the same input gives the same
-picks. They differ in what comes next among the candidates that may still be picked.
+All three take candidates from the best score down and keep the same promises: any two picks lie at
+least a distance apart, no group exceeds its cap, and the same input gives the same picks. They
+differ in what comes next among the candidates that may still be picked.
 
 * ``greedy``: the best score.
 * ``max_min``: the one farthest from those picked.
@@ -10,7 +10,7 @@ picks. They differ in what comes next among the candidates that may still be pic
 
 The last two weigh scores little or not at all, so they choose from a shortlist: the best
 :data:`SHORTLIST_PER_PICK` candidates for each one wanted, at most :data:`MAX_SHORTLIST`. When no
-one on it may be picked any more, as many of the next best follow that still may.
+one on it may be picked any more, the next shortlist takes the best of the rest that may.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Method = Literal["greedy", "max_min", "log_det"]
 #: Length of the shortlist for each member wanted.
 SHORTLIST_PER_PICK = 10
 
-#: Longest shortlist: bounds the memory of ``log_det`` to so many numbers for each pick.
+#: Longest shortlist: bounds the memory of ``log_det``, one number for each pick and candidate.
 MAX_SHORTLIST = 20_000
 
 #: Log-quality of ``log_det`` for a score one mean deviation above the median. Of 3000 molecules of
@@ -44,7 +44,7 @@ QUALITY_WEIGHT = 1 / 8
 #: Candidates compared at a time.
 _BLOCK = 1024
 
-#: Share of a candidate's own that those picked leave open; a smaller one is but rounding.
+#: Share of a candidate's own that those picked leave open; a smaller one is rounding.
 _NO_SHARE = 1e-9
 
 #: Gains this near to each other are equal: rounding must not decide which is first.

@@ -33,7 +33,7 @@ class Molecule:
 
     Attributes:
         mol: The molecule, hydrogens implicit; treat it as read-only.
-        text: SMILES to go by where it shall not be the canonical one.
+        text: SMILES to go by in place of the canonical one.
     """
 
     mol: Chem.Mol

@@ -27,26 +27,12 @@ _BLOCK = 1024
 
 
 def fingerprint(mol: Chem.Mol) -> ExplicitBitVect:
-    """Morgan fingerprint of one molecule as RDKit holds it, for its own bulk functions.
-
-    Args:
-        mol: Sanitised molecule; stereo is ignored.
-
-    Returns:
-        The 2048 bits.
-    """
+    """Morgan fingerprint as RDKit holds it, for its own bulk functions; stereo is ignored."""
     return MORGAN.GetFingerprint(mol)
 
 
 def morgan_fingerprints(molecules: Sequence[Molecule]) -> NDArray[np.uint64]:
-    """Morgan fingerprints: which atom neighbourhoods of radius 2 a molecule has.
-
-    Args:
-        molecules: The molecules; stereo is ignored.
-
-    Returns:
-        Packed fingerprints, shape ``(n, 32)``.
-    """
+    """Packed Morgan fingerprints, shape ``(n, 32)``; stereo is ignored."""
     packed = np.zeros((len(molecules), N_BITS // 8), dtype=np.uint8)
     for row, molecule in zip(packed, molecules, strict=True):
         row[:] = np.packbits(MORGAN.GetFingerprintAsNumPy(molecule.mol))
@@ -56,11 +42,7 @@ def morgan_fingerprints(molecules: Sequence[Molecule]) -> NDArray[np.uint64]:
 def tanimoto_similarity(
     first: NDArray[np.uint64], second: NDArray[np.uint64]
 ) -> NDArray[np.float64]:
-    """Similarity of every pair.
-
-    Args:
-        first: Fingerprints, shape ``(n, 32)``.
-        second: Fingerprints, shape ``(m, 32)``.
+    """Similarity of every pair of two sets, n and m.
 
     Returns:
         Shared bits over bits in either, shape ``(n, m)``, 0 to 1; 0 where both have no bits.
@@ -79,26 +61,12 @@ def tanimoto_similarity(
 
 
 def tanimoto_distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """One minus the similarity of every pair.
-
-    Args:
-        first: Fingerprints, shape ``(n, 32)``.
-        second: Fingerprints, shape ``(m, 32)``.
-
-    Returns:
-        Distances, shape ``(n, m)``, 0 to 1.
-    """
+    """One minus the similarity of every pair, shape ``(n, m)``, 0 to 1."""
     return 1.0 - tanimoto_similarity(first, second)
 
 
 def mean_pairwise_similarity(fingerprints: NDArray[np.uint64]) -> float:
-    """Mean similarity over all pairs of different members; low means diverse.
-
-    Args:
-        fingerprints: Fingerprints, shape ``(n, 32)``, n at least 2.
-
-    Returns:
-        The mean, 0 to 1.
+    """Mean similarity over all pairs of different members, 0 to 1; low means diverse.
 
     Raises:
         ValueError: Fewer than two fingerprints have no pair.
@@ -117,7 +85,7 @@ def mean_pairwise_similarity(fingerprints: NDArray[np.uint64]) -> float:
 def similarity_to(
     fingerprints: NDArray[np.uint64], reference: NDArray[np.uint64]
 ) -> NDArray[np.float64]:
-    """Similarity of each member to one fingerprint: quicker than a matrix with one column.
+    """Similarity of n members to one fingerprint: quicker than a matrix with one column.
 
     Args:
         fingerprints: Fingerprints, shape ``(n, 32)``.
@@ -135,8 +103,8 @@ def leader_clusters(fingerprints: NDArray[np.uint64], distance: float) -> list[i
     """Cluster members around leaders: each joins the first leader that is near, or becomes one.
 
     Args:
-        fingerprints: Fingerprints, shape ``(n, 32)``, the order decides who leads.
-        distance: A member joins a leader that is at most this far away, 0 to 1.
+        fingerprints: Fingerprints, shape ``(n, 32)``; earlier ones lead.
+        distance: A member joins a leader at most this far away, 0 to 1.
 
     Returns:
         Cluster of each member, numbered 0, 1, 2, … in order of appearance.
@@ -154,14 +122,7 @@ def leader_clusters(fingerprints: NDArray[np.uint64], distance: float) -> list[i
 
 
 def n_circles(fingerprints: NDArray[np.uint64], distance: float) -> int:
-    """How many members lie more than a distance apart from each other, found greedily in order.
-
-    Args:
-        fingerprints: Fingerprints, shape ``(n, 32)``.
-        distance: Radius of a circle, 0 to 1.
-
-    Returns:
-        Number of circles.
+    """Number of members more than a distance (0 to 1) apart from each other, greedily in order.
 
     References:
         Xie et al. 2023, How much space has been explored? https://arxiv.org/abs/2112.12542

@@ -61,13 +61,9 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
-    """Plain values of a configuration, for JSON or YAML.
+    """Plain values of a configuration dataclass, for JSON or YAML.
 
-    Args:
-        config: A configuration dataclass.
-
-    Returns:
-        Nested dicts and lists; in lists of dataclasses what equals its default is left out.
+    In lists of dataclasses what equals its default is left out.
     """
     return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
 
@@ -115,13 +111,9 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Conf
 
 
 def dump_config(config: Any) -> str:
-    """Write a configuration as YAML with a comment above every key.
+    """YAML that :func:`load_config` reads back, with a comment above every key.
 
-    Args:
-        config: A configuration dataclass; its comments come from its docstrings.
-
-    Returns:
-        YAML that :func:`load_config` reads back as an equal configuration.
+    The comments come from the docstrings of the dataclasses.
     """
     return "\n".join(_section_lines(config)) + "\n"
 

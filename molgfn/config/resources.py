@@ -27,21 +27,17 @@ def shipped_path(*parts: str) -> Path:
 
 
 def cache_directory() -> Path:
-    """Directory of what can be computed again, such as docking results.
+    """Directory of what can be computed again, such as docking results; it need not exist.
 
-    Returns:
-        The environment variable ``MOLGFN_CACHE_DIR``, else ``molgfn`` in the user's cache
-        directory as XDG has it; it need not exist.
+    ``MOLGFN_CACHE_DIR`` from the environment, else ``molgfn`` in the user's XDG cache directory.
     """
     return _own_directory("MOLGFN_CACHE_DIR", "XDG_CACHE_HOME", ".cache")
 
 
 def data_directory() -> Path:
-    """Directory of what the user has given molgfn to keep, such as docking targets.
+    """Directory of what molgfn keeps for the user, such as docking targets; it need not exist.
 
-    Returns:
-        The environment variable ``MOLGFN_DATA_DIR``, else ``molgfn`` in the user's data directory
-        as XDG has it; it need not exist.
+    ``MOLGFN_DATA_DIR`` from the environment, else ``molgfn`` in the user's XDG data directory.
     """
     return _own_directory("MOLGFN_DATA_DIR", "XDG_DATA_HOME", ".local/share")
 

@@ -86,7 +86,7 @@ class TrainConfig:
         updates_per_step: Updates of the policy in each step, each on its part of the trajectories
             and on replayed ones of its own.
         random_share: Share of the trajectories sampled at random and not with the current policy,
-            0 to below 1: from these it learns how improbable poor molecules shall be.
+            0 to below 1: they teach it how improbable poor molecules are.
         replay_batch_size: Trajectories in each update that are rebuilt backwards from molecules
             seen before, half of them from the best tenth; 0 turns replay off.
         replay_capacity: Molecules the replay buffer holds.
@@ -257,14 +257,7 @@ class Config:
 
 
 def check_device(device: str) -> None:
-    """Refuse the name of no device.
-
-    Args:
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-
-    Raises:
-        ConfigError: It is none of these.
-    """
+    """Refuse (ConfigError) what is not ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     if re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", device) is None:
         raise ConfigError(f"device must be auto, cpu, cuda or cuda:N, came {device!r}")
 

@@ -131,14 +131,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 def format_yaml(value: Any) -> str:
-    """Write one value on one line.
-
-    Args:
-        value: Text, number, truth value, None, or plain lists and dicts of them.
-
-    Returns:
-        The value as YAML without a line break.
-    """
+    """One line of YAML for a scalar or None, or for plain lists and dicts of them."""
     text = yaml.dump(
         value,
         Dumper=_Dumper,

@@ -47,16 +47,10 @@ class Decomposition:
 
 
 def is_rule_bond(bond: Chem.Bond) -> bool:
-    """Tell whether the rule cuts a bond.
+    """Whether the rule cuts a bond: single, acyclic, touching a ring atom.
 
     A bond between two charged atoms (N-oxide) is left alone: it is one charge-separated double
     bond, and its halves are no neutral molecules.
-
-    Args:
-        bond: Bond of a sanitised molecule.
-
-    Returns:
-        True for an acyclic single bond that touches a ring atom.
     """
     first, second = bond.GetBeginAtom(), bond.GetEndAtom()
     return bool(
@@ -68,20 +62,13 @@ def is_rule_bond(bond: Chem.Bond) -> bool:
 
 
 def is_sound_pair(first: str, second: str) -> bool:
-    """Tell whether a junction of two types makes a bond that lasts in a drug.
+    """Whether a junction of two types makes a bond that lasts in a drug.
 
     Two hetero atoms are bonded only as sulfonamides and as phosphorus amides and esters: N-N,
     N-O, O-O, S-S and N-halogen bonds are seen in libraries, but mark reactive or unstable
     molecules far more often than good ones. Acyl and sulfonyl groups on an aromatic nitrogen
     come off again; chlorine, bromine and iodine on saturated carbon alkylate, so they go on
     flat ring carbon only.
-
-    Args:
-        first: Junction type of one atom.
-        second: Junction type of the other.
-
-    Returns:
-        True when the pair may become part of a mined vocabulary.
     """
     kinds = {first, second}
     elements = sorted(_element(kind) for kind in (first, second))
@@ -99,14 +86,7 @@ def is_sound_pair(first: str, second: str) -> bool:
 
 
 def check_composition(mol: Chem.Mol) -> str:
-    """Say why a molecule cannot be mined.
-
-    Args:
-        mol: A standardised molecule.
-
-    Returns:
-        The reason; empty for a neutral molecule of common elements.
-    """
+    """Why a standardised molecule cannot be mined; empty if neutral and of common elements."""
     symbols = {atom.GetSymbol() for atom in mol.GetAtoms()}
     if symbols - ELEMENTS:
         return f"element {min(symbols - ELEMENTS)}"

@@ -20,13 +20,6 @@ def draw_svg(vocabulary: Vocabulary, columns: int = 10) -> str:
 
     A site is a coloured atom; its capacity stands beside it when it is more than 1. Atoms by
     which a fragment cannot be attached, where entries are restricted, are marked with ``-``.
-
-    Args:
-        vocabulary: What to draw.
-        columns: Fragments per row.
-
-    Returns:
-        The SVG document.
     """
     drawer = rdMolDraw2D.MolDraw2DSVG(*_size(vocabulary, columns))
     _draw(drawer, vocabulary)
@@ -34,15 +27,7 @@ def draw_svg(vocabulary: Vocabulary, columns: int = 10) -> str:
 
 
 def draw_png(vocabulary: Vocabulary, columns: int = 10) -> bytes:
-    """Draw all fragments as PNG; see :func:`draw_svg`.
-
-    Args:
-        vocabulary: What to draw.
-        columns: Fragments per row.
-
-    Returns:
-        The PNG file's content.
-    """
+    """Draw all fragments as PNG; see :func:`draw_svg`."""
     drawer = rdMolDraw2D.MolDraw2DCairo(*_size(vocabulary, columns))
     _draw(drawer, vocabulary)
     return bytes(drawer.GetDrawingText())

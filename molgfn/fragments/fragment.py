@@ -171,14 +171,7 @@ class Fragment:
         )
 
     def stabiliser_order(self, site: int) -> int:
-        """|Stab_C(e)|: the number of automorphisms that fix a site.
-
-        Args:
-            site: Site number.
-
-        Returns:
-            |Aut(C)| divided by the size of the site's orbit.
-        """
+        """|Stab_C(e)|, the number of automorphisms that fix a site."""
         return self.order // self.site_orbits.count(self.site_orbits[site])
 
     @cached_property
@@ -211,12 +204,6 @@ def junction_type(atom: Chem.Atom) -> str:
     Lower-case element for aromatic atoms; then ``@`` for other ring atoms, the sign of a
     formal charge, ``=`` for an atom with a multiple bond: ``c``, ``n``, ``C@``, ``C``, ``C=``,
     ``S=``, ``N+=``. The type is a property of the template, so bonding never changes it.
-
-    Args:
-        atom: Atom of a sanitised template.
-
-    Returns:
-        The type.
     """
     symbol: str = atom.GetSymbol()
     if atom.GetIsAromatic():
@@ -230,14 +217,7 @@ def junction_type(atom: Chem.Atom) -> str:
 
 
 def is_ring_type(junction: str) -> bool:
-    """Tell whether a junction type belongs to a ring atom.
-
-    Args:
-        junction: A type made by :func:`junction_type`.
-
-    Returns:
-        True for aromatic and other ring atoms.
-    """
+    """Whether a junction type is that of an atom in a ring, aromatic or not."""
     return junction[0].islower() or "@" in junction
 
 

@@ -19,7 +19,7 @@ class LintReport:
 
     Attributes:
         faults: Reasons why the vocabulary cannot be used as it is.
-        warnings: What its user should know.
+        warnings: What a user should know before training with it.
         facts: ``(name, value)`` of its summary.
     """
 
@@ -32,14 +32,8 @@ def lint(vocabulary: Vocabulary) -> LintReport:
     """Check a vocabulary.
 
     Faults are sites that symmetry does not preserve, and fragments that can bond to nothing: a
-    molecule that starts with one never grows. Warnings are the breaks of unique decoding, and
-    pairs that no site needs.
-
-    Args:
-        vocabulary: Any vocabulary.
-
-    Returns:
-        Faults, warnings and a summary.
+    molecule that starts with one never grows. Warnings are breaks of unique decoding, pairs that
+    no site needs, and what a reader changed.
     """
     unclosed = _open_sites(vocabulary)
     if unclosed:
@@ -69,15 +63,7 @@ def lint(vocabulary: Vocabulary) -> LintReport:
 
 
 def partners(vocabulary: Vocabulary, number: int) -> list[int]:
-    """List the fragments that may be bonded to a fragment.
-
-    Args:
-        vocabulary: The vocabulary.
-        number: Fragment number.
-
-    Returns:
-        Numbers of the fragments that may attach to it or that it may attach to, ascending.
-    """
+    """Numbers of the fragments that may attach to a fragment or it to them, ascending."""
     own = vocabulary.fragments[number]
     return [
         other

@@ -30,8 +30,8 @@ class MiningOptions:
 
     Attributes:
         size: Most fragments to keep.
-        min_count: A fragment is kept when it was seen at least so often.
-        min_pair_count: A junction of two atom types is allowed when seen at least so often.
+        min_count: Fragments seen less often are dropped.
+        min_pair_count: Junctions of two atom types seen less often are not allowed.
         max_heavy_atoms: Largest fragment, heavy atoms.
         max_fragments: Largest number of fragments per molecule that counts as rebuilt.
     """
@@ -45,7 +45,7 @@ class MiningOptions:
 
 @dataclass
 class LibraryReport:
-    """What became of the rows of a library.
+    """How the rows of a library were read.
 
     Attributes:
         n_rows: Rows read.
@@ -135,13 +135,9 @@ def read_library(rows: Iterable[tuple[int, str]], report: LibraryReport) -> list
 
 
 def is_held_out(molecule: Molecule) -> bool:
-    """Tell whether a molecule belongs to the tenth that mining does not see.
+    """Whether a molecule belongs to the tenth that mining does not see.
 
-    Args:
-        molecule: The molecule.
-
-    Returns:
-        A choice that depends on the molecule alone, not on its place in the library.
+    The choice depends on the molecule alone, not on its place in the library.
     """
     return hashlib.sha256(molecule.smiles.encode()).digest()[0] * 10 < 256
 
@@ -209,16 +205,7 @@ def mine(
 def measure_coverage(
     cuts: Sequence[Decomposition], vocabulary: Vocabulary, max_fragments: int
 ) -> Coverage:
-    """Count the molecules that a vocabulary can build by the rule.
-
-    Args:
-        cuts: The molecules, cut.
-        vocabulary: A vocabulary mined by the same rule.
-        max_fragments: Largest number of fragments of one molecule.
-
-    Returns:
-        The counts.
-    """
+    """Count the molecules that a vocabulary, mined by the same rule, can build by it."""
 
     @cache
     def fits(piece: Piece) -> bool:

@@ -20,19 +20,7 @@ _MAX_MATCHES = 100_000
 
 
 def parse(mol: Chem.Mol, vocabulary: Vocabulary, max_fragments: int = 9) -> list[FragmentTree]:
-    """Find every tree of a vocabulary that assembles to a molecule.
-
-    Args:
-        mol: Sanitised molecule; stereo is ignored, as fragments have none.
-        vocabulary: Any vocabulary.
-        max_fragments: Trees with more fragments are left out.
-
-    Returns:
-        The distinct trees, see :meth:`Parser.trees`.
-
-    Raises:
-        MoleculeError: The molecule can be cut in more than ``MAX_COVERS`` ways.
-    """
+    """Find every tree of a vocabulary that assembles to a molecule; see :meth:`Parser.trees`."""
     return Parser(vocabulary).trees(mol, max_fragments)
 
 
@@ -65,11 +53,6 @@ class Parser:
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        """Prepare the templates.
-
-        Args:
-            vocabulary: Any vocabulary.
-        """
         self._vocabulary = vocabulary
         self._symmetry = TreeSymmetry(vocabulary)
         self._elements = [_elements(fragment.mol) for fragment in vocabulary.fragments]

@@ -50,14 +50,7 @@ class Vocabulary:
         return len(self.fragments)
 
     def most_common(self, n: int) -> Vocabulary:
-        """Keep the fragments seen most often.
-
-        Args:
-            n: How many to keep, at least 1.
-
-        Returns:
-            A vocabulary with the same pairs; the vocabulary itself when it has no more than n.
-        """
+        """Keep the n fragments seen most often, and the pairs."""
         if n >= len(self):
             return self
         by_count = sorted(self.fragments, key=lambda fragment: -fragment.count)
@@ -75,15 +68,7 @@ class Vocabulary:
         return tuple(sorted({t for fragment in self.fragments for t in fragment.site_types}))
 
     def allows(self, first: str, second: str) -> bool:
-        """Tell whether two junction types may be bonded.
-
-        Args:
-            first: Junction type of one atom.
-            second: Junction type of the other.
-
-        Returns:
-            True when the pair is allowed, in either order.
-        """
+        """Whether two junction types may be bonded, in either order."""
         return self.pairs is None or tuple(sorted((first, second))) in self.pairs
 
     @cached_property

@@ -116,15 +116,7 @@ def save_vocabulary(
 def dump_vocabulary(
     vocabulary: Vocabulary, pair_counts: Mapping[tuple[str, str], int] | None = None
 ) -> str:
-    """Write a vocabulary as YAML text.
-
-    Args:
-        vocabulary: What to write.
-        pair_counts: How often each allowed pair was seen.
-
-    Returns:
-        The text, one line per pair and per fragment.
-    """
+    """Vocabulary as YAML text, one line per pair and per fragment; see :func:`save_vocabulary`."""
     lines = [f"format: {FORMAT}", f"name: {format_yaml(vocabulary.name)}"]
     if vocabulary.provenance:
         lines += ["provenance:", *_block(vocabulary.provenance, "  ")]

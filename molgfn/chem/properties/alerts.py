@@ -109,14 +109,7 @@ def structural_alerts(mol: Chem.Mol) -> list[str]:
 
 
 def count_alerts(batch: MoleculeBatch) -> NDArray[np.float64]:
-    """Number of alerts in molecules.
-
-    Args:
-        batch: Molecules.
-
-    Returns:
-        How many names :func:`structural_alerts` has for each, shape ``(B,)``.
-    """
+    """Number of :func:`structural_alerts` of each molecule, shape ``(B,)``."""
     found = _default_screen().find(batch.mols, batch.atoms)
     return np.array([len(patterns) for patterns in found], dtype=np.float64)
 

@@ -48,14 +48,7 @@ _SHIFT = (np.uint64(30), np.uint64(27), np.uint64(31))
 
 
 def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scramble 64-bit numbers, one to one (the finaliser of SplitMix64).
-
-    Args:
-        values: Any numbers.
-
-    Returns:
-        Numbers of the same shape that look random.
-    """
+    """Scramble 64-bit numbers, one to one (the finaliser of SplitMix64)."""
     values = (values ^ (values >> _SHIFT[0])) * _MULTIPLY[0]
     values = (values ^ (values >> _SHIFT[1])) * _MULTIPLY[1]
     return values ^ (values >> _SHIFT[2])
@@ -104,12 +97,8 @@ class BondList:
     def of_atoms(self, atoms: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Find the bonds of some atoms.
 
-        Args:
-            atoms: Atoms, shape ``(n,)``.
-
         Returns:
-            How many bonds each has, shape ``(n,)``, and the places of these bonds in this list,
-            atom after atom.
+            Bonds of each atom, shape ``(n,)``, and their places in this list, atom after atom.
         """
         degrees = self.degrees[atoms]
         ends = np.cumsum(degrees)
@@ -117,25 +106,11 @@ class BondList:
         return degrees, shift + np.arange(len(shift))
 
     def labels(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """Hash the bond code of every direction with the hash of the atom it leads to.
-
-        Args:
-            hashes: Hash of each atom, shape ``(V,)``.
-
-        Returns:
-            Hashes, shape ``(E,)``.
-        """
+        """Hash of every direction: its bond code and the atom it leads to, shape ``(E,)``."""
         return mix(hashes[self.targets] ^ _BOND_SALT[self.codes])
 
     def total(self, terms: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """Add up a number of every direction for each atom, modulo 2^64.
-
-        Args:
-            terms: Numbers, shape ``(E,)``.
-
-        Returns:
-            Sums, shape ``(V,)``.
-        """
+        """Sum a number of every direction for each atom, modulo 2^64, shape ``(V,)``."""
         # A difference of running sums is exact modulo 2^64 and needs no case for lone atoms.
         running = np.zeros(len(terms) + 1, dtype=np.uint64)
         np.cumsum(terms, out=running[1:])
@@ -158,14 +133,7 @@ class AtomArrays:
 
     @classmethod
     def of(cls, mols: Sequence[Chem.Mol]) -> AtomArrays:
-        """Read molecules.
-
-        Args:
-            mols: Sanitised molecules, possibly none.
-
-        Returns:
-            Their atoms and bonds, atoms in the order of RDKit's indices.
-        """
+        """Read sanitised molecules, possibly none; atoms keep the order of RDKit's indices."""
         sizes = np.array([mol.GetNumAtoms() for mol in mols], dtype=np.int64)
         n_atoms = int(sizes.sum())
         offsets = np.cumsum(sizes) - sizes
@@ -216,14 +184,7 @@ class AtomArrays:
         return self.bonds.widen(mix(self.kinds.astype(np.uint64) + _ODD))
 
     def count(self, atoms: NDArray[np.bool_] | NDArray[np.int64]) -> NDArray[np.int64]:
-        """Add up a number of every atom for each molecule.
-
-        Args:
-            atoms: Numbers or a mask, shape ``(V,)``.
-
-        Returns:
-            Sums, shape ``(B,)``.
-        """
+        """Sum a number (or a mask) of every atom for each molecule, shape ``(B,)``."""
         running = np.zeros(len(atoms) + 1, dtype=np.int64)
         np.cumsum(atoms, out=running[1:])
         ends = np.cumsum(self.sizes)
@@ -241,7 +202,6 @@ class AtomKinds:
     )
 
     def __init__(self) -> None:
-        """Start with no kind."""
         self._number: dict[int, int] = {}
         self._odd_number: dict[tuple[int, ...], int] = {}
         self._rows: list[tuple[int, ...]] = []

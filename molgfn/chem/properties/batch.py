@@ -20,23 +20,11 @@ class MoleculeBatch(Sequence[Molecule]):
     """A sequence of molecules that computes what its scorers share once."""
 
     def __init__(self, molecules: Sequence[Molecule]) -> None:
-        """Hold molecules.
-
-        Args:
-            molecules: The molecules; they are not copied.
-        """
         self._molecules = tuple(molecules)
 
     @classmethod
     def of(cls, molecules: Sequence[Molecule]) -> MoleculeBatch:
-        """Make a batch, or return the one that was given.
-
-        Args:
-            molecules: Molecules, possibly a batch already.
-
-        Returns:
-            The batch.
-        """
+        """Make a batch, or return the one that was given."""
         return molecules if isinstance(molecules, MoleculeBatch) else cls(molecules)
 
     @overload

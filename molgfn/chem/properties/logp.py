@@ -28,15 +28,7 @@ _known: dict[int, tuple[float, float]] = {}
 
 
 def logp(mols: Sequence[Chem.Mol], atoms: AtomArrays) -> NDArray[np.float64]:
-    """Logarithm of the octanol-water partition coefficient.
-
-    Args:
-        mols: Sanitised molecules.
-        atoms: Their atoms.
-
-    Returns:
-        logP, shape ``(B,)``; equal to ``Crippen.MolLogP`` of RDKit.
-    """
+    """Octanol-water logP by Crippen, shape ``(B,)``; equal to ``Crippen.MolLogP`` of RDKit."""
     odd = (KINDS.column("element") == 1) | (KINDS.column("odd") > 0)
     left = atoms.count(odd[atoms.kinds]) > 0
     keys: list[int] = _neighbourhoods(atoms).tolist()

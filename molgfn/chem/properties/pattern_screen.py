@@ -89,25 +89,15 @@ class PatternScreen:
         return len(self.names)
 
     def matches(self, mol: Chem.Mol) -> list[str]:
-        """Names of the patterns found in a molecule.
-
-        Args:
-            mol: Sanitised molecule, hydrogens implicit.
-
-        Returns:
-            Names in the order of the patterns.
-        """
+        """Names of the patterns found in a molecule, in the order of the patterns."""
         return [self.names[i] for i in self.find([mol], AtomArrays.of([mol]))[0]]
 
     def find(self, mols: Sequence[Chem.Mol], atoms: AtomArrays) -> list[list[int]]:
-        """Search molecules.
+        """Numbers of the patterns found in each molecule, ascending.
 
         Args:
             mols: Sanitised molecules, hydrogens implicit.
             atoms: Their atoms.
-
-        Returns:
-            Numbers of the patterns found in each molecule, ascending.
         """
         possible = self._possible(atoms)
         return [self._match(m, row) for m, row in zip(mols, possible, strict=True)]

@@ -48,13 +48,10 @@ _Columns = dict[str, NDArray[np.int64]]
 
 
 def qed(batch: MoleculeBatch) -> NDArray[np.float64]:
-    """Quantitative estimate of drug-likeness.
-
-    Args:
-        batch: Molecules.
+    """Quantitative estimate of drug-likeness, 0 to 1, higher is more drug-like.
 
     Returns:
-        QED, 0 to 1, higher is more drug-like, shape ``(B,)``; equal to ``QED.qed`` of RDKit.
+        QED, shape ``(B,)``; equal to ``QED.qed`` of RDKit.
     """
     atoms = batch.atoms
     here = {name: column[atoms.kinds] for name, column in _kind_columns().items()}
