@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from molgfn.active.ledger import Row
 from molgfn.chem.molecule import read_molecule
+from molgfn.config.choices import Direction, sign
 from molgfn.config.reward_schema import DEFAULT_FACTORS
 from molgfn.config.rounds_schema import OracleConfig
 from molgfn.config.schema import Config
@@ -127,7 +128,7 @@ def training_data(rows: Sequence[Row], oracle: OracleConfig) -> Dataset:
     )
 
 
-def best_value(data: Dataset, direction: str) -> float:
+def best_value(data: Dataset, direction: Direction) -> float:
     """The best measured value on the scale the proxy learns.
 
     Args:
@@ -140,4 +141,5 @@ def best_value(data: Dataset, direction: str) -> float:
     values = data.targets[data.bound_signs == 0]
     if not len(values):
         return math.nan
-    return float(values.max() if direction == "maximise" else values.min())
+    towards = sign(direction)
+    return towards * float((towards * values).max())

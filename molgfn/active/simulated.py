@@ -11,14 +11,14 @@ import numpy as np
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties.by_name import PROPERTIES
 from molgfn.errors import ConfigError, did_you_mean
-from molgfn.reward.protocol import Scores
+from molgfn.reward.protocol import Scorer, Scores
 from molgfn.reward.scorers import PropertyScorer
 
 #: How the name of the oracle begins: ``noisy: QED 0.05``.
 NOISY_PREFIX = "noisy:"
 
 
-class NoisyProperty:
+class NoisyProperty(Scorer):
     """A property plus Gaussian noise that belongs to the molecule: the same for ever."""
 
     def __init__(self, name: str) -> None:

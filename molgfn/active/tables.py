@@ -16,6 +16,7 @@ from molgfn.active.ledger import Row
 from molgfn.active.proposal import CLUSTER_DISTANCE
 from molgfn.chem.molecule import read_molecule
 from molgfn.chem.similarity import mean_pairwise_similarity, morgan_fingerprints, n_circles
+from molgfn.config.choices import sign
 from molgfn.config.rounds_schema import OracleConfig
 from molgfn.reward.proxy.evaluation import errors
 from molgfn.tables.columns import value_column
@@ -142,9 +143,9 @@ def _values(batch: Sequence[Row], so_far: Sequence[Row], oracle: OracleConfig) -
 
 def _exact(rows: Sequence[Row], oracle: OracleConfig) -> NDArray[np.float64]:
     """Values that are no bounds, best first."""
-    values = np.array([r.value for r in rows if r.status == "ok" and r.relation == "="])
-    values = np.sort(values.astype(np.float64))
-    return values[::-1] if oracle.direction == "maximise" else values
+    exact = [row.value for row in rows if row.status == "ok" and row.relation == "="]
+    values = np.array(exact, dtype=np.float64)
+    return values[np.argsort(-sign(oracle.direction) * values, kind="stable")]
 
 
 def _spread(batch: Sequence[Row]) -> dict[str, float]:

@@ -20,14 +20,13 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from molgfn.chem.similarity import similarity_to, tanimoto_distance, tanimoto_similarity
-
-Method = Literal["greedy", "max_min", "log_det"]
+from molgfn.config.choices import SelectionMethod
 
 #: Length of the shortlist for each member wanted.
 SHORTLIST_PER_PICK = 10
@@ -91,7 +90,7 @@ def select_diverse(
     k: int,
     min_distance: float,
     *,
-    method: Method = "greedy",
+    method: SelectionMethod = "greedy",
     groups: Sequence[str] | None = None,
     max_per_group: int | None = None,
 ) -> list[int]:
@@ -142,7 +141,7 @@ def select_from_blocks(
     k: int,
     min_distance: float,
     *,
-    method: Method = "greedy",
+    method: SelectionMethod = "greedy",
     group_of: Callable[[int], str] | None = None,
     max_per_group: int | None = None,
 ) -> DiverseSubset:
@@ -357,7 +356,7 @@ def _shortlist_length(k: int) -> int:
     return min(SHORTLIST_PER_PICK * k, MAX_SHORTLIST)
 
 
-_WAYS: dict[str, Callable[[int], _Way]] = {
+_WAYS: dict[SelectionMethod, Callable[[int], _Way]] = {
     "greedy": _Greedy,
     "max_min": _MaxMin,
     "log_det": _LogDet,

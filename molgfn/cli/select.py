@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from molgfn.config.choices import SelectionMethod
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +37,7 @@ def select(
         typer.Option(min=0.0, max=1.0, help="Tanimoto distance that every two keep at least."),
     ] = 0.3,
     method: Annotated[
-        Literal["greedy", "max_min", "log_det"],
+        SelectionMethod,
         typer.Option(
             help="greedy: from the best score down. max_min: of the best 10 x K, always the one "
             "farthest from those selected. log_det: of as many, score against likeness (k-DPP)."

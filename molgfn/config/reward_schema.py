@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
+from molgfn.config.choices import AcquisitionKind, Direction
 from molgfn.errors import ConfigError, did_you_mean
 
 #: Transforms by name, each with the parameters it must be given.
@@ -21,8 +22,6 @@ TRANSFORM_PARAMETERS: dict[str, tuple[str, ...]] = {
     "ligand_efficiency": ("low", "high"),
     "size_corrected": ("low", "high"),
 }
-
-DIRECTIONS = ("maximise", "minimise")
 
 #: Prefix of a scorer that is a program: ``command: ./score.sh --fast``.
 COMMAND_PREFIX = "command:"
@@ -61,7 +60,7 @@ class FactorConfig:
 
     scorer: str
     transform: str
-    direction: str = "maximise"
+    direction: Direction = "maximise"
     weight: float = 1.0
     low: float | None = None
     high: float | None = None
@@ -78,9 +77,9 @@ class FactorConfig:
                 "give proxy, a property such as QED, module:function or command: ./program"
             )
         if self.transform not in TRANSFORM_PARAMETERS:
-            raise self._error(_unknown("transform", self.transform, tuple(TRANSFORM_PARAMETERS)))
-        if self.direction not in DIRECTIONS:
-            raise self._error(_unknown("direction", self.direction, DIRECTIONS))
+            raise self._unknown("transform", self.transform, tuple(TRANSFORM_PARAMETERS))
+        if self.direction not in get_args(Direction):
+            raise self._unknown("direction", self.direction, get_args(Direction))
         if self.transform == "window" and self.direction != "maximise":
             raise self._error("a window has no direction; remove it")
         self._check_parameters()
@@ -120,6 +119,10 @@ class FactorConfig:
             raise self._error(f"softness must be above 0, came {self.softness}")
         if self.column is not None and not self.column:
             raise self._error("column must not be empty; leave it out for the first numeric one")
+
+    def _unknown(self, kind: str, value: str, known: tuple[str, ...]) -> ConfigError:
+        expected = f"expected one of {', '.join(known)}{did_you_mean(value, known)}"
+        return self._error(f"unknown {kind} {value!r}, {expected}")
 
     def _error(self, what: str) -> ConfigError:
         return ConfigError(f"reward.factors, factor {self.label!r}: {what}")
@@ -193,7 +196,7 @@ class AcquisitionConfig:
         ConfigError: A number is missing or out of its range.
     """
 
-    kind: Literal["greedy", "ucb", "log_ei", "thompson"] = "greedy"
+    kind: AcquisitionKind = "greedy"
     exploration: float = 0.5
     best: float | None = None
     power: float = 32.0
@@ -260,9 +263,3 @@ class RewardConfig:
                 "reward.guard.kappa makes the reward wary of uncertainty and "
                 f"reward.acquisition.kind {self.acquisition.kind} makes it seek it; set one of them"
             )
-
-
-def _unknown(kind: str, value: str, known: tuple[str, ...]) -> str:
-    return (
-        f"unknown {kind} {value!r}, expected one of {', '.join(known)}{did_you_mean(value, known)}"
-    )

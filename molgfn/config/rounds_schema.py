@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from molgfn.config.choices import AcquisitionKind, Direction, SelectionMethod
 from molgfn.errors import ConfigError
 
 #: The oracle that is a person: a batch goes out as CSV and comes back with measured values.
@@ -49,7 +50,7 @@ class OracleConfig:
     preset: str = "default"
     column: str | None = None
     unit: str = ""
-    direction: Literal["maximise", "minimise"] = "minimise"
+    direction: Direction = "minimise"
     scale: Literal["linear", "log10"] = "linear"
     molecules_per_call: int = 1
     timeout_s: float = 300.0
@@ -109,11 +110,11 @@ class RoundsConfig:
     initial: str | None = None
     initial_size: int = 500
     budget: int | None = None
-    acquisition: Literal["greedy", "ucb", "log_ei", "thompson"] = "ucb"
+    acquisition: AcquisitionKind = "ucb"
     exploration: float = 0.5
     candidates: int = 5000
     beta: float | None = None
-    selection: Literal["greedy", "max_min", "log_det"] = "greedy"
+    selection: SelectionMethod = "greedy"
     min_distance: float = 0.4
     max_per_scaffold: int = 5
     warm_start: bool = True

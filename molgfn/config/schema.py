@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Literal
 
+from molgfn.config.choices import TrainingObjective
 from molgfn.config.reward_schema import FactorConfig, RewardConfig
 from molgfn.config.rounds_schema import RoundsConfig
 from molgfn.errors import ConfigError
@@ -139,13 +139,7 @@ class TrainConfig:
     log_reward_floor: float = -300.0
     half_weight_nats: float = 10.0
     n_beta_groups: int = 8
-    objective: Literal[
-        "vargrad",
-        "trajectory_balance",
-        "sub_trajectory_balance",
-        "detailed_balance",
-        "flow_matching",
-    ] = "vargrad"
+    objective: TrainingObjective = "vargrad"
     sub_trajectory_decay: float = 0.9
     symmetry_correction: bool = True
     checkpoint_every: int = 100

@@ -8,12 +8,19 @@ References:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from molgfn.config.choices import AcquisitionKind, Direction, sign
 from molgfn.config.reward_schema import FactorConfig, RewardConfig
 from molgfn.errors import ConfigError
+
+Array = NDArray[np.float64]
+#: From values of a factor, shape ``(n,)``, to its part in (0, 1].
+Transform = Callable[[Array], Array]
 
 #: Name of the one factor that stands for all factors of the proxy under ``log_ei``.
 EXPECTED_IMPROVEMENT = "expected_improvement"
@@ -23,66 +30,170 @@ _DIRECT_Z = -1.0
 _TAIL_Z = -1e4
 
 
-def acquired_factors(config: RewardConfig) -> tuple[FactorConfig, ...]:
-    """Factors of the reward under its acquisition.
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What an uncertain scorer says of n molecules.
 
-    Args:
-        config: The reward.
-
-    Returns:
-        Those of the configuration; with ``log_ei`` one factor stands in the place of the first
-        that reads the proxy, with the weight of all of them together.
-
-    Raises:
-        ConfigError: With ``log_ei``, two of them want opposite directions, or there is none.
+    Attributes:
+        value: Predictions, shape ``(n,)``, NaN = missing.
+        std: Their standard deviations, shape ``(n,)``.
+        members: Predictions by each member of an ensemble, where they are known.
+        spread: Standard deviation of the values that were learned.
     """
-    if config.acquisition.kind != "log_ei":
-        return config.factors
-    reading = [factor for factor in config.factors if factor.reads_proxy]
-    directions = {factor.direction for factor in reading}
-    if len(directions) != 1:
-        found = "two directions" if directions else "no factor"
-        raise ConfigError(
-            f"reward.acquisition.kind log_ei needs factors that read the proxy in one direction, "
-            f"came {found}"
+
+    value: Array
+    std: Array
+    members: tuple[Array, ...]
+    spread: float
+
+
+class Acquisition:
+    """What factors make of a prediction and its uncertainty; as it stands, the prediction alone.
+
+    Attributes:
+        config: The reward.
+        needs_members: Whether it reads the predictions of every member.
+    """
+
+    needs_members = False
+
+    def __init__(self, config: RewardConfig) -> None:
+        self.config = config
+
+    @property
+    def factors(self) -> tuple[FactorConfig, ...]:
+        """The factors of the reward under this acquisition."""
+        return self.config.factors
+
+    def opinions(self, factor: FactorConfig, prediction: Prediction) -> Sequence[Array]:
+        """Values that a factor reads, each of shape ``(n,)``, one for each of M opinions."""
+        del factor
+        return [prediction.value]
+
+    def log_parts(
+        self, factor: FactorConfig, prediction: Prediction, transform: Transform
+    ) -> Array:
+        """Logarithm of a factor's part by each of M opinions.
+
+        Args:
+            factor: The factor.
+            prediction: What its scorer says of n molecules.
+            transform: From values of the factor to its part in (0, 1].
+
+        Returns:
+            Shape ``(M, n)``, NaN where the prediction is.
+        """
+        return log_parts(self.opinions(factor, prediction), transform)
+
+
+class Greedy(Acquisition):
+    """The prediction, moved to its bad side by the guard's margin."""
+
+    def opinions(self, factor: FactorConfig, prediction: Prediction) -> Sequence[Array]:
+        """One, from below."""
+        return [optimistic(factor, prediction, -self.config.guard.kappa)]
+
+
+class UpperConfidenceBound(Acquisition):
+    """The prediction, moved to its good side."""
+
+    def opinions(self, factor: FactorConfig, prediction: Prediction) -> Sequence[Array]:
+        """One, from above."""
+        return [optimistic(factor, prediction, self.config.acquisition.exploration)]
+
+
+class Thompson(Acquisition):
+    """Every member of the ensemble has an opinion of its own."""
+
+    needs_members = True
+
+    def opinions(self, factor: FactorConfig, prediction: Prediction) -> Sequence[Array]:
+        """One of each member."""
+        del factor
+        return prediction.members
+
+
+class LogExpectedImprovement(Acquisition):
+    """One factor, the expected improvement, in the place of all that read the proxy."""
+
+    @property
+    def factors(self) -> tuple[FactorConfig, ...]:
+        """The improvement stands where the first was, with the weight of all of them together.
+
+        Raises:
+            ConfigError: Two of them want opposite directions, or there is none.
+        """
+        factors = self.config.factors
+        reading = [factor for factor in factors if factor.reads_proxy]
+        directions = {factor.direction for factor in reading}
+        if len(directions) != 1:
+            found = "two directions" if directions else "no factor"
+            raise ConfigError(
+                "reward.acquisition.kind log_ei needs factors that read the proxy in one "
+                f"direction, came {found}"
+            )
+        improvement = FactorConfig(
+            "proxy",
+            "identity",
+            direction=directions.pop(),
+            weight=sum(factor.weight for factor in reading),
+            name=EXPECTED_IMPROVEMENT,
         )
-    improvement = FactorConfig(
-        "proxy",
-        "identity",
-        direction=directions.pop(),
-        weight=sum(factor.weight for factor in reading),
-        name=EXPECTED_IMPROVEMENT,
-    )
-    return tuple(
-        improvement if factor is reading[0] else factor
-        for factor in config.factors
-        if factor is reading[0] or factor not in reading
-    )
+        return tuple(
+            improvement if factor is reading[0] else factor
+            for factor in factors
+            if factor is reading[0] or factor not in reading
+        )
+
+    def log_parts(
+        self, factor: FactorConfig, prediction: Prediction, transform: Transform
+    ) -> Array:
+        """The improvement against the spread; it is in (0, 1) without a transform."""
+        del transform
+        best = self.config.acquisition.best
+        if best is None:
+            raise ValueError("AcquisitionConfig should have asked for the best value")
+        log_ei = log_improvement(prediction.value, prediction.std, best, factor.direction)
+        return improvement_part(log_ei, prediction.spread)[None]
 
 
-def optimistic(
-    factor: FactorConfig, value: NDArray[np.float64], std: NDArray[np.float64], exploration: float
-) -> NDArray[np.float64]:
+#: Acquisitions by name.
+ACQUISITIONS: dict[AcquisitionKind, type[Acquisition]] = {
+    "greedy": Greedy,
+    "ucb": UpperConfidenceBound,
+    "log_ei": LogExpectedImprovement,
+    "thompson": Thompson,
+}
+
+
+def find_acquisition(config: RewardConfig) -> Acquisition:
+    """The acquisition of a reward."""
+    return ACQUISITIONS[config.acquisition.kind](config)
+
+
+def log_parts(opinions: Sequence[Array], transform: Transform) -> Array:
+    """Logarithm of a factor's part by each of M opinions of its value, shape ``(M, n)``."""
+    return np.asarray(np.log(np.stack([transform(values) for values in opinions])))
+
+
+def optimistic(factor: FactorConfig, prediction: Prediction, exploration: float) -> Array:
     """Move predictions to their good side (upper confidence bound).
 
     Args:
         factor: Says which side is good; a window has none and sees the values as they are.
-        value: Predictions, shape ``(n,)``, NaN = missing.
-        std: Their standard deviations, shape ``(n,)``.
-        exploration: How many of them; below 0 moves to the bad side.
+        prediction: The predictions.
+        exploration: By how many standard deviations; below 0 moves to the bad side.
 
     Returns:
-        What the factor is to read, shape ``(n,)``.
+        What the factor reads, shape ``(n,)``.
     """
     if exploration == 0.0 or factor.transform == "window":
-        return value
-    sign = 1.0 if factor.direction == "maximise" else -1.0
-    return np.asarray(value + sign * exploration * std, dtype=np.float64)
+        return prediction.value
+    shift = sign(factor.direction) * exploration * prediction.std
+    return np.asarray(prediction.value + shift, dtype=np.float64)
 
 
-def log_improvement(
-    value: NDArray[np.float64], std: NDArray[np.float64], best: float, direction: str
-) -> NDArray[np.float64]:
+def log_improvement(value: Array, std: Array, best: float, direction: Direction) -> Array:
     """Logarithm of the expected improvement over the best value so far.
 
     Args:
@@ -97,8 +208,7 @@ def log_improvement(
     """
     from scipy.special import erfcx, log_ndtr  # rounds alone need it
 
-    sign = 1.0 if direction == "maximise" else -1.0
-    z = sign * (value - best) / std
+    z = sign(direction) * (value - best) / std
     direct = np.maximum(z, _DIRECT_Z)
     density = np.exp(-0.5 * direct**2) / math.sqrt(2 * math.pi)
     near = np.log(density + direct * np.exp(log_ndtr(direct)))
@@ -111,7 +221,7 @@ def log_improvement(
     return np.asarray(np.log(std) + np.where(z > _DIRECT_Z, near, log_density + rest))
 
 
-def improvement_part(log_ei: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+def improvement_part(log_ei: Array, scale: float) -> Array:
     """Expected improvement as a factor of the reward.
 
     Args:
@@ -124,7 +234,7 @@ def improvement_part(log_ei: NDArray[np.float64], scale: float) -> NDArray[np.fl
     return np.asarray(-np.logaddexp(0.0, math.log(scale) - log_ei), dtype=np.float64)
 
 
-def combine(log_opinions: NDArray[np.float64], power: float) -> NDArray[np.float64]:
+def combine(log_opinions: Array, power: float) -> Array:
     """One Score from those of several members.
 
     Args:

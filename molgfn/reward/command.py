@@ -17,11 +17,11 @@ import numpy as np
 
 from molgfn.chem.molecule import Molecule
 from molgfn.errors import ScorerError
-from molgfn.reward.protocol import Scores
+from molgfn.reward.protocol import Scorer, Scores
 
 
 @dataclass(frozen=True)
-class CommandScorer:
+class CommandScorer(Scorer):
     """Runs a program that reads one SMILES a line and writes CSV with one row per molecule.
 
     The CSV has a header. The value is the column ``column``, else the first column whose cells

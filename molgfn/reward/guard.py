@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties.batch import MoleculeBatch
+from molgfn.config.choices import Direction, sign
 from molgfn.config.reward_schema import GuardConfig
 from molgfn.reward.proxy.proxy import Proxy
 
@@ -90,7 +91,7 @@ def best_predictions(proxy: Proxy, molecules: Sequence[Molecule]) -> dict[str, f
 
 
 def warn_of_exploitation(
-    best: dict[str, float], ordinary: dict[str, float], proxy: Proxy, direction: str
+    best: dict[str, float], ordinary: dict[str, float], proxy: Proxy, direction: Direction
 ) -> list[str]:
     """Tell whether the proxy overrates the best molecules of a policy against its control.
 
@@ -105,8 +106,7 @@ def warn_of_exploitation(
     """
     if not best or not ordinary:
         return []
-    sign = 1.0 if direction == "maximise" else -1.0
-    excess = sign * (best["proxy minus control"] - ordinary["proxy minus control"])
+    excess = sign(direction) * (best["proxy minus control"] - ordinary["proxy minus control"])
     error = math.hypot(best["its standard error"], ordinary["its standard error"])
     limit = max(_SUSPICIOUS_ERRORS * error, _SUSPICIOUS_SHARE * proxy.calibration.sd)
     if not excess > limit:

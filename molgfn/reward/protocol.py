@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties.by_name import PROPERTIES
 from molgfn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from molgfn.reward.proxy.size import SizeBaseline
 
 #: Columns of the likelihood of a molecule under a policy.
 LIKELIHOOD_COLUMNS = ("log_likelihood", "n_trees", "log_likelihood_reason")
@@ -53,17 +56,44 @@ class Scores:
     reasons: tuple[str, ...]
 
 
-class Scorer(Protocol):
-    """Scores molecules.
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """What a scorer that predicts tells of its errors.
 
     Attributes:
-        columns: Names of the columns it returns; the first is the value that transforms read.
+        std: Column of the standard deviation of its value.
+        members: Columns of the values by each member of an ensemble, where they are asked for.
+        spread: Standard deviation of the values that it learned from.
     """
+
+    std: str
+    members: tuple[str, ...]
+    spread: float
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Scores molecules; a class that extends this one gets the defaults."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns, the value first."""
+        """Names of the columns, first that of the value which transforms read."""
         ...
+
+    @property
+    def needs_molecules(self) -> bool:
+        """Whether it reads more of a molecule than its graph of atoms."""
+        return True
+
+    @property
+    def uncertainty(self) -> Uncertainty | None:
+        """How uncertain the value is; None for one that is exact."""
+        return None
+
+    @property
+    def size(self) -> SizeBaseline | None:
+        """Mean and spread of the value by size, where they are known."""
+        return None
 
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
         """Score molecules.

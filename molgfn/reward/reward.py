@@ -13,18 +13,13 @@ from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.config.reward_schema import DEFAULT_FACTORS, GATE, FactorConfig, RewardConfig
 from molgfn.errors import ConfigError, ScorerError
-from molgfn.reward.acquisition import (
-    acquired_factors,
-    improvement_part,
-    log_improvement,
-    optimistic,
-)
+from molgfn.reward.acquisition import Acquisition, Prediction, find_acquisition, log_parts
 from molgfn.reward.guard import applicability
 from molgfn.reward.objectives import Objective, group_factors
 from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.proxy.store import find_proxy, load_proxy
-from molgfn.reward.scorers import SIMILARITY_COLUMN, PropertyScorer, ProxyScorer, find_scorer
+from molgfn.reward.scorers import SIMILARITY_COLUMN, ProxyScorer, are_built_in, find_scorer
 from molgfn.reward.table import RewardTable
 from molgfn.reward.transforms import transform
 from molgfn.tables.columns import KCAL_MOL
@@ -36,6 +31,7 @@ class Reward:
 
     Attributes:
         config: What it was made from.
+        acquisition: What factors make of an uncertain prediction.
         factors: The factors under its acquisition.
         scorers: Scorer of each factor, in order; factors of one scorer share the object.
         objectives: Groups of the factors; one of all unless :func:`build_reward` was given others.
@@ -43,6 +39,7 @@ class Reward:
     """
 
     config: RewardConfig
+    acquisition: Acquisition
     factors: tuple[FactorConfig, ...]
     scorers: tuple[Scorer, ...]
     objectives: tuple[Objective, ...]
@@ -66,11 +63,8 @@ class Reward:
 
     @property
     def needs_molecules(self) -> bool:
-        """Whether any scorer reads more of a molecule than the proxy does of its graph."""
-        return not all(
-            isinstance(scorer, ProxyScorer) and not scorer.with_similarity
-            for scorer in self.scorers
-        )
+        """Whether any scorer reads more of a molecule than its graph."""
+        return any(scorer.needs_molecules for scorer in self.scorers)
 
     def __call__(self, molecules: Sequence[Molecule]) -> RewardTable:
         """Score molecules; each scorer is called once.
@@ -89,16 +83,15 @@ class Reward:
         sizes = np.array([m.n_heavy_atoms for m in molecules], dtype=np.float64)
         known: dict[int, Scores] = {}
         columns: dict[str, NDArray[np.float64]] = {}
-        log_parts: list[NDArray[np.float64]] = []
+        parts: list[NDArray[np.float64]] = []
         reasons = [""] * n_molecules
         for factor, scorer in zip(self.factors, self.scorers, strict=True):
             if id(scorer) not in known:
                 known[id(scorer)] = _checked(factor, scorer(molecules), n_molecules)
                 columns.update(known[id(scorer)].values)
             scores = known[id(scorer)]
-            log_part = self._log_part(factor, scorer, scores, sizes)
-            log_parts.append(log_part)
-            for index in np.flatnonzero(np.isnan(log_part).any(axis=0)).tolist():
+            parts.append(self._log_part(factor, scorer, scores, sizes))
+            for index in np.flatnonzero(np.isnan(parts[-1]).any(axis=0)).tolist():
                 if not reasons[index]:
                     given = scores.reasons[index]
                     reasons[index] = f"{factor.label}: {given if given else 'no value'}"
@@ -106,11 +99,11 @@ class Reward:
         weights = [factor.weight for factor in self.factors]
         if guard.min_similarity > 0.0 and self.proxy is not None:
             gate = np.maximum(applicability(columns[SIMILARITY_COLUMN], guard), self.config.floor)
-            log_parts.append(np.log(gate)[None])
+            parts.append(np.log(gate)[None])
             labels.append(GATE)
             weights.append(1.0)
         return RewardTable(
-            log_parts=np.stack(np.broadcast_arrays(*log_parts), axis=-1),
+            log_parts=np.stack(np.broadcast_arrays(*parts), axis=-1),
             labels=tuple(labels),
             weights=np.array(weights),
             objectives=self.objectives,
@@ -123,21 +116,17 @@ class Reward:
         self, factor: FactorConfig, scorer: Scorer, scores: Scores, sizes: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Logarithm of a factor's part by each opinion of it, shape ``(M, n)`` or ``(1, n)``."""
-        opinions, size = [scores.values[scorer.columns[0]]], None
-        if isinstance(scorer, ProxyScorer):
-            acquisition, size = self.config.acquisition, scorer.proxy.size
-            value, std = opinions[0], scores.values[scorer.columns[1]]
-            if acquisition.kind == "log_ei" and acquisition.best is not None:
-                log_ei = log_improvement(value, std, acquisition.best, factor.direction)
-                return improvement_part(log_ei, scorer.proxy.calibration.sd)[None]
-            if acquisition.kind == "thompson":
-                opinions = [scores.values[name] for name in scorer.member_columns]
-            elif acquisition.kind == "ucb":
-                opinions = [optimistic(factor, value, std, acquisition.exploration)]
-            else:
-                opinions = [optimistic(factor, value, std, -self.config.guard.kappa)]
-        parts = [transform(factor, values, sizes, size, self.config.floor) for values in opinions]
-        return np.log(np.stack(parts))
+
+        def to_part(values: NDArray[np.float64]) -> NDArray[np.float64]:
+            return transform(factor, values, sizes, scorer.size, self.config.floor)
+
+        columns, known = scores.values, scorer.uncertainty
+        value = columns[scorer.columns[0]]
+        if known is None:
+            return log_parts([value], to_part)
+        members = tuple(columns[name] for name in known.members)
+        prediction = Prediction(value, columns[known.std], members, known.spread)
+        return self.acquisition.log_parts(factor, prediction, to_part)
 
 
 def build_reward(
@@ -163,34 +152,34 @@ def build_reward(
             one objective.
         CheckpointError: The proxy cannot be read.
     """
+    acquisition = find_acquisition(config)
+    factors = acquisition.factors
 
     @cache
     def proxy_scorer() -> ProxyScorer:
-        return ProxyScorer(
+        scorer = ProxyScorer(
             load_proxy(find_proxy(config.proxy)),
-            with_members=config.acquisition.kind == "thompson",
+            with_members=acquisition.needs_members,
             with_similarity=with_similarity or config.guard.min_similarity > 0.0,
         )
+        cure = "fit the proxy again with another --target-name"
+        check_columns(scorer.columns[:2], f"reward.proxy {config.proxy}", cure)
+        _check_unit(config, scorer.proxy)
+        return scorer
 
     scorers: dict[tuple[str, str | None, float], Scorer] = {}
     chosen = []
-    factors = acquired_factors(config)
     for factor in factors:
         key = (factor.scorer, factor.column, factor.timeout_s)
         if key not in scorers:
-            scorer = find_scorer(factor, proxy_scorer)
-            if isinstance(scorer, ProxyScorer):
-                cure = "fit the proxy again with another --target-name"
-                check_columns(scorer.columns[:2], f"reward.proxy {config.proxy}", cure)
-                _check_unit(config, scorer.proxy)
-            elif not isinstance(scorer, PropertyScorer):
+            scorers[key] = find_scorer(factor, proxy_scorer)
+            if not are_built_in([factor]):
                 owner = f"reward.factors, factor {factor.label!r}"
-                check_columns(scorer.columns, owner, "give it another name: in the factor")
-            scorers[key] = scorer
+                check_columns(scorers[key].columns, owner, "give it another name: in the factor")
         chosen.append(scorers[key])
-    proxy = next((scorer.proxy for scorer in chosen if isinstance(scorer, ProxyScorer)), None)
+    proxy = proxy_scorer().proxy if any(factor.reads_proxy for factor in factors) else None
     grouped = group_factors(config, factors, objectives)
-    return Reward(config, factors, tuple(chosen), grouped, proxy)
+    return Reward(config, acquisition, factors, tuple(chosen), grouped, proxy)
 
 
 def _check_unit(config: RewardConfig, proxy: Proxy) -> None:

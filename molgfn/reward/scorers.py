@@ -7,7 +7,7 @@ import importlib.metadata
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +20,22 @@ from molgfn.chem.properties.by_name import BATCH_PROPERTIES, PROPERTIES
 from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
 from molgfn.errors import ConfigError, ScorerError, did_you_mean
 from molgfn.reward.command import CommandScorer
-from molgfn.reward.protocol import Scorer, Scores
+from molgfn.reward.protocol import Scorer, Scores, Uncertainty
 from molgfn.tables.columns import member_columns, std_column
 
 if TYPE_CHECKING:
     # It loads torch, which a process that scores without a proxy does not need.
     from molgfn.reward.proxy.proxy import Proxy
+    from molgfn.reward.proxy.size import SizeBaseline
 
 #: Packages offer scorers under this entry point group.
 ENTRY_POINT_GROUP = "molgfn.scorers"
-#: Names of the scorers that come with molgfn; any other is the user's own.
-BUILT_IN = ("proxy", "alerts", *PROPERTIES)
 #: Column of the similarity to the nearest training molecule of the proxy.
 SIMILARITY_COLUMN = "nearest_train_similarity"
 
 
 @dataclass(frozen=True)
-class ProxyScorer:
+class ProxyScorer(Scorer):
     """Predicted value, its standard deviation, and how near the training set is.
 
     Attributes:
@@ -55,13 +54,24 @@ class ProxyScorer:
         """``PARP1_kcal_mol``, ``PARP1_kcal_mol_std``, ``nearest_train_similarity``, members."""
         value = self.proxy.value_column
         similarity = (SIMILARITY_COLUMN,) if self.with_similarity else ()
-        return value, std_column(value), *similarity, *self.member_columns
+        return value, self.uncertainty.std, *similarity, *self.uncertainty.members
 
     @property
-    def member_columns(self) -> tuple[str, ...]:
-        """``PARP1_kcal_mol_member_1`` and so on; none without members."""
-        n = len(self.proxy.networks) if self.with_members else 0
-        return member_columns(self.proxy.value_column, n)
+    def needs_molecules(self) -> bool:
+        """Only for fingerprints, to tell how near the training set is."""
+        return self.with_similarity
+
+    @property
+    def uncertainty(self) -> Uncertainty:
+        """``PARP1_kcal_mol_std``; with members ``PARP1_kcal_mol_member_1`` and so on."""
+        value = self.proxy.value_column
+        members = member_columns(value, len(self.proxy.networks) if self.with_members else 0)
+        return Uncertainty(std_column(value), members, self.proxy.calibration.sd)
+
+    @property
+    def size(self) -> SizeBaseline:
+        """What training molecules of a size have."""
+        return self.proxy.size
 
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
         """Predict.
@@ -84,7 +94,7 @@ class ProxyScorer:
 
 
 @dataclass(frozen=True)
-class PropertyScorer:
+class PropertyScorer(Scorer):
     """One number that RDKit computes from a molecule.
 
     Attributes:
@@ -130,7 +140,7 @@ class PropertyScorer:
 
 
 @dataclass(frozen=True)
-class FunctionScorer:
+class FunctionScorer(Scorer):
     """A user's Python function: SMILES in, numbers out.
 
     Attributes:
@@ -178,12 +188,43 @@ class FunctionScorer:
         return Scores({self.name: _finite(values)}, _reasons(values, self.name))
 
 
+@dataclass(frozen=True)
+class ColumnScorer(Scorer):
+    """A user's object that has columns but does not extend :class:`Scorer`.
+
+    Attributes:
+        own: It.
+    """
+
+    own: Any
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Its columns."""
+        return tuple(self.own.columns)
+
+    def __call__(self, molecules: Sequence[Molecule]) -> Scores:
+        """Score molecules as it does."""
+        scores: Scores = self.own(molecules)
+        return scores
+
+
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), values, np.nan)
 
 
 def _reasons(values: NDArray[np.float64], name: str) -> tuple[str, ...]:
     return tuple("" if ok else f"{name} gave no number" for ok in np.isfinite(values))
+
+
+_PROPERTY_SCORERS = {
+    "alerts": PropertyScorer("alerts", lambda mol: float(len(structural_alerts(mol))), count_alerts)
+} | {
+    name: PropertyScorer(name, function, BATCH_PROPERTIES.get(name))
+    for name, function in PROPERTIES.items()
+}
+#: Names of the scorers that come with molgfn; any other is the user's own.
+BUILT_IN = ("proxy", *_PROPERTY_SCORERS)
 
 
 def are_built_in(factors: Iterable[FactorConfig]) -> bool:
@@ -222,10 +263,8 @@ def find_scorer(
     where = f"reward.factors, factor {factor.label!r}" if key is None else key
     if name == "proxy":
         return proxy_scorer()
-    if name == "alerts":
-        return PropertyScorer(name, lambda mol: float(len(structural_alerts(mol))), count_alerts)
-    if name in PROPERTIES:
-        return PropertyScorer(name, PROPERTIES[name], BATCH_PROPERTIES.get(name))
+    if name in _PROPERTY_SCORERS:
+        return _PROPERTY_SCORERS[name]
     if name.startswith(COMMAND_PREFIX):
         command = name.removeprefix(COMMAND_PREFIX).strip()
         return CommandScorer(factor.label, command, factor.column, factor.timeout_s)
@@ -260,5 +299,5 @@ def _users_own(thing: Any, label: str, where: str) -> Scorer:
             "expected a function from a list of SMILES to numbers"
         )
     if hasattr(thing, "columns"):
-        return cast("Scorer", thing)
+        return thing if isinstance(thing, Scorer) else ColumnScorer(thing)
     return FunctionScorer(label, thing)

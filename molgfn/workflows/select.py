@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from molgfn.chem.diverse_subset import Candidates, Method, select_from_blocks
+from molgfn.chem.diverse_subset import Candidates, select_from_blocks
 from molgfn.chem.molecule import Molecule, Unreadable, read_or_reason
 from molgfn.chem.similarity import morgan_fingerprints
+from molgfn.config.choices import SelectionMethod
 from molgfn.errors import TableError, did_you_mean
 from molgfn.tables.reader import Table
 
@@ -46,7 +47,7 @@ def select_rows(
     min_distance: float,
     score_column: str,
     *,
-    method: Method = "greedy",
+    method: SelectionMethod = "greedy",
     max_per_scaffold: int | None = None,
 ) -> Selection:
     """Select good rows, every two of them at least a distance apart.

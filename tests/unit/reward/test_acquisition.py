@@ -15,8 +15,9 @@ from molgfn.config.reward_schema import (
 from molgfn.errors import ConfigError
 from molgfn.reward.acquisition import (
     EXPECTED_IMPROVEMENT,
-    acquired_factors,
+    Prediction,
     combine,
+    find_acquisition,
     improvement_part,
     log_improvement,
     optimistic,
@@ -43,15 +44,15 @@ def acquired(kind, **settings):
 )
 def test_uncertainty_moves_predictions_to_their_good_side(direction, exploration, expected):
     factor = FactorConfig("proxy", "sigmoid", direction, low=-12.0, high=-8.0)
-    value, std = np.array([-10.0, -7.0]), np.array([2.0, 1.0])
-    assert optimistic(factor, value, std, exploration).tolist() == expected
-    assert optimistic(factor, value, std, 0.0) is value
+    found = Prediction(np.array([-10.0, -7.0]), np.array([2.0, 1.0]), (), 1.0)
+    assert optimistic(factor, found, exploration).tolist() == expected
+    assert optimistic(factor, found, 0.0) is found.value
 
 
 def test_a_window_has_no_good_side():
     factor = FactorConfig("proxy", "window", low=-12.0, high=-8.0, softness=1.0)
-    value = np.array([-10.0])
-    assert optimistic(factor, value, np.ones(1), 1.0) is value
+    found = Prediction(np.array([-10.0]), np.ones(1), (), 1.0)
+    assert optimistic(factor, found, 1.0) is found.value
 
 
 @pytest.mark.parametrize("z", [3.0, 0.5, -0.5, -0.999, -1.001, -4.0, -30.0, -900.0, -2e4, -1e7])
@@ -79,10 +80,10 @@ def test_the_improvement_of_one_spread_counts_half():
 
 def test_log_ei_puts_one_factor_in_the_place_of_those_of_the_proxy():
     config = acquired("log_ei", best=-10.0)
-    first, *rest = acquired_factors(config)
+    first, *rest = find_acquisition(config).factors
     assert (first.label, first.weight, first.direction) == (EXPECTED_IMPROVEMENT, 1.5, "minimise")
     assert [factor.label for factor in rest] == ["QED", "SA", "MW", "logP", "alerts"]
-    assert acquired_factors(RewardConfig()) == RewardConfig().factors
+    assert find_acquisition(RewardConfig()).factors == RewardConfig().factors
 
 
 def test_log_ei_refuses_two_directions_and_none():
@@ -90,9 +91,9 @@ def test_log_ei_refuses_two_directions_and_none():
     down = replace(up, direction="minimise", name="down")
     config = acquired("log_ei", best=0.0)
     with pytest.raises(ConfigError, match="two directions"):
-        acquired_factors(replace(config, factors=(up, down)))
+        assert find_acquisition(replace(config, factors=(up, down))).factors
     with pytest.raises(ConfigError, match="no factor"):
-        acquired_factors(replace(config, factors=(FactorConfig("QED", "identity"),)))
+        assert find_acquisition(replace(config, factors=(FactorConfig("QED", "identity"),))).factors
 
 
 def test_the_score_under_log_ei_is_the_improvement_times_the_other_factors():

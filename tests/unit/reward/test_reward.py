@@ -8,9 +8,9 @@ import pytest
 
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.config.resources import shipped_path
-from molgfn.config.reward_schema import FactorConfig, GuardConfig, RewardConfig
+from molgfn.config.reward_schema import AcquisitionConfig, FactorConfig, GuardConfig, RewardConfig
 from molgfn.errors import ConfigError, ScorerError
-from molgfn.reward.protocol import Scores
+from molgfn.reward.protocol import Scorer, Scores, Uncertainty
 from molgfn.reward.proxy.dataset import read_dataset
 from molgfn.reward.proxy.store import save_proxy
 from molgfn.reward.reward import build_reward
@@ -38,6 +38,19 @@ class Counting:
     def __call__(self, molecules):
         Counting.calls += 1
         return Scores({"count": np.full(len(molecules), 0.5)}, ("",) * len(molecules))
+
+
+class Uncertain(Scorer):
+    """Predicts 0.4 with a standard deviation of 0.1; its three members differ."""
+
+    columns = ("guess", "guess_std", "first", "second", "third")
+    uncertainty = Uncertainty("guess_std", columns[2:], 1.0)
+    needs_molecules = False
+
+    def __call__(self, molecules):
+        values = (0.4, 0.1, 0.3, 0.4, 0.5)
+        columns = {n: np.full(len(molecules), v) for n, v in zip(self.columns, values, strict=True)}
+        return Scores(columns, ("",) * len(molecules))
 
 
 class Ragged:
@@ -118,6 +131,31 @@ def test_two_factors_of_one_scorer_call_it_once():
     assert Counting.calls == 1
     assert table.score == pytest.approx([0.5] * 3)
     assert set(table.factors) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("acquisition", "expected"),
+    [
+        (AcquisitionConfig(), [0.4]),
+        (AcquisitionConfig("ucb", exploration=2.0), [0.6]),
+        (AcquisitionConfig("thompson"), [0.3, 0.4, 0.5]),
+    ],
+)
+def test_a_scorer_that_tells_its_uncertainty_is_read_under_the_acquisition(acquisition, expected):
+    own = f"{__name__}:Uncertain"
+    reward = reward_of(FactorConfig(own, "identity", name="mine"), acquisition=acquisition)
+    assert np.exp(reward(MOLECULES).log_opinions[:, 0]) == pytest.approx(expected)
+    assert not reward.needs_molecules
+
+
+def test_a_scorer_that_tells_nothing_more_is_exact_and_reads_molecules():
+    own = FactorConfig(f"{__name__}:Counting", "identity")
+    reward = reward_of(own, acquisition=AcquisitionConfig("ucb"))
+    assert reward(MOLECULES).score == pytest.approx([0.5] * 3)
+    assert reward.needs_molecules
+    corrected = FactorConfig(f"{__name__}:Counting", "size_corrected", low=0.0, high=1.0)
+    with pytest.raises(ConfigError, match="needs the scorer proxy"):
+        reward_of(corrected)(MOLECULES)
 
 
 @pytest.mark.parametrize(
