@@ -59,11 +59,7 @@ EXCLUDED = {
 
 
 def main() -> int:
-    """Build the file.
-
-    Returns:
-        The exit code.
-    """
+    """Build the file; returns the exit code."""
     parser = argparse.ArgumentParser(description="Rebuild the shipped vocabulary.")
     parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
     output: Path = parser.parse_args().output
@@ -135,11 +131,7 @@ def build(output: Path) -> None:
 
 
 def screening_compounds() -> list[str]:
-    """Read the screening compounds that come with RDKit.
-
-    Returns:
-        Their SMILES, in the order of the file.
-    """
+    """SMILES of the screening compounds that come with RDKit, in the order of the file."""
     with WEHI.open(newline="") as stream:
         return [row[0] for row in csv.reader(stream) if row]
 
@@ -176,15 +168,7 @@ def approved_drugs() -> list[str]:
 
 
 def read(smiles: list[str], console: Console) -> list[Molecule]:
-    """Read one library.
-
-    Args:
-        smiles: The rows.
-        console: Where progress is shown.
-
-    Returns:
-        Its distinct usable molecules.
-    """
+    """Distinct usable molecules of one library."""
     rows = track(enumerate(smiles, 1), "reading", total=len(smiles), console=console)
     return read_library(rows, LibraryReport())
 

@@ -31,7 +31,7 @@ from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.reward import Reward, build_reward
 from molgfn.reward.scorers import ProxyScorer
 
-#: Where the baseline's step goes, shares (BASELINES.md).
+#: Where the baseline's step goes, shares (README.md, here).
 BASELINE = {
     "policy forward": 0.40,
     "backward": 0.22,
@@ -55,15 +55,12 @@ def main() -> None:
 
 
 def measure(config: Config, steps: int, *, trained: bool) -> dict[str, dict[str, float]]:
-    """Take the steps of one training apart.
+    """CPU-seconds per step of one training, by phase and part.
 
     Args:
         config: The configuration.
         steps: Steps at 64 trajectories a batch; larger batches take fewer.
-        trained: Whether to begin with the weights of the shipped policy.
-
-    Returns:
-        CPU-seconds per step by phase and part.
+        trained: Begin with the weights of the shipped policy.
     """
     steps = max(1, steps * 64 // config.train.batch_size)
     trainer = build_trainer(config, trained=trained)
@@ -81,12 +78,7 @@ def measure(config: Config, steps: int, *, trained: bool) -> dict[str, dict[str,
 
 @contextmanager
 def timers(watch: Stopwatch, config: Config) -> Iterator[None]:
-    """Put timers into the package, and take them out again.
-
-    Args:
-        watch: Collects the times.
-        config: Tells which scorers are at work.
-    """
+    """Put timers into the package, and take them out again."""
     with ExitStack() as stack:
         time_environment(watch, stack)
         time_policy(watch, stack)

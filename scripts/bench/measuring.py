@@ -14,7 +14,7 @@ from machine import machine
 PASSES = 3
 
 # The most used implementation, recursionpharma/gflownet, one thread of the 2-core machine
-# (BASELINES.md): 64 trajectories a step, 4-layer 128-wide graph transformer.
+# (README.md, here): 64 trajectories a step, 4-layer 128-wide graph transformer.
 #: Trajectories per CPU-second in training, at best.
 TRAINING_BASELINE = 16.0
 #: Molecules per CPU-second in sampling without reward.

@@ -45,7 +45,7 @@ def main() -> None:
         f"sampling, {n} molecules": describe(*_apart(sample, n), 1000),
     }
     show("MB", rows, ("first", "steady", "last", "peak", "slope", "per"))
-    say("slope: MB per so many steps or molecules, after the first third")
+    say("slope: MB for the steps or molecules in the last column, after the first third")
     say("baseline: {:g} MB after step 1, {:g} MB at step 40".format(*MEMORY_BASELINE_MB))
     settings = {"steps": steps, "n": n, "full": options.full, "threads": 1}
     write(settings, {"baseline_mb": MEMORY_BASELINE_MB, "memory": rows})

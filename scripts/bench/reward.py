@@ -50,7 +50,7 @@ BATCH = 64
 PASSES = 3
 #: Batches of a pass of the standard proxy, which is slow.
 STANDARD_BATCHES = 3
-#: The most used implementation, from SMILES, batch 64, on the 2-core machine (BASELINES.md).
+#: The most used implementation, from SMILES, batch 64, on the 2-core machine (README.md, here).
 BASELINE = (105.0, 163.0)
 
 

@@ -26,7 +26,7 @@ from molgfn.molecules.sampler import Sampler, load_sampler
 from molgfn.reward.reward import Reward, build_reward
 
 SIZES = (64, 1000, 10_000)
-#: From so many molecules on a single pass is long enough.
+#: Molecules from which on a single pass is long enough.
 ONE_PASS = 10_000
 
 

@@ -7,7 +7,7 @@ and fresh weights (see training.py); ``trained`` counts whole steps with their r
 trajectories of the policy alone, both per second of processor time.
 
 * batch: trajectories in each step.
-* fragments: every molecule has exactly so many fragments; heavy atoms and weight are not limited.
+* fragments: every molecule has exactly that number of fragments; heavy atoms and weight are free.
 * vocabulary: 100 takes every third fragment of the shipped 300. More are made by copying them with
   isotope labels on all atoms, round by round: to the program the copies are other fragments, with
   embeddings and entries of their own, but sites, symmetries, pairs and sizes stay those of the
@@ -59,16 +59,7 @@ def main() -> None:
 
 
 def measure(axis: str, value: int, passes: int) -> dict[str, object]:
-    """Measure one point.
-
-    Args:
-        axis: What is changed.
-        value: To what.
-        passes: Passes of which the best counts.
-
-    Returns:
-        Rates and the mean length of trajectories.
-    """
+    """Rates and the mean length of trajectories at one point, the best of some passes."""
     size = {"batch": value, "threads": 512}.get(axis, BATCH)
     trainer = build_trainer(configuration(axis, value, size), vocabulary(axis, value))
     config = trainer.config
@@ -100,16 +91,7 @@ def measure(axis: str, value: int, passes: int) -> dict[str, object]:
 
 
 def configuration(axis: str, value: int, size: int) -> Config:
-    """The on-policy training with what the axis asks for.
-
-    Args:
-        axis: What is changed.
-        value: To what.
-        size: Trajectories in each step.
-
-    Returns:
-        The configuration.
-    """
+    """The on-policy training with what the axis asks for."""
     config = on_policy(size)
     limits = config.limits
     if axis == "fragments":
@@ -120,15 +102,7 @@ def configuration(axis: str, value: int, size: int) -> Config:
 
 
 def vocabulary(axis: str, value: int) -> Vocabulary:
-    """The shipped vocabulary, or one of another size.
-
-    Args:
-        axis: What is changed.
-        value: To what.
-
-    Returns:
-        The vocabulary.
-    """
+    """The shipped vocabulary, or one of another size."""
     shipped = find_vocabulary("default")
     if axis != "vocabulary":
         return shipped
@@ -152,14 +126,8 @@ def copies(fragments: tuple[Fragment, ...]) -> Iterator[Fragment]:
 def isotope(fragment: Fragment, shift: int) -> Fragment:
     """Copy a fragment with another mass number on every atom.
 
-    All atoms of an element get the same one, so the symmetry of the fragment is kept.
-
-    Args:
-        fragment: The fragment.
-        shift: Added to the rounded mass of the element.
-
-    Returns:
-        The copy.
+    All atoms of an element get the same one, its rounded mass plus ``shift``, so the symmetry of
+    the fragment is kept.
     """
     mol = Chem.Mol(fragment.mol)
     for atom in mol.GetAtoms():

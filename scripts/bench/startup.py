@@ -62,14 +62,7 @@ def main() -> None:
 
 
 def commands(folder: Path) -> dict[str, Sequence[str]]:
-    """Every command line that is measured, by what the table calls it.
-
-    Args:
-        folder: Where their input is written.
-
-    Returns:
-        Command lines.
-    """
+    """Command lines by their names in the table; their input is written to the folder."""
     (folder / "one.smi").write_text(f"{MOLECULES[0][0]}\n")
     lines = [f"{smiles},{score}" for smiles, score in MOLECULES]
     (folder / "scored.csv").write_text("\n".join(["SMILES,Score", *lines, ""]))

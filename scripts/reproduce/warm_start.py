@@ -4,7 +4,7 @@
 
 Trains the policy of a finished round twice on that round's proxy, with the same seed: once from the
 policy and the replay buffer of the round before (scored anew, optimiser and log Z afresh, as
-``molgfn rounds`` does), once from nothing. CSV on stdout: after so many steps, the mean Score of
+``molgfn rounds`` does), once from nothing. CSV on stdout: at each number of steps the mean Score of
 what each draws at the largest beta, the share of distinct molecules, and the mean of log R + log
 P_B - log P_F over its draws, a lower bound of log Z that is highest for an exact sampler.
 """
