@@ -108,9 +108,9 @@ class Thompson(Acquisition):
     needs_members = True
 
     def opinions(self, factor: FactorConfig, prediction: Prediction) -> Sequence[Array]:
-        """One of each member."""
+        """One of each member, where they are known."""
         del factor
-        return prediction.members
+        return prediction.members if prediction.members else [prediction.value]
 
 
 class LogExpectedImprovement(Acquisition):
@@ -148,8 +148,9 @@ class LogExpectedImprovement(Acquisition):
     def log_parts(
         self, factor: FactorConfig, prediction: Prediction, transform: Transform
     ) -> Array:
-        """The improvement against the spread; it is in (0, 1) without a transform."""
-        del transform
+        """The improvement against the spread, which is in (0, 1) without a transform."""
+        if factor.name != EXPECTED_IMPROVEMENT:
+            return super().log_parts(factor, prediction, transform)
         best = self.config.acquisition.best
         if best is None:
             raise ValueError("AcquisitionConfig should have asked for the best value")

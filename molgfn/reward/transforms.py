@@ -50,9 +50,7 @@ def transform(
     return np.maximum(scores, floor)  # NaN stays NaN
 
 
-def _identity(
-    factor: FactorConfig, values: Array, _heavy_atoms: Array, _size: SizeBaseline | None
-) -> Array:
+def _identity(factor: FactorConfig, values: Array, *_: object) -> Array:
     known = values[np.isfinite(values)]
     outside = known[(known < 0.0) | (known > 1.0)]
     if outside.size:
@@ -63,9 +61,7 @@ def _identity(
     return values if sign(factor.direction) > 0 else 1.0 - values
 
 
-def _sigmoid(
-    factor: FactorConfig, values: Array, _heavy_atoms: Array, _size: SizeBaseline | None
-) -> Array:
+def _sigmoid(factor: FactorConfig, values: Array, *_: object) -> Array:
     low, high = _given(factor.low), _given(factor.high)
     middle, half_width = 0.5 * (low + high), 0.5 * (high - low)
     logits = sign(factor.direction) * _LOGIT_OF_ENDS * (values - middle) / half_width
@@ -73,26 +69,22 @@ def _sigmoid(
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), dtype=np.float64)
 
 
-def _window(
-    factor: FactorConfig, values: Array, _heavy_atoms: Array, _size: SizeBaseline | None
-) -> Array:
+def _window(factor: FactorConfig, values: Array, *_: object) -> Array:
     low, high, softness = _given(factor.low), _given(factor.high), _given(factor.softness)
     outside = np.maximum(np.maximum(low - values, values - high), 0.0)
     return np.asarray(np.exp(-0.5 * (outside / softness) ** 2), dtype=np.float64)
 
 
-def _decay(
-    factor: FactorConfig, values: Array, _heavy_atoms: Array, _size: SizeBaseline | None
-) -> Array:
+def _decay(factor: FactorConfig, values: Array, *_: object) -> Array:
     limit, softness = _given(factor.limit), _given(factor.softness)
     excess = np.maximum(sign(factor.direction) * (limit - values), 0.0)
     return np.asarray(np.exp(-excess / softness), dtype=np.float64)
 
 
 def _ligand_efficiency(
-    factor: FactorConfig, values: Array, heavy_atoms: Array, size: SizeBaseline | None
+    factor: FactorConfig, values: Array, heavy_atoms: Array, *_: object
 ) -> Array:
-    return _sigmoid(factor, values / heavy_atoms, heavy_atoms, size)
+    return _sigmoid(factor, values / heavy_atoms)
 
 
 def _size_corrected(
@@ -103,7 +95,7 @@ def _size_corrected(
             f"reward.factors, factor {factor.label!r}: size_corrected compares with the "
             "proxy's training set and so needs the scorer proxy; use ligand_efficiency"
         )
-    return _sigmoid(factor, size.z_score(values, heavy_atoms), heavy_atoms, size)
+    return _sigmoid(factor, size.z_score(values, heavy_atoms))
 
 
 #: Transforms by their name in ``TRANSFORM_PARAMETERS``, before the floor.

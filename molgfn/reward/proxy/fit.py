@@ -16,10 +16,10 @@ from molgfn.errors import TableError
 from molgfn.reward.proxy.architecture import Architecture, Weights
 from molgfn.reward.proxy.calibration import Calibration, fit_calibration
 from molgfn.reward.proxy.dataset import Dataset
+from molgfn.reward.proxy.ensemble import Ensemble
 from molgfn.reward.proxy.evaluation import summarise
 from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.held_out import SimpleModels, held_out_table
-from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.proxy import Control, Proxy
 from molgfn.reward.proxy.size import SizeBaseline
@@ -187,7 +187,7 @@ def _calibrate(
     ensemble: Control, data: Dataset, graphs: Graphs, held: NDArray[np.int64]
 ) -> Calibration:
     """Fit the standard deviation to the errors on molecules the ensemble never saw."""
-    members = EnsembleInference(ensemble.networks)(graphs[held]) * ensemble.sd + ensemble.mean
+    members = Ensemble(ensemble.networks)(graphs[held]) * ensemble.sd + ensemble.mean
     value = members.mean(axis=0)
     return fit_calibration(
         Calibration(ensemble.mean, ensemble.sd, 0.0, 0.0),
@@ -209,7 +209,7 @@ def _test(
     """Predictions of the test molecules by the ensemble and by simpler models."""
     unseen = data.part(test)
     molecules = MoleculeBatch.of(unseen.molecules)
-    members = EnsembleInference(ensemble.networks)(Graphs.of(molecules))
+    members = Ensemble(ensemble.networks)(Graphs.of(molecules))
     members = members * ensemble.sd + ensemble.mean
     value = members.mean(axis=0)
     std = calibration.std(members.std(axis=0), value, Graphs.of(molecules).descriptors)

@@ -14,8 +14,8 @@ from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.reward.proxy.architecture import Architecture, Weights
 from molgfn.reward.proxy.calibration import Calibration
+from molgfn.reward.proxy.ensemble import Ensemble
 from molgfn.reward.proxy.features import GraphedMolecules, Graphs
-from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.size import SizeBaseline
 from molgfn.tables.columns import value_column
@@ -39,9 +39,9 @@ class Control:
     sd: float
 
     @cached_property
-    def evaluate(self) -> EnsembleInference:
+    def evaluate(self) -> Ensemble:
         """Evaluates the networks, standardised."""
-        return EnsembleInference(self.networks)
+        return Ensemble(self.networks)
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,8 @@ class Proxy:
         return self._evaluate(graphs) * self.calibration.sd + self.calibration.mean
 
     @cached_property
-    def _evaluate(self) -> EnsembleInference:
-        return EnsembleInference(self.networks)
+    def _evaluate(self) -> Ensemble:
+        return Ensemble(self.networks)
 
     def nearest_train_similarity(self, molecules: Sequence[Molecule]) -> NDArray[np.float64]:
         """Tanimoto similarity (Morgan, radius 2) to the nearest training molecule.

@@ -139,12 +139,18 @@ def test_two_factors_of_one_scorer_call_it_once():
         (AcquisitionConfig(), [0.4]),
         (AcquisitionConfig("ucb", exploration=2.0), [0.6]),
         (AcquisitionConfig("thompson"), [0.3, 0.4, 0.5]),
+        (AcquisitionConfig("log_ei", best=-9.0), [0.4]),  # the best is in the proxy's unit
     ],
 )
 def test_a_scorer_that_tells_its_uncertainty_is_read_under_the_acquisition(acquisition, expected):
     own = f"{__name__}:Uncertain"
-    reward = reward_of(FactorConfig(own, "identity", name="mine"), acquisition=acquisition)
-    assert np.exp(reward(MOLECULES).log_opinions[:, 0]) == pytest.approx(expected)
+    factors = [FactorConfig(own, "identity", name="mine")]
+    if acquisition.kind == "log_ei":
+        factors.append(FactorConfig("proxy", "sigmoid", "minimise", low=-12.0, high=-8.0))
+    reward = build_reward(
+        RewardConfig(factors=tuple(factors), acquisition=acquisition), with_similarity=False
+    )
+    assert np.exp(reward(MOLECULES).log_parts[:, 0, 0]) == pytest.approx(expected)
     assert not reward.needs_molecules
 
 

@@ -12,12 +12,12 @@ from molgfn.chem.molecule import read_molecule
 from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.config.resources import shipped_path
 from molgfn.errors import CheckpointError, ConfigError, OutputError, TableError
-from molgfn.reward.proxy import inference
+from molgfn.reward.proxy import ensemble
 from molgfn.reward.proxy.architecture import Architecture
 from molgfn.reward.proxy.dataset import Dataset, read_dataset
+from molgfn.reward.proxy.ensemble import Ensemble
 from molgfn.reward.proxy.features import N_ATOM_CODES, N_BOND_CODES, Graphs
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
-from molgfn.reward.proxy.inference import EnsembleInference
 from molgfn.reward.proxy.network import ProxyNetwork
 from molgfn.reward.proxy.split import scaffold_folds
 from molgfn.reward.proxy.store import (
@@ -129,10 +129,10 @@ def test_predictions_do_not_depend_on_the_batch_nor_on_what_was_predicted_before
     backwards, backwards_std = shipped.predict(trained[::-1])
     assert np.array_equal(backwards[::-1], value)
     assert np.array_equal(backwards_std[::-1], std)
-    monkeypatch.setattr(inference, "CAPACITY", 64)
-    forgetful = EnsembleInference(shipped.networks)
-    monkeypatch.setattr(inference, "CAPACITY", 1 << 16)
-    retentive = EnsembleInference(shipped.networks)
+    monkeypatch.setattr(ensemble, "CAPACITY", 64)
+    forgetful = Ensemble(shipped.networks)
+    monkeypatch.setattr(ensemble, "CAPACITY", 1 << 16)
+    retentive = Ensemble(shipped.networks)
     for start in range(0, 60, 3):
         graphs = Graphs.of(trained[start : start + 3])
         assert np.array_equal(forgetful(graphs), retentive(graphs))

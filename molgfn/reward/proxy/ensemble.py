@@ -34,7 +34,7 @@ _MIN_ROWS = 4
 _HEAD_ROWS = 16
 
 
-class EnsembleInference:
+class Ensemble:
     """Evaluates the members of an ensemble; remembers states of atoms, a bounded number of them."""
 
     def __init__(self, networks: Sequence[Weights]) -> None:
