@@ -21,6 +21,7 @@ import pandas as pd
 from molgfn.active.answer import Answer
 from molgfn.errors import CheckpointError
 from molgfn.machine.database import Database
+from molgfn.machine.remembered import Calls
 
 _SCHEMA_VERSION = 1
 _CREATE = """
@@ -242,9 +243,12 @@ class Ledger:
         """
         return [row for row in self.rows(round) if not row.is_answered]
 
-    def n_paid(self) -> int:
-        """Number of molecules that the oracle was called for and has answered."""
-        return self._count("paid AND finished IS NOT NULL")
+    def calls(self) -> Calls:
+        """Answers that the oracle was called for, and those that the user brought."""
+        return Calls(
+            computed=self._count("paid AND finished IS NOT NULL"),
+            known=self._count("NOT paid AND finished IS NOT NULL"),
+        )
 
     def n_planned_paid(self) -> int:
         """Number of molecules that the oracle is or will be called for, answered or not."""

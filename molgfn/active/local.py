@@ -7,8 +7,10 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
 from molgfn.active.answer import Answer
+from molgfn.active.docked import dock_calls
 from molgfn.active.executors import Call, ignore
 from molgfn.active.oracle import OracleSpec
+from molgfn.config.rounds_schema import VINA
 from molgfn.errors import ScorerError
 from molgfn.machine.cpus import available_cpus
 from molgfn.machine.pool import Outcome, TaskQueue, WorkerPool
@@ -33,29 +35,33 @@ class LocalExecutor:
     ) -> Generator[tuple[int, list[Answer]], None, None]:
         """Ask the oracle; see :meth:`molgfn.active.executors.Executor.run`.
 
-        A call whose process dies, or in which the oracle breaks, is made again, ``spec.tries``
-        times in all; one that takes too long is not.
+        Docking has processes of its own; another oracle is opened in each process here. A call
+        whose process dies, or in which the oracle breaks, is made again, ``spec.tries`` times in
+        all; one that takes too long is not.
         """
+        if spec.scorer == VINA:
+            yield from dock_calls(spec, calls, self._n_workers, on_start)
+            return
         queue = TaskQueue(
-            Task(index, {"smiles": call}, spec.call_limit_s(len(call)))
+            Task(index, {"smiles": call}, spec.timeout_s * len(call))
             for index, call in enumerate(calls)
         )
         fault: ScorerError | None = None
         order = {"spec": spec.to_json(), "path": sys.path}
         with (
             closing(WorkerPool("scoring", _WORKER, order, self._n_workers)) as pool,
-            closing(pool.run(queue, len(calls), lambda task: on_start(task.number))) as outcomes,
+            closing(pool.run(queue, lambda task: on_start(task.key))) as outcomes,
         ):
             for outcome in outcomes:
                 answers, broken = _read(outcome)
                 if answers is not None:
-                    yield outcome.task.number, answers
+                    yield outcome.task.key, answers
                 elif fault is not None:
                     continue  # it has no answer and may be asked again
                 elif outcome.task.tries + 1 < spec.tries:
                     queue.put_back(outcome.task.again())
                 elif outcome.death:
-                    yield outcome.task.number, _all_failed(outcome)
+                    yield outcome.task.key, _all_failed(outcome)
                 else:
                     # Nothing more is handed out, but what is under way is paid for.
                     fault = ScorerError(broken)

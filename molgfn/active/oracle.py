@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
@@ -14,12 +14,9 @@ from molgfn.active.simulated import NOISY_PREFIX, NoisyProperty
 from molgfn.chem.molecule import Molecule, read_mol
 from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
 from molgfn.config.rounds_schema import LABORATORY, VINA, OracleConfig
-from molgfn.errors import ConfigError, MoleculeError, ScorerError, TargetError, did_you_mean
-from molgfn.machine.pool import START_LIMIT_S
+from molgfn.errors import ConfigError, MoleculeError, ScorerError, did_you_mean
 from molgfn.reward.docking.catalogue import find_target
-from molgfn.reward.docking.docking import Docking
 from molgfn.reward.docking.packages import require_engine
-from molgfn.reward.docking.pool import MAX_TRIES
 from molgfn.reward.docking.settings import PRESETS
 from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.scorers import find_scorer
@@ -115,17 +112,6 @@ class OracleSpec:
             return f"AutoDock Vina on {self.target}, {PRESETS[self.preset].describe()}"
         return self.scorer
 
-    def call_limit_s(self, n_molecules: int) -> float:
-        """Time limit of one call, seconds.
-
-        Args:
-            n_molecules: Molecules of the call.
-        """
-        limit_s = self.timeout_s * n_molecules
-        # Docking keeps the limit of every molecule itself, and tries again those whose process
-        # died; this one is for a process that hangs altogether.
-        return limit_s * MAX_TRIES + START_LIMIT_S if self.scorer == VINA else limit_s
-
 
 def measure(spec_json: str, smiles: Sequence[str]) -> list[Answer]:
     """Ask the oracle; to be called in a worker process, which keeps the oracle open.
@@ -141,17 +127,22 @@ def measure(spec_json: str, smiles: Sequence[str]) -> list[Answer]:
         ScorerError: The oracle as a whole broke.
         MolgfnError: What it needs is missing.
     """
-    began = time.monotonic()
-    answers: dict[str, Answer] = {}
+    molecules, answers = read_asked(smiles)
+    measured = open_oracle(spec_json)(molecules)
+    answers |= {m.smiles: answer for m, answer in zip(molecules, measured, strict=True)}
+    return [answers[text] for text in smiles]
+
+
+def read_asked(smiles: Iterable[str]) -> tuple[list[Molecule], dict[str, Answer]]:
+    """Read standard SMILES; the answer for one that cannot be read is a failure."""
     molecules: list[Molecule] = []
+    unreadable: dict[str, Answer] = {}
     for text in smiles:
         try:
             molecules.append(Molecule(read_mol(text), text))
         except MoleculeError as error:
-            answers[text] = Answer.failed(str(error), time.monotonic() - began)
-    measured = open_oracle(spec_json)(molecules)
-    answers |= {m.smiles: answer for m, answer in zip(molecules, measured, strict=True)}
-    return [answers[text] for text in smiles]
+            unreadable[text] = Answer.failed(str(error))
+    return molecules, unreadable
 
 
 @lru_cache(maxsize=1)
@@ -168,8 +159,6 @@ def open_oracle(spec_json: str) -> Measure:
         MolgfnError: What it needs is missing.
     """
     spec = OracleSpec.from_json(spec_json)
-    if spec.scorer == VINA:
-        return _open_vina(spec)
     scorer = _open_scorer(spec.scorer, spec.value_column)
 
     def ask(molecules: Sequence[Molecule]) -> list[Answer]:
@@ -185,39 +174,6 @@ def open_oracle(spec_json: str) -> Measure:
             _answer(float(value), reason, cost_s)
             for value, reason in zip(scores.values[column], scores.reasons, strict=True)
         ]
-
-    return ask
-
-
-def _open_vina(spec: OracleSpec) -> Measure:
-    target = find_target(spec.target)
-    if target.digest != spec.target_digest:
-        raise TargetError(
-            f"target {target.name} is not the one this run was begun with: its receptor or box "
-            "differs; restore it, or start a new run"
-        )
-    # Failures in a row are counted where all processes are seen.
-    docking = Docking(
-        target,
-        PRESETS[spec.preset],
-        n_workers=1,
-        time_limit_s=spec.timeout_s,
-        max_failures_in_row=2**31,
-    )
-
-    def ask(molecules: Sequence[Molecule]) -> list[Answer]:
-        answers = []
-        began = time.monotonic()
-        for docked in docking.dock(molecules):
-            cost_s, began = time.monotonic() - began, time.monotonic()
-            if docked.status == "ok":
-                answers.append(Answer(docked.energy_kcal_mol, "ok", "", cost_s))
-            elif docked.status == "timeout":
-                answers.append(Answer.timed_out(docked.reason, cost_s))
-            else:
-                fault = not docked.final
-                answers.append(Answer.failed(docked.reason, cost_s, is_breakdown=fault))
-        return answers
 
     return ask
 

@@ -10,14 +10,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from molgfn.errors import ScorerError
 from molgfn.machine.process import Task, WorkerProcess
 
-#: Time for a worker to load its libraries and get ready, seconds; usually it takes four at most.
+#: Time for a worker to load its libraries and get ready, seconds; four are usual.
 START_LIMIT_S = 300.0
-#: The kernel takes no longer waits than some weeks, seconds.
+#: The kernel refuses to wait longer than some weeks, seconds.
 _LONGEST_WAIT_S = 86_400.0
 
 
@@ -27,7 +28,7 @@ class Outcome:
 
     Attributes:
         task: The task.
-        seconds: How long it took.
+        seconds: Time it took, seconds.
         answer: The worker's answer; None where it gave none.
         death: How its worker died; ``""`` where it answered or took too long.
     """
@@ -39,36 +40,23 @@ class Outcome:
 
 
 class TaskQueue:
-    """Tasks to do, with those put back first."""
+    """Tasks to do, drawn only as workers need them; those put back come first."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
-        """Wrap tasks.
-
-        Args:
-            tasks: Tasks, taken one at a time when a worker is there for it.
-        """
         self._tasks = iter(tasks)
         self._ahead: deque[Task] = deque()
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is left."""
-        task = self.next()
-        if task is None:
-            return True
-        self.put_back(task)
-        return False
+    def holds(self, n: int) -> bool:
+        """Whether at least n tasks are left; n are drawn."""
+        self._ahead.extend(islice(self._tasks, max(0, n - len(self._ahead))))
+        return len(self._ahead) >= n
 
     def next(self) -> Task | None:
         """Take a task; None when nothing is left."""
-        return self._ahead.popleft() if self._ahead else next(self._tasks, None)
+        return self._ahead.popleft() if self.holds(1) else None
 
     def put_back(self, task: Task) -> None:
-        """Have a task done, or done again, before all others.
-
-        Args:
-            task: The task.
-        """
+        """Have a task done before all others."""
         self._ahead.appendleft(task)
 
     def clear(self) -> None:
@@ -78,7 +66,7 @@ class TaskQueue:
 
 
 class WorkerPool:
-    """Worker processes that are started when there is work and killed when they take too long."""
+    """Worker processes that start when there is work and are killed when they take too long."""
 
     def __init__(self, name: str, module: str, order: dict[str, Any], n_workers: int) -> None:
         """Start nothing yet.
@@ -86,8 +74,8 @@ class WorkerPool:
         Args:
             name: What messages call the work, such as ``docking``.
             module: Module that a worker runs.
-            order: What every worker is told first.
-            n_workers: Processes.
+            order: What every worker is told first, JSON values.
+            n_workers: Processes at most.
         """
         self._name, self._module, self._order = name, module, order
         self._n_workers = n_workers
@@ -95,14 +83,13 @@ class WorkerPool:
         self._selector = selectors.DefaultSelector()
 
     def run(
-        self, queue: TaskQueue, n_tasks: int, on_start: Callable[[Task], None] = lambda _: None
+        self, queue: TaskQueue, on_start: Callable[[Task], None] = lambda _: None
     ) -> Generator[Outcome, None, None]:
         """Do tasks.
 
         Args:
             queue: The tasks; the caller may put one back while this runs.
-            n_tasks: How many there are at most: no more workers than that are started.
-            on_start: Called with each task just before it is given to a worker.
+            on_start: Called with each task just before a worker gets it.
 
         Yields:
             Outcomes, in the order in which tasks end. A task with neither answer nor death took
@@ -113,8 +100,8 @@ class WorkerPool:
         """
         try:
             while True:
-                self._hand_out(queue, n_tasks, on_start)
-                if all(worker.task is None for worker in self._workers) and queue.is_empty:
+                self._hand_out(queue, on_start)
+                if all(worker.task is None for worker in self._workers) and not queue.holds(1):
                     return
                 yield from self._collect()
         finally:
@@ -127,7 +114,7 @@ class WorkerPool:
             self._remove(worker)
         self._selector.close()
 
-    def _hand_out(self, queue: TaskQueue, n_tasks: int, on_start: Callable[[Task], None]) -> None:
+    def _hand_out(self, queue: TaskQueue, on_start: Callable[[Task], None]) -> None:
         for worker in self._workers:
             # One that has died idle is found when its output is read.
             if worker.is_ready and worker.task is None and worker.is_running:
@@ -136,9 +123,11 @@ class WorkerPool:
                     return
                 on_start(task)
                 worker.give(task)
-        while not queue.is_empty and len(self._workers) < min(self._n_workers, n_tasks):
+        n_starting = sum(not worker.is_ready for worker in self._workers)
+        while len(self._workers) < self._n_workers and queue.holds(n_starting + 1):
             self._workers.append(WorkerProcess(self._module, self._order, START_LIMIT_S))
             self._selector.register(self._workers[-1], selectors.EVENT_READ)
+            n_starting += 1
 
     def _collect(self) -> Iterator[Outcome]:
         """Wait until something happens, and tell what."""

@@ -27,13 +27,13 @@ class Task:
     """What a worker is to do.
 
     Attributes:
-        number: What the caller knows it by.
+        key: What the caller knows it by.
         message: What the worker is told, JSON values.
         limit_s: Time limit, seconds.
-        tries: How many times it has been tried before.
+        tries: Times it was tried before.
     """
 
-    number: int
+    key: Any
     message: dict[str, Any]
     limit_s: float
     tries: int = 0

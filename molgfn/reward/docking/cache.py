@@ -54,30 +54,25 @@ def default_cache_file() -> Path:
 
 
 class ResultCache:
-    """The results in one file; several processes may have it open."""
+    """Results of one kind in a file that several processes may have open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: ResultKind) -> None:
         """Open or create the file.
 
         Args:
             path: The file; its directory is created.
+            kind: Target, settings and versions.
 
         Raises:
             OutputError: It cannot be opened, is no such file or of a newer molgfn.
         """
+        self._kind = kind
         self._database = Database(
             path, "docking cache", version=_SCHEMA_VERSION, schema=_CREATE, cure=_CURE
         )
 
-    def get(self, molecule: Molecule, kind: ResultKind) -> Docked | None:
-        """Look a result up.
-
-        Args:
-            molecule: The molecule.
-            kind: Target, settings and versions.
-
-        Returns:
-            The result, None when there is none.
+    def get(self, molecule: Molecule, /) -> Docked | None:
+        """Look a result up; None when there is none.
 
         Raises:
             OutputError: The file is damaged or gone.
@@ -85,7 +80,7 @@ class ResultCache:
         with self._database.faults_named():
             row = self._database.connection.execute(
                 f"SELECT energy_kcal_mol, reason, molblock FROM results WHERE {_KEY}",
-                _key(molecule, kind),
+                self._key(molecule),
             ).fetchone()
         if row is None:
             return None
@@ -94,13 +89,8 @@ class ResultCache:
             return Docked.failed(reason, final=True)
         return Docked(float(energy), "ok", "", zlib.decompress(packed).decode())
 
-    def put(self, molecule: Molecule, kind: ResultKind, result: Docked) -> None:
+    def put(self, molecule: Molecule, result: Docked, /) -> None:
         """Keep a result; a timeout or a crash is not kept.
-
-        Args:
-            molecule: The molecule.
-            kind: Target, settings and versions.
-            result: What came out.
 
         Raises:
             OutputError: The disk is full, or the file cannot be written.
@@ -113,13 +103,13 @@ class ResultCache:
             self._database.connection.execute(
                 "INSERT OR REPLACE INTO results (inchikey, smiles, target, settings, engine,"
                 " energy_kcal_mol, reason, molblock) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*_key(molecule, kind), energy, result.reason, packed),
+                (*self._key(molecule), energy, result.reason, packed),
             )
 
     def close(self) -> None:
         """Close the file; everything is on disk already."""
         self._database.close()
 
-
-def _key(molecule: Molecule, kind: ResultKind) -> tuple[str, ...]:
-    return molecule.inchikey, molecule.smiles, kind.target, kind.settings, kind.engine
+    def _key(self, molecule: Molecule) -> tuple[str, ...]:
+        kind = self._kind
+        return molecule.inchikey, molecule.smiles, kind.target, kind.settings, kind.engine

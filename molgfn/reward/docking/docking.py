@@ -1,20 +1,25 @@
-"""Docking molecules: the one object that puts target, workers and cache together."""
+"""Docking molecules: the one object that puts target, worker processes and cache together."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from molgfn.chem.molecule import Molecule
+from molgfn.errors import ScorerError
 from molgfn.machine.cpus import available_cpus
+from molgfn.machine.pool import Outcome, TaskQueue, WorkerPool
+from molgfn.machine.process import Task
+from molgfn.machine.remembered import Calls, Compute, Remembered, in_order
 from molgfn.reward.docking.cache import ResultCache, ResultKind, default_cache_file
 from molgfn.reward.docking.ligand import LigandError, check_ligand
 from molgfn.reward.docking.packages import engine_versions, require_engine
-from molgfn.reward.docking.pool import DockingPool, PoolSettings
 from molgfn.reward.docking.result import Docked
 from molgfn.reward.docking.settings import PRESETS, DockingSettings
 from molgfn.reward.docking.target import Target
@@ -26,6 +31,9 @@ VINA_DOCKER = "molgfn.reward.docking.protocol:vina_docker"
 #: Time limit of a molecule for each of its conformers, seconds; three are usual.
 TIME_LIMIT_S = 300.0
 MAX_FAILURES_IN_ROW = 10
+#: How often a molecule is tried whose worker dies: the first time may be somebody else's fault.
+MAX_TRIES = 2
+_WORKER = "molgfn.reward.docking.worker"
 
 
 class Docking:
@@ -46,6 +54,7 @@ class Docking:
         n_workers: int | None = None,
         time_limit_s: float | None = None,
         max_failures_in_row: int = MAX_FAILURES_IN_ROW,
+        tries: int = MAX_TRIES,
         cache_file: Path | None = None,
         docker: str = VINA_DOCKER,
     ) -> None:
@@ -54,10 +63,11 @@ class Docking:
         Args:
             target: Receptor and box.
             settings: How hard to search.
-            n_workers: Processes; None for the CPUs that this process may use.
+            n_workers: Processes, about 550 MB each; None for the CPUs that this process may use.
             time_limit_s: Time limit of a molecule, seconds; None for ``TIME_LIMIT_S`` a conformer.
             max_failures_in_row: Timeouts, crashes and faults of the engine one after the other
-                that stop the job.
+                that stop the job. Refused molecules do not count.
+            tries: How often a molecule is tried whose process dies.
             cache_file: Where results are kept; None for the file all commands share.
             docker: ``module:function`` that makes a docking function in a worker.
 
@@ -74,12 +84,16 @@ class Docking:
             self.engine = docker
         self.target = target
         self.settings = settings
-        self._kind = ResultKind(target.digest, settings.digest, self.engine)
-        self._cache = ResultCache(default_cache_file() if cache_file is None else cache_file)
+        kind = ResultKind(target.digest, settings.digest, self.engine)
+        self._cache = ResultCache(default_cache_file() if cache_file is None else cache_file, kind)
+        self._remembered = Remembered(self._cache)
         workers = available_cpus() if n_workers is None else n_workers
-        limit_s = TIME_LIMIT_S * settings.conformers if time_limit_s is None else time_limit_s
-        patience = PoolSettings(workers, limit_s, max_failures_in_row)
-        self._pool = DockingPool(encode_order(docker, target, settings), patience)
+        order = encode_order(docker, target, settings)
+        self._pool = WorkerPool("docking", _WORKER, order, workers)
+        self._limit_s = TIME_LIMIT_S * settings.conformers if time_limit_s is None else time_limit_s
+        self._tries = tries
+        self._max_failures_in_row = max_failures_in_row
+        self._failures_in_row = 0
 
     def __enter__(self) -> Docking:
         return self
@@ -96,6 +110,11 @@ class Docking:
         """Kill the workers and close the cache."""
         self._pool.close()
         self._cache.close()
+
+    @property
+    def calls(self) -> Calls:
+        """Molecules docked, and those whose result was kept before."""
+        return self._remembered.calls
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -125,8 +144,7 @@ class Docking:
 
         Args:
             molecules: Molecules.
-            on_done: Called with the number of molecules done since the last call, at once for
-                those known before.
+            on_done: Called with the number of molecules done since the last call.
 
         Yields:
             The result of every molecule, in their order, as soon as those before it are done.
@@ -136,49 +154,82 @@ class Docking:
             OutputError: The cache cannot be used.
         """
         counts = Counter(molecules)
-        numbers = {molecule: number for number, molecule in enumerate(counts)}
-        distinct = list(counts)
-        done = {
-            number: result
-            for number, molecule in enumerate(distinct)
-            if (result := self._known(molecule)) is not None
-        }
-        on_done(sum(counts[distinct[number]] for number in done))
-        missing = [number for number in range(len(distinct)) if number not in done]
-        computed = self._compute(distinct, missing)
-        for molecule in molecules:
-            number = numbers[molecule]
-            while number not in done:
-                found, result = next(computed)
-                done[found] = result
-                on_done(counts[distinct[found]])
-            yield done[number]
+
+        def done() -> Iterator[tuple[Molecule, Docked]]:
+            for molecule, result in self._find(molecules, self._compute_patiently):
+                on_done(counts[molecule])
+                yield molecule, result
+
+        yield from in_order(molecules, done())
+
+    def results(
+        self, molecules: Iterable[Molecule], on_start: Callable[[Molecule], None]
+    ) -> Generator[tuple[Molecule, Docked], None, None]:
+        """Dock molecules for a caller that counts failures in a row itself.
+
+        Args:
+            molecules: Molecules.
+            on_start: Called with a molecule just before a process gets it, for each try.
+
+        Yields:
+            Each distinct molecule with its result: those known before first, the others as they
+            are done.
+
+        Raises:
+            ScorerError: Docking does not start.
+            OutputError: The cache cannot be used.
+        """
+        return self._find(molecules, lambda missing: self._compute(missing, on_start))
+
+    def _find(
+        self, molecules: Iterable[Molecule], compute: Compute[Molecule, Docked]
+    ) -> Generator[tuple[Molecule, Docked], None, None]:
+        """Refuse what cannot be docked, look up what is known and compute the rest."""
+        accepted: list[Molecule] = []
+        for molecule in dict.fromkeys(molecules):
+            try:
+                check_ligand(molecule.mol)
+            except LigandError as error:
+                yield molecule, Docked.failed(str(error), final=True)
+            else:
+                accepted.append(molecule)
+        yield from self._remembered(accepted, compute)
 
     def _compute(
-        self, molecules: Sequence[Molecule], numbers: Sequence[int]
-    ) -> Iterator[tuple[int, Docked]]:
-        """Dock, and keep every result at once."""
-        known: list[tuple[int, Docked]] = []
-
-        def tasks() -> Iterator[tuple[int, str]]:
-            for number in numbers:
-                # Another command may have docked it since this one began.
-                result = self._cache.get(molecules[number], self._kind)
-                if result is None:
-                    yield number, molecules[number].smiles
+        self, molecules: Iterator[Molecule], on_start: Callable[[Molecule], None] = lambda _: None
+    ) -> Generator[tuple[Molecule, Docked], None, None]:
+        queue = TaskQueue(Task(m, {"smiles": m.smiles}, self._limit_s) for m in molecules)
+        with closing(self._pool.run(queue, lambda task: on_start(task.key))) as outcomes:
+            for outcome in outcomes:
+                if outcome.death and outcome.task.tries + 1 < self._tries:
+                    queue.put_back(outcome.task.again())
                 else:
-                    known.append((number, result))
+                    yield outcome.task.key, replace(_read(outcome), cost_s=outcome.seconds)
 
-        for number, result in self._pool.run(tasks(), len(numbers)):
-            self._cache.put(molecules[number], self._kind, result)
-            yield number, result
-            yield from known
-            known.clear()
-        yield from known
+    def _compute_patiently(
+        self, molecules: Iterator[Molecule]
+    ) -> Generator[tuple[Molecule, Docked], None, None]:
+        """Dock until nothing works any more."""
+        with closing(self._compute(molecules)) as computed:
+            for molecule, result in computed:
+                yield molecule, result
+                self._failures_in_row = 0 if result.final else self._failures_in_row + 1
+                if self._failures_in_row >= self._max_failures_in_row:
+                    raise ScorerError(
+                        f"docking stopped after {self._failures_in_row} failures in a row; the "
+                        f"last, {molecule.smiles}: {result.reason}; what was docked is kept and "
+                        "need not be done again"
+                    )
 
-    def _known(self, molecule: Molecule) -> Docked | None:
-        try:
-            check_ligand(molecule.mol)
-        except LigandError as error:
-            return Docked.failed(str(error), final=True)
-        return self._cache.get(molecule, self._kind)
+
+def _read(outcome: Outcome) -> Docked:
+    answer = outcome.answer
+    if outcome.death:
+        return Docked.failed(f"the docking process {outcome.death}", final=False)
+    if answer is None:
+        return Docked.timed_out(outcome.task.limit_s)
+    if "energy" in answer:
+        return Docked(float(answer["energy"]), "ok", "", str(answer["molblock"]))
+    if "fault" in answer:
+        return Docked.failed(f"the docking engine failed: {answer['fault']}", final=False)
+    return Docked.failed(str(answer["reason"]), final=bool(answer["final"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -17,6 +17,7 @@ class Docked:
         reason: Why there is no energy, one line; ``""`` where there is one.
         molblock: The best pose as MOL block with hydrogens; ``""`` where it failed.
         final: Whether docking the molecule again would give the same.
+        cost_s: Time it took, seconds; 0 where it was known before.
     """
 
     energy_kcal_mol: float
@@ -24,28 +25,14 @@ class Docked:
     reason: str
     molblock: str
     final: bool = True
+    cost_s: float = field(default=0.0, compare=False)
 
     @classmethod
     def failed(cls, reason: str, *, final: bool) -> Docked:
-        """A failure.
-
-        Args:
-            reason: Why.
-            final: Whether another try would fail in the same way.
-
-        Returns:
-            The result.
-        """
+        """A failure; ``final`` where another try would fail in the same way."""
         return cls(math.nan, "failed", reason, "", final)
 
     @classmethod
     def timed_out(cls, limit_s: float) -> Docked:
-        """A molecule that took too long.
-
-        Args:
-            limit_s: The time limit, seconds.
-
-        Returns:
-            The result.
-        """
+        """A molecule that took longer than ``limit_s`` seconds."""
         return cls(math.nan, "timeout", f"not docked within {limit_s:g} s", "", final=False)

@@ -28,7 +28,7 @@ def test_a_round_is_asked_once(ledger, planned, oracle, calls, molecules_per_cal
         ask_all(ledger, spec, molecules_per_call=molecules_per_call, on_done=done.append)
     assert has_right_values(ledger)
     assert {row.tries for row in ledger.rows()} == {1}
-    assert sum(done) == len(planned()) == ledger.n_paid()
+    assert sum(done) == len(planned()) == ledger.calls().computed
     assert set(calls.started.values()) == {1}
 
 
@@ -135,4 +135,4 @@ def test_a_ledger_that_cannot_be_written_leaves_no_process(ledger, planned, orac
     with pytest.raises(KeyboardInterrupt):
         ask_all(ledger, oracle(seconds=0.2), on_done=stop)
     assert calls.are_gone
-    assert ledger.n_paid() == 1
+    assert ledger.calls().computed == 1

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from molgfn.active.answer import Answer
 from molgfn.active.ledger import Ledger, Planned, Row
 from molgfn.errors import CheckpointError, OutputError
+from molgfn.machine.remembered import Calls
 
 ETHANOL = Planned("02-0000", 2, "CCO", "LFQSCWFLJHTTHZ-UHFFFAOYSA-N")
 METHANE = Planned("02-0001", 2, "C", "VNWKTOKETHGBQD-UHFFFAOYSA-N")
@@ -99,9 +100,9 @@ def test_what_the_user_brought_is_not_paid(ledger):
     ledger.plan([Planned("00-0000", 0, "CC", "x")], "initial.csv", paid=False)
     ledger.plan([ETHANOL, METHANE], "me")
     ledger.finish("00-0000", answered())
-    assert (ledger.n_paid(), ledger.n_planned_paid()) == (0, 2)
+    assert (ledger.calls(), ledger.n_planned_paid()) == (Calls(0, known=1), 2)
     ledger.finish("02-0000", Answer.failed("no"))
-    assert (ledger.n_paid(), ledger.n_planned_paid()) == (1, 2)
+    assert (ledger.calls(), ledger.n_planned_paid()) == (Calls(1, known=1), 2)
 
 
 @given(value=st.floats(allow_nan=False), cost_s=st.floats(min_value=0, allow_infinity=False))

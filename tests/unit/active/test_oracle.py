@@ -1,19 +1,15 @@
 import math
 import sys
-from dataclasses import replace
 
 import counting_oracle
 import numpy as np
 import pytest
 
-from molgfn.active import oracle as oracle_module
 from molgfn.active.oracle import OracleSpec, measure, open_oracle
 from molgfn.chem.molecule import read_molecule
 from molgfn.chem.properties.by_name import PROPERTIES
 from molgfn.config.rounds_schema import OracleConfig
 from molgfn.errors import ConfigError, MissingPackageError, ScorerError, TargetError
-from molgfn.reward.docking.catalogue import find_target
-from molgfn.reward.docking.docking import Docking
 
 
 @pytest.fixture(autouse=True)
@@ -144,45 +140,3 @@ def test_noise_belongs_to_the_molecule():
     assert abs(noise.std() - 1) < 4 / math.sqrt(2 * len(noise))
     double = np.array(values(OracleSpec.of(OracleConfig("noisy: QED 0.1")), *smiles))
     assert np.allclose(double - exact, 2 * (found - exact))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="worker processes")
-def test_docking_tells_failures_of_the_molecule_from_breakdowns(fake_docker, tmp_path, monkeypatch):
-    (tmp_path / "receptor.pdbqt").write_text("ATOM\n")
-    target = replace(find_target("PARP1"), receptor=tmp_path / "receptor.pdbqt")
-    opened = []
-
-    def open_docking(*arguments, **options):
-        options |= {"docker": fake_docker, "cache_file": tmp_path / "c.sqlite"}
-        opened.append(Docking(*arguments, **options))
-        return opened[-1]
-
-    monkeypatch.setattr(oracle_module, "find_target", lambda _: target)
-    monkeypatch.setattr(oracle_module, "Docking", open_docking)
-    spec = OracleSpec.of(OracleConfig(timeout_s=1.0))
-    smiles = ["CC", "CI", "CBr", "CCl", "CF", "OB(O)C", "CCC"]
-    answers = measure(spec.to_json(), smiles)
-    opened[0].close()
-    assert [(a.status, a.is_breakdown) for a in answers] == [
-        ("ok", False),
-        ("timeout", True),
-        *[("failed", True)] * 2,
-        *[("failed", False)] * 2,
-        ("ok", False),
-    ]
-    assert answers[0].value == -1.5
-    assert answers[1].cost_s >= 1.0
-    assert all(a.reason for a in answers if a.status != "ok")
-
-
-def test_another_receptor_under_the_same_name_is_refused(monkeypatch):
-    spec = OracleSpec.of(OracleConfig())
-    other = find_target("KIT")
-    monkeypatch.setattr(oracle_module, "find_target", lambda _: other)
-    with pytest.raises(TargetError, match="not the one this run was begun with"):
-        measure(spec.to_json(), ["CC"])
-
-
-def test_the_limit_of_a_call():
-    assert OracleSpec.of(OracleConfig("QED", timeout_s=3.0)).call_limit_s(4) == 12.0
-    assert OracleSpec.of(OracleConfig(timeout_s=3.0)).call_limit_s(4) > 12.0

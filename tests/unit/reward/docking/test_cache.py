@@ -14,51 +14,59 @@ ENERGY = Docked(-3.25, "ok", "", "a pose\n")
 
 
 @pytest.fixture
-def cache(tmp_path):
-    opened = ResultCache(tmp_path / "new" / "c.sqlite")
-    yield opened
-    opened.close()
+def open_cache(tmp_path):
+    opened = []
+
+    def open_it(kind=KIND):
+        opened.append(ResultCache(tmp_path / "new" / "c.sqlite", kind))
+        return opened[-1]
+
+    yield open_it
+    for cache in opened:
+        cache.close()
 
 
-def test_what_goes_in_comes_out(cache, tmp_path):
-    assert cache.get(ETHANOL, KIND) is None
-    cache.put(ETHANOL, KIND, ENERGY)
-    other = ResultCache(tmp_path / "new" / "c.sqlite")
-    assert other.get(ETHANOL, KIND) == ENERGY
-    other.close()
+@pytest.fixture
+def cache(open_cache):
+    return open_cache()
 
 
-def test_everything_the_energy_depends_on_is_in_the_key(cache):
-    cache.put(ETHANOL, KIND, ENERGY)
-    for kind in (ResultKind("x", "s", "vina 1"), ResultKind("t", "x", "vina 1")):
-        assert cache.get(ETHANOL, kind) is None
-    assert cache.get(ETHANOL, ResultKind("t", "s", "vina 2")) is None
+def test_what_goes_in_comes_out(cache, open_cache):
+    assert cache.get(ETHANOL) is None
+    cache.put(ETHANOL, ENERGY)
+    assert open_cache().get(ETHANOL) == ENERGY
+
+
+def test_everything_the_energy_depends_on_is_in_the_key(cache, open_cache):
+    cache.put(ETHANOL, ENERGY)
+    for kind in (("x", "s", "vina 1"), ("t", "x", "vina 1"), ("t", "s", "vina 2")):
+        assert open_cache(ResultKind(*kind)).get(ETHANOL) is None
 
 
 def test_tautomers_of_one_inchikey_stay_apart(cache):
     pyridone, hydroxypyridine = read_molecule("O=c1cccc[nH]1"), read_molecule("Oc1ccccn1")
     assert pyridone.inchikey == hydroxypyridine.inchikey
-    cache.put(pyridone, KIND, ENERGY)
-    assert cache.get(hydroxypyridine, KIND) is None
+    cache.put(pyridone, ENERGY)
+    assert cache.get(hydroxypyridine) is None
 
 
 def test_a_failure_of_the_molecule_is_kept_with_its_reason(cache):
-    cache.put(ETHANOL, KIND, Docked.failed("no conformer", final=True))
-    found = cache.get(ETHANOL, KIND)
+    cache.put(ETHANOL, Docked.failed("no conformer", final=True))
+    found = cache.get(ETHANOL)
     assert (found.status, found.reason, found.final) == ("failed", "no conformer", True)
     assert math.isnan(found.energy_kcal_mol)
 
 
 @pytest.mark.parametrize("result", [Docked.timed_out(3), Docked.failed("crash", final=False)])
 def test_a_failure_of_the_moment_is_not_kept(cache, result):
-    cache.put(ETHANOL, KIND, result)
-    assert cache.get(ETHANOL, KIND) is None
+    cache.put(ETHANOL, result)
+    assert cache.get(ETHANOL) is None
 
 
 def test_a_file_that_is_something_else(tmp_path):
     (tmp_path / "c.sqlite").write_text("no database, and long enough to look at " * 50)
     with pytest.raises(OutputError, match=r"c.sqlite cannot be used: file is not a database; rem"):
-        ResultCache(tmp_path / "c.sqlite")
+        ResultCache(tmp_path / "c.sqlite", KIND)
 
 
 def test_a_file_of_a_newer_version(cache, tmp_path):
@@ -66,7 +74,7 @@ def test_a_file_of_a_newer_version(cache, tmp_path):
     connection.execute("PRAGMA user_version = 9")
     connection.close()
     with pytest.raises(OutputError, match="written by a newer molgfn"):
-        ResultCache(tmp_path / "new" / "c.sqlite")
+        ResultCache(tmp_path / "new" / "c.sqlite", KIND)
 
 
 def test_the_tests_keep_away_from_the_home_directory(own_files):

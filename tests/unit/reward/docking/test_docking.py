@@ -13,6 +13,7 @@ import pytest
 
 from molgfn.chem.molecule import read_molecule
 from molgfn.errors import ScorerError
+from molgfn.machine.remembered import Calls
 from molgfn.reward.docking.settings import PRESETS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -50,6 +51,7 @@ def test_results_come_in_order_and_nothing_is_docked_twice(open_docking, calls):
     with open_docking() as docking:
         results = list(docking.dock(wanted, done.append))
         again = list(docking.dock(wanted, done.append))
+        assert docking.calls == Calls(computed=6, known=6)
     assert energies(results) == [-len(m.smiles) / 4 - 1 for m in wanted]
     assert again == results
     assert sum(done) == 2 * len(wanted)
@@ -63,6 +65,18 @@ def test_results_are_streamed(open_docking, calls):
         assert next(results).energy_kcal_mol == -1.5
         results.close()
     assert all(is_gone(pid) for pid in calls.processes)
+
+
+def test_results_come_as_they_are_done_and_each_try_is_announced(open_docking):
+    started = []
+    with open_docking(n_workers=1, max_failures_in_row=1, tries=3) as docking:
+        list(docking.dock(molecules("CC")))
+        wanted = molecules("CBr", "CC", "CCC", "OB(O)C", "CCC")
+        found = list(docking.results(wanted, lambda molecule: started.append(molecule.smiles)))
+    assert [molecule.smiles for molecule, _ in found] == ["CB(O)O", "CC", "CBr", "CCC"]
+    assert started == ["CBr"] * 3 + ["CCC"]
+    assert [result.status for _, result in found] == ["failed", "ok", "failed", "ok"]
+    assert [result.cost_s > 0 for _, result in found] == [False, False, True, True]
 
 
 def test_a_scorer_too(open_docking):
@@ -214,7 +228,7 @@ def test_a_worker_ends_with_its_input_too(open_docking, calls):
     """What stands in for the kernel's signal where there is none."""
     with open_docking(n_workers=1) as docking:
         list(docking.dock(molecules("CC")))
-        (worker,) = docking._pool._pool._workers
+        (worker,) = docking._pool._workers
         worker._process.stdin.close()
         assert worker._process.wait(timeout=30) == 0
 
