@@ -103,7 +103,7 @@ def drawn_rows(n: int, taken: set[Molecule]) -> list[Row]:
     generator = torch.Generator().manual_seed(SEED)
     drawn = (
         sampled.molecule
-        for batch in uniform.sample(n + len(taken), 1.0, generator=generator)
+        for batch in uniform.sample(n + len(taken), uniform.ask(1.0), generator=generator)
         for sampled in batch
     )
     fresh = (molecule for molecule in drawn if molecule not in taken)

@@ -95,7 +95,7 @@ def random_molecules(
     found: dict[str, Molecule] = {}
     generator = seeded(config.seed, env.device)
     # More than n: some are the same in their standard form, or refused.
-    for batch in uniform.sample(2 * n, 1.0, generator=generator):
+    for batch in uniform.sample(2 * n, uniform.ask(1.0), generator=generator):
         for sampled in batch:
             molecule = read_or_reason(sampled.molecule.smiles, keep_stereo=False)
             if isinstance(molecule, Molecule) and not refuse(molecule):

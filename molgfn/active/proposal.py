@@ -76,7 +76,9 @@ def find_candidates(
     """
     found: dict[str, Molecule] = {}
     with progress("sample", rounds.candidates) as advance:
-        for batch in draw_candidates(sampler, rounds.candidates, beta=beta, seed=seed, tell=tell):
+        for batch in draw_candidates(
+            sampler, rounds.candidates, condition=sampler.ask(beta), seed=seed, tell=tell
+        ):
             for sampled in batch:
                 molecule = read_or_reason(sampled.molecule.smiles, keep_stereo=False)
                 if isinstance(molecule, Molecule) and molecule.inchikey not in known:

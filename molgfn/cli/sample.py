@@ -68,7 +68,7 @@ def sample(
         batches = draw_candidates(
             sampler,
             n,
-            beta=settle_beta(sampler, beta),
+            condition=sampler.ask(settle_beta(sampler, beta)),
             seed=seed,
             rejection_control=rejection_control,
             tell=lambda note: typer.echo(f"{note}; --rejection-control does", err=True),

@@ -174,4 +174,4 @@ def _policy_likelihood(run: Path | None, beta: float | None) -> MoleculeLikeliho
     from molgfn.molecules.sampler import load_sampler
 
     sampler = load_sampler(run)
-    return MoleculeLikelihood(sampler.env, sampler.policy, settle_beta(sampler, beta))
+    return MoleculeLikelihood(sampler.env, sampler.policy, sampler.ask(settle_beta(sampler, beta)))

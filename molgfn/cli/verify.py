@@ -158,7 +158,7 @@ def _verify_run(run: Path, output: Path, beta: float | None, listed: Listed | No
     from molgfn.cli.options import settle_beta
     from molgfn.cli.progress import progress_bar
     from molgfn.molecules.sampler import load_sampler
-    from molgfn.molecules.target.target import build_score
+    from molgfn.molecules.target.target import build_target
     from molgfn.tables.sink import csv_sink
     from molgfn.workflows.verify import verify_policy
 
@@ -166,9 +166,9 @@ def _verify_run(run: Path, output: Path, beta: float | None, listed: Listed | No
         sampler = load_sampler(run, "cpu")
         chosen = settle_beta(sampler, beta)
         space, terminal = _list(sampler.env) if listed is None else listed
-        score = build_score(sampler.config.reward, sampler.env)
+        target = build_target(sampler.config.reward, sampler.env)
         with progress_bar("score", len(terminal)) as advance:
-            found = verify_policy(sampler, space, terminal, score, chosen, advance)
+            found = verify_policy(sampler, space, terminal, target, chosen, advance)
         found.save(output)
         sink.write(pd.DataFrame(found.measures.items(), columns=["measure", "value"]))
     typer.echo(f"{found.verdict()}; saved {output / 'verify.json'} and verify.png", err=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,8 @@ Integers = NDArray[np.int64]
 class Enumeration:
     """Classes of isomorphic states, the edges between them and all their actions.
 
-    State 0 is the empty tree; parents come before children. An *edge* is (parent, child, entry),
+    State 0 is the start, by default the empty tree; parents come before children. An *edge* is
+    (parent, child, entry),
     where an entry is a fragment with one representative site of every orbit by which it may be
     attached: two states are joined by several edges where the last fragment can have come in by
     inequivalent sites. Multiplicities are counted per edge.
@@ -83,6 +84,7 @@ def enumerate_states(
     limits: LimitsConfig,
     max_states: int = 200_000,
     *,
+    start: FragmentTree | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Enumeration:
     """List every state that can be built within the limits, once per class.
@@ -93,7 +95,8 @@ def enumerate_states(
     Args:
         vocabulary: The fragments.
         limits: Limits of the states.
-        max_states: Give up beyond this number of classes, the empty tree among them.
+        max_states: Give up beyond this number of classes, the start among them.
+        start: Tree that every state holds, its nodes frozen; default: the empty tree.
         on_progress: Called with the number of classes done, after each.
 
     Returns:
@@ -104,7 +107,7 @@ def enumerate_states(
         VocabularyError: A state has too many automorphisms to list.
     """
     walk = _Walk(_Rules(vocabulary, limits), max_states, on_progress)
-    walk.run()
+    walk.run(start)
     return walk.result()
 
 
@@ -153,6 +156,14 @@ class _Rules:
         smiles = self._molecules[marked]
         return None if smiles is None else _Candidate(tree, graph, marked, smiles)
 
+    def start(self, tree: FragmentTree) -> _Candidate:
+        """A start that is given, all of its nodes frozen."""
+        frozen = replace(tree, n_frozen=len(tree))
+        found = self._checked(frozen, self.graphs.frozen(frozen))
+        if found is None:
+            raise ConfigError("the start is larger than the limits")
+        return found
+
     def first_fragments(self) -> Iterator[_Candidate]:
         """Fragments that may begin a molecule; where two are needed, they can take a second."""
         for number in range(len(self.vocabulary)):
@@ -193,6 +204,7 @@ class _Rules:
                     (*tree.parents, node),
                     (*tree.parent_sites, site),
                     (*tree.entry_sites, entry_site),
+                    tree.n_frozen,
                 )
                 child = self._checked(
                     grown, self.graphs.attached(state.graph, atom, fragment, entry_site)
@@ -213,7 +225,7 @@ class _Rules:
     def removals(self, state: _Candidate) -> Iterator[tuple[str, tuple[int, int]]]:
         """Marked SMILES of the parent and entry, for every removable leaf."""
         tree = state.tree
-        if len(tree) == 1:
+        if len(tree) == 1 and not tree.n_frozen:
             yield "", (tree.fragments[0], -1)
             return
         sites: list[list[int]] = [[] for _ in tree.fragments]
@@ -221,7 +233,9 @@ class _Rules:
             sites[node].append(site)
             sites[other].append(other_site)
         for leaf, number in enumerate(tree.fragments):
-            if len(sites[leaf]) == 1 and (number, sites[leaf][0]) in self.representatives:
+            if leaf < tree.n_frozen or len(sites[leaf]) != 1:
+                continue
+            if (number, sites[leaf][0]) in self.representatives:
                 parent = canonical_smiles(self.graphs.removed(state.graph, tree, leaf))
                 yield parent, (number, self.representatives[number, sites[leaf][0]])
 
@@ -233,23 +247,32 @@ class _Walk:
     rules: _Rules
     max_states: int
     on_progress: Callable[[int], None] | None
-    trees: list[FragmentTree | None] = field(default_factory=lambda: [None])
-    smiles: list[str] = field(default_factory=lambda: [""])
-    number: dict[str, int] = field(default_factory=lambda: {"": 0})
-    order: list[int] = field(default_factory=lambda: [1])
-    may_stop: list[bool] = field(default_factory=lambda: [False])
-    n_leaves: list[int] = field(default_factory=lambda: [0])
+    trees: list[FragmentTree | None] = field(default_factory=list)
+    smiles: list[str] = field(default_factory=list)
+    number: dict[str, int] = field(default_factory=dict)
+    order: list[int] = field(default_factory=list)
+    may_stop: list[bool] = field(default_factory=list)
+    n_leaves: list[int] = field(default_factory=list)
     # An edge is (parent, child, fragment, entry site).
     edges: dict[tuple[int, int, int, int], int] = field(default_factory=dict)
     forward: Counter[tuple[int, int, int, int]] = field(default_factory=Counter)
     backward: Counter[tuple[int, int, int, int]] = field(default_factory=Counter)
     actions: list[tuple[int, int, int, int]] = field(default_factory=list)
 
-    def run(self) -> None:
+    def run(self, start: FragmentTree | None) -> None:
         layer: list[_Candidate] = []
-        for first in self.rules.first_fragments():
-            self._meet(0, _Attachment(first, first.tree.fragments[0], -1, [(-1, -1)]), layer)
-        n_done = 0
+        if start is None:
+            self._enter(None, "", "")
+            self.order.append(1)
+            self.may_stop.append(False)
+            self.n_leaves.append(0)
+            for first in self.rules.first_fragments():
+                self._meet(0, _Attachment(first, first.tree.fragments[0], -1, [(-1, -1)]), layer)
+        else:
+            root = self.rules.start(start)
+            self._enter(root.tree, root.marked_smiles, root.smiles)
+            layer.append(root)
+        n_done = len(self.order) - 1
         while layer:
             following: list[_Candidate] = []
             for state in layer:
@@ -258,6 +281,12 @@ class _Walk:
                 if self.on_progress is not None:
                     self.on_progress(n_done + 1)
             layer = following
+
+    def _enter(self, tree: FragmentTree | None, marked_smiles: str, smiles: str) -> None:
+        """Number a new class."""
+        self.number[marked_smiles] = len(self.number)
+        self.trees.append(tree)
+        self.smiles.append(smiles)
 
     def _expand(self, state: _Candidate, following: list[_Candidate]) -> None:
         number = self.number[state.marked_smiles]
@@ -283,9 +312,7 @@ class _Walk:
                     f"{self.max_states} states within the limits; lower limits.max_fragments or "
                     "limits.max_heavy_atoms, take fewer fragments, or raise max_states"
                 )
-            self.number[child.marked_smiles] = len(self.number)
-            self.trees.append(child.tree)
-            self.smiles.append(child.smiles)
+            self._enter(child.tree, child.marked_smiles, child.smiles)
             following.append(child)
         number = self.number[child.marked_smiles]
         key = (parent, number, attachment.fragment, attachment.entry_site)

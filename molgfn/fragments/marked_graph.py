@@ -39,7 +39,9 @@ class MarkedGraphs:
         """
         self._site_atoms = [f.site_atoms for f in vocabulary.fragments]
         labels: dict[tuple[object, ...], int] = {}
-        self._templates = [_labelled(i, f.mol, labels) for i, f in enumerate(vocabulary.fragments)]
+        numbered = list(enumerate(vocabulary.fragments))
+        self._templates = [_labelled(i, f.mol, labels) for i, f in numbered]
+        self._frozen = [_labelled((i, "frozen"), f.mol, labels) for i, f in numbered]
         self._doors: dict[tuple[int, int], Chem.Mol] = {
             (i, site): self._door(i, site)
             for i, f in enumerate(vocabulary.fragments)
@@ -78,6 +80,25 @@ class MarkedGraphs:
             The graph; read-only.
         """
         return self._templates[fragment]
+
+    def frozen(self, tree: FragmentTree) -> Chem.Mol:
+        """Make the graph of a start, whose nodes differ from all others.
+
+        Args:
+            tree: A tree all of whose nodes are frozen.
+
+        Returns:
+            The graph.
+        """
+        graph = Chem.RWMol(self._frozen[tree.fragments[0]])
+        offsets = self.offsets(tree.fragments)
+        for node, site, other, other_site in tree.bonds():
+            marker = graph.AddAtom(_wildcard(_JUNCTION))
+            graph.InsertMol(self._frozen[tree.fragments[other]])
+            for end, end_site in ((node, site), (other, other_site)):
+                atom = offsets[end] + self._site_atoms[tree.fragments[end]][end_site]
+                graph.AddBond(marker, atom, Chem.BondType.SINGLE)
+        return graph.GetMol()
 
     def attached(self, graph: Chem.Mol, atom: int, fragment: int, site: int) -> Chem.Mol:
         """Add a node.
@@ -174,7 +195,9 @@ def self_matches(graph: Chem.Mol) -> tuple[int, NDArray[np.int64]]:
     return len(matches), np.asarray(matches, dtype=np.int64).min(axis=0)
 
 
-def _labelled(number: int, template: Chem.Mol, labels: dict[tuple[object, ...], int]) -> Chem.Mol:
+def _labelled(
+    number: object, template: Chem.Mol, labels: dict[tuple[object, ...], int]
+) -> Chem.Mol:
     graph = Chem.RWMol()
     for atom in template.GetAtoms():
         kind = (

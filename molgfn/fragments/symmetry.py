@@ -38,7 +38,7 @@ class TreeSymmetry:
         Returns:
             The canonical key, equal for two trees exactly when they are the same state, and
             |Aut|, the number of automorphisms of the assembled heavy-atom graph that map
-            junctions to junctions and templates onto templates.
+            junctions to junctions, templates onto templates and frozen nodes onto frozen nodes.
         """
         return self._coded(tree)
 
@@ -54,7 +54,8 @@ class TreeSymmetry:
                 for site, other, other_site in neighbours[node]
                 if other != origin
             )
-            return self._branch(tree.fragments[node], entry, tuple(children))
+            frozen = node < tree.n_frozen
+            return self._branch(tree.fragments[node], frozen, entry, tuple(children))
 
         centre = _centre(neighbours)
         if len(centre) == 1:
@@ -69,7 +70,7 @@ class TreeSymmetry:
         return "~".join(sorted((key, other_key))), swap * order * other_order
 
     def _code_branch(
-        self, fragment: int, entry: int, children: tuple[tuple[int, str, int], ...]
+        self, fragment: int, frozen: bool, entry: int, children: tuple[tuple[int, str, int], ...]
     ) -> tuple[str, int]:
         best: tuple[int, list[tuple[int, str]]] | None = None
         n_best = 0
@@ -92,7 +93,8 @@ class TreeSymmetry:
             order *= math.factorial(repeats)
         door, placed = best
         inner = ",".join(f"{site}:{code}" for site, code in placed)
-        return f"{fragment}{'' if door < 0 else f'^{door}'}({inner})", order
+        mark = "*" if frozen else ""
+        return f"{fragment}{mark}{'' if door < 0 else f'^{door}'}({inner})", order
 
 
 def _centre(neighbours: list[list[tuple[int, int, int]]]) -> list[int]:

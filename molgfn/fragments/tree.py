@@ -20,12 +20,14 @@ class FragmentTree:
             number for the others.
         parent_sites: Site number used in the parent, -1 for node 0.
         entry_sites: Site number used in the node itself, -1 for node 0.
+        n_frozen: Number of nodes that belong to the start and are never removed; they come first.
     """
 
     fragments: tuple[int, ...]
     parents: tuple[int, ...]
     parent_sites: tuple[int, ...]
     entry_sites: tuple[int, ...]
+    n_frozen: int = 0
 
     def __len__(self) -> int:
         return len(self.fragments)

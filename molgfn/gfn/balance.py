@@ -1,8 +1,9 @@
 """What an objective asks of a batch of trajectories: the residuals that shall vanish.
 
-Flows of states are learned up to the environment's symmetry potential, as F(s) |Aut(s)|. Every
-objective then takes the local part of log P_B alone: the potential of intermediate states cancels
-in each balance equation and only that of terminal states, part of the last transition, remains.
+Flows of states are learned up to the environment's symmetry potential, as F(s) |Aut(s)|, but for
+that of the initial state, which is Z. Every objective then takes the local part of log P_B alone:
+the potential of intermediate states cancels in each balance equation, and only those of the
+initial and of the terminal state remain, parts of the first and of the last transition.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import torch
 from torch import Tensor
 
 from molgfn.config.schema import TrainConfig
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.distinct import distinct_states
+from molgfn.gfn.environment import Environment, S
 from molgfn.gfn.objectives import (
     detailed_balance,
     flow_matching,
@@ -24,7 +27,7 @@ from molgfn.gfn.objectives import (
     trajectory_balance,
     vargrad,
 )
-from molgfn.gfn.protocols import Environment, FlowPolicy, S
+from molgfn.gfn.policy import FlowPolicy
 from molgfn.gfn.relevance import relevance
 from molgfn.gfn.segments import log_sum_by_group
 from molgfn.gfn.trajectories import Trajectories
@@ -41,8 +44,8 @@ class Evaluated(Generic[S]):
         env: The environment.
         policy: The policy.
         batch: B trajectories with T transitions in all.
-        condition: Condition of every trajectory, shape ``(B,)``.
-        group: Number of the group of every trajectory, those of one condition, shape ``(B,)``.
+        condition: What each of the B trajectories is asked for.
+        group: Number of the group of every trajectory, those of one condition and start, ``(B,)``.
         log_reward: log R of every trajectory's end, shape ``(B,)``, nats.
         log_z: Learned log Z of the condition of every trajectory, shape ``(B,)``, nats.
         log_pf: log P_F of every transition, shape ``(T,)``, nats.
@@ -53,7 +56,7 @@ class Evaluated(Generic[S]):
     env: Environment[S]
     policy: FlowPolicy[S]
     batch: Trajectories[S]
-    condition: Tensor
+    condition: Condition
     group: Tensor
     log_reward: Tensor
     log_z: Tensor
@@ -79,7 +82,7 @@ def evaluate(
     env: Environment[S],
     policy: FlowPolicy[S],
     batch: Trajectories[S],
-    condition: Tensor,
+    condition: Condition,
     group: Tensor,
     log_reward: Tensor,
     log_z: Tensor,
@@ -91,7 +94,7 @@ def evaluate(
         env: The environment.
         policy: The policy.
         batch: B trajectories.
-        condition: Condition of every trajectory, shape ``(B,)``.
+        condition: What each of the B trajectories is asked for.
         group: Number of the group of every trajectory, shape ``(B,)``.
         log_reward: log R of every trajectory's end, shape ``(B,)``, nats.
         log_z: Learned log Z of the condition of every trajectory, shape ``(B,)``, nats.
@@ -163,6 +166,8 @@ def _flow_matching(of: Evaluated[S], config: TrainConfig) -> Residuals:
     states, trajectory = batch.states[entered], batch.trajectory[entered]
     child, parents, actions, log_pb = env.parents(states)
     n_steps = torch.bincount(child, minlength=len(states))
+    starts = env.is_initial(parents)
+    log_pb[starts] -= env.log_symmetry(parents[starts])
     log_factor = -(log_pb + n_steps[child].log())  # log(m/k)
     owner = trajectory[child]
     distribution = of.policy(parents, of.condition[owner])

@@ -7,7 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from molgfn.gfn.protocols import S
+from molgfn.gfn.environment import S
 
 
 def distinct_states(states: S, group: Tensor) -> tuple[S, Tensor, Tensor]:

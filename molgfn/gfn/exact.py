@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from molgfn.gfn.condition import Condition
+from molgfn.gfn.environment import S
 from molgfn.gfn.likelihood import STATE_CHUNK
-from molgfn.gfn.protocols import Policy, S
+from molgfn.gfn.policy import Policy
 from molgfn.gfn.segments import log_sum_by_group
 from molgfn.gfn.space import Space
 
@@ -131,7 +133,7 @@ def log_symmetry_bias(space: Space[S]) -> Tensor:
 
 
 @torch.no_grad()
-def space_log_likelihood(space: Space[S], policy: Policy[S], condition: float) -> Tensor:
+def space_log_likelihood(space: Space[S], policy: Policy[S], condition: Condition) -> Tensor:
     """Compute log p(x) of every terminal state under a policy.
 
     Unlike :func:`molgfn.gfn.likelihood.log_likelihood` this counts on no symmetry, neither of the
@@ -141,7 +143,7 @@ def space_log_likelihood(space: Space[S], policy: Policy[S], condition: float) -
     Args:
         space: The listed environment.
         policy: The policy.
-        condition: Condition of the policy, such as log beta.
+        condition: What the policy is asked for, a single condition.
 
     Returns:
         log p(x) in the order of ``space.terminal``, shape ``(n_terminal,)``, float64, nats; the
@@ -150,13 +152,14 @@ def space_log_likelihood(space: Space[S], policy: Policy[S], condition: float) -
     return log_terminal_probability(space, *_policy_log_pf(space, policy, condition))
 
 
-def _policy_log_pf(space: Space[S], policy: Policy[S], condition: float) -> tuple[Tensor, Tensor]:
+def _policy_log_pf(
+    space: Space[S], policy: Policy[S], condition: Condition
+) -> tuple[Tensor, Tensor]:
     """Log P_F of all single actions (A,), and of stop where it is allowed (n_terminal,)."""
     device = space.actions.device
     log_pf, log_stop = [], []
     for rows in torch.arange(len(space), device=device).split(STATE_CHUNK):
-        conditions = torch.full((len(rows),), condition, device=device)
-        distribution = policy(space.states[rows], conditions)
+        distribution = policy(space.states[rows], condition.repeat(len(rows)))
         begin, end = torch.searchsorted(
             space.action_state, torch.stack([rows[0], rows[-1] + 1])
         ).tolist()

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from molgfn.gfn.protocols import Environment, Policy, S, prepared
+from molgfn.gfn.condition import Condition
+from molgfn.gfn.environment import Environment, S
+from molgfn.gfn.policy import Policy
 from molgfn.gfn.recording import replayed
 from molgfn.gfn.trajectories import Steps
 
@@ -18,7 +20,7 @@ from molgfn.gfn.trajectories import Steps
 def walk(
     env: Environment[S],
     policy: Policy[S],
-    condition: Tensor,
+    condition: Condition,
     *,
     generator: torch.Generator,
     epsilon: Tensor | None,
@@ -28,7 +30,7 @@ def walk(
     Args:
         env: The environment.
         policy: The sampling policy.
-        condition: Condition of every trajectory, shape ``(B,)``.
+        condition: What each of the B trajectories is asked for.
         generator: Source of randomness.
         epsilon: Share of uniform actions in every trajectory, shape ``(B,)``; None = none.
 
@@ -38,14 +40,15 @@ def walk(
     """
 
     def work(generator: torch.Generator, inputs: Sequence[Tensor]) -> list[Tensor]:
-        condition, *share = inputs
+        log_beta, beta, weights, *share = inputs
+        asked = Condition(log_beta, beta, weights)
         epsilon = share[0] if share else None
-        decide, n = prepared(policy, lockstep=True), len(condition)
-        everyone = torch.arange(n, device=condition.device)
+        decide, n = policy.prepare(lockstep=True), len(asked)
+        everyone = torch.arange(n, device=log_beta.device)
         states = env.initial_states(n)
         visited, taken = [states.to_tensor()], []
         for n_steps in range(env.max_steps - 1):
-            decision = decide(env.compact(states, n_steps), condition)
+            decision = decide(env.compact(states, n_steps), asked)
             taken.append(decision.sample(everyone, generator, epsilon))
             states = env.step(states, taken[-1])
             visited.append(states.to_tensor())
@@ -53,7 +56,7 @@ def walk(
         visited.append(env.step(states, taken[-1]).to_tensor())
         return [torch.stack(visited), torch.stack(taken)]
 
-    inputs = [condition] if epsilon is None else [condition, epsilon]
+    inputs = condition.to_tensors() + ([] if epsilon is None else [epsilon])
     visited, taken = replayed(work, inputs, generator, of=policy, within=env)
     return visited, taken
 

@@ -1,4 +1,4 @@
-"""log Z as a function of what is asked for."""
+"""Networks that read a condition: its encoding, and log Z as a function of it."""
 
 from __future__ import annotations
 
@@ -7,74 +7,49 @@ import math
 import torch
 from torch import Tensor, nn
 
+from molgfn.gfn.condition import Condition
+
 #: Steps of the thermometer that encodes log beta.
 N_BETA_BINS = 16
 
 
-class BetaEncoding(nn.Module):
-    """Thermometer encoding of log beta over the range the policy is trained for.
+class ConditionEncoding(nn.Module):
+    """Thermometer encoding of log beta over the range of the training, then the weights.
 
-    The k-th feature rises from 0 to 1 between two neighbouring marks, so that the policy can
-    resolve beta at every scale; the last feature is log beta itself and tells values outside.
+    The k-th feature rises from 0 to 1 between two neighbouring marks, so that a network can
+    resolve beta at every scale; log beta itself follows and tells values outside. A single
+    objective has no weight to tell.
     """
 
     marks: Tensor
 
-    def __init__(self, beta_min: float, beta_max: float) -> None:
-        """Place the marks.
-
-        Args:
-            beta_min: Smallest beta of the training, > 0.
-            beta_max: Largest beta of the training.
-        """
+    def __init__(self, beta_min: float, beta_max: float, n_objectives: int = 1) -> None:
         super().__init__()
         low, high = math.log(beta_min), math.log(max(beta_max, beta_min * 1.01))
         self.gap = (high - low) / N_BETA_BINS
+        self.n_features = N_BETA_BINS + 1 + (n_objectives if n_objectives > 1 else 0)
         self.register_buffer("marks", low + self.gap * torch.arange(N_BETA_BINS), persistent=False)
 
-    @property
-    def n_features(self) -> int:
-        """Number of features."""
-        return N_BETA_BINS + 1
-
-    def forward(self, log_beta: Tensor) -> Tensor:
-        """Encode.
-
-        Args:
-            log_beta: Natural logarithm of beta, shape ``(B,)``.
-
-        Returns:
-            Shape ``(B, n_features)``.
-        """
-        steps = ((log_beta[:, None] - self.marks) / self.gap).clamp(0, 1)
-        return torch.cat([steps, log_beta[:, None]], 1)
+    def forward(self, condition: Condition) -> Tensor:
+        """Encode conditions, shape ``(B, n_features)``."""
+        log_beta = condition.log_beta[:, None]
+        steps = ((log_beta - self.marks) / self.gap).clamp(0, 1)
+        return torch.cat([steps, log_beta, condition.features], 1)
 
 
 class LogPartition(nn.Module):
-    """log Z as a function of beta, for objectives that learn it."""
+    """log Z of a condition, for objectives that learn it."""
 
-    def __init__(self, hidden: int, *, beta_min: float, beta_max: float) -> None:
-        """Build a small network.
-
-        Args:
-            hidden: Width.
-            beta_min: Smallest beta of the training.
-            beta_max: Largest beta of the training.
-        """
+    def __init__(
+        self, hidden: int, *, beta_min: float, beta_max: float, n_objectives: int = 1
+    ) -> None:
         super().__init__()
-        self.beta = BetaEncoding(beta_min, beta_max)
+        self.encode = ConditionEncoding(beta_min, beta_max, n_objectives)
         self.net = nn.Sequential(
-            nn.Linear(self.beta.n_features, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, 1)
+            nn.Linear(self.encode.n_features, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, 1)
         )
 
-    def forward(self, log_beta: Tensor) -> Tensor:
-        """Estimate log Z.
-
-        Args:
-            log_beta: Natural logarithm of beta, shape ``(B,)``.
-
-        Returns:
-            Shape ``(B,)``, nats.
-        """
-        value: Tensor = self.net(self.beta(log_beta))
+    def forward(self, condition: Condition) -> Tensor:
+        """Estimate log Z, shape ``(B,)``, nats."""
+        value: Tensor = self.net(self.encode(condition))
         return value.squeeze(1)

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from molgfn.gfn import lockstep
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.distinct import distinct_states
-from molgfn.gfn.protocols import Environment, Policy, S, prepared
+from molgfn.gfn.environment import Environment, S
+from molgfn.gfn.policy import Policy
 from molgfn.gfn.trajectories import Steps, Trajectories
 
 
@@ -18,7 +20,7 @@ from molgfn.gfn.trajectories import Steps, Trajectories
 def rollout(
     env: Environment[S],
     policy: Policy[S],
-    condition: Tensor,
+    condition: Condition,
     *,
     generator: torch.Generator,
     epsilon: Tensor | None = None,
@@ -28,7 +30,7 @@ def rollout(
     Args:
         env: The environment.
         policy: The sampling policy.
-        condition: Condition of every trajectory, shape ``(B,)``.
+        condition: What each of the B trajectories is asked for.
         generator: Source of randomness.
         epsilon: Share of uniform actions in every trajectory, shape ``(B,)``; default: none.
 
@@ -45,14 +47,14 @@ def rollout(
 
 @torch.no_grad()
 def draw_terminal(
-    env: Environment[S], policy: Policy[S], condition: Tensor, *, generator: torch.Generator
+    env: Environment[S], policy: Policy[S], condition: Condition, *, generator: torch.Generator
 ) -> S:
     """Sample the ends of trajectories alone: the same as those of :func:`rollout`, sooner.
 
     Args:
         env: The environment.
         policy: The sampling policy.
-        condition: Condition of every trajectory, shape ``(B,)``.
+        condition: What each of the B trajectories is asked for.
         generator: Source of randomness.
 
     Returns:
@@ -92,21 +94,20 @@ def rollout_backward(
 def _walk(
     env: Environment[S],
     policy: Policy[S],
-    condition: Tensor,
+    condition: Condition,
     generator: torch.Generator,
     epsilon: Tensor | None,
 ) -> Iterator[Steps[S]]:
     """Yield the same step of all trajectories that are still under way."""
-    policy, n = prepared(policy), len(condition)
+    decide, n, group = policy.prepare(), len(condition), condition.groups()
     states = env.initial_states(n)
-    alive = torch.arange(n, device=condition.device)
-    group = condition.unique(return_inverse=True)[1]
+    alive = torch.arange(n, device=group.device)
     for n_steps in range(env.max_steps):
         if not len(alive):
             return
         if n_steps < env.max_steps - 1:
             distinct, index, first = distinct_states(states, group[alive])
-            distribution = policy(distinct, condition[alive[first]])
+            distribution = decide(distinct, condition[alive[first]])
             share = None if epsilon is None else epsilon[alive]
             actions = distribution.sample(index, generator, share)
         else:  # nothing but stop is left

@@ -21,7 +21,7 @@ class Space(Generic[S]):
     Attributes:
         states: One representative of every class, none stopped; number 0 is the initial state,
             parents come before children; N of them.
-        keys: The environment's canonical key of every state, ``""`` for the initial one.
+        keys: The environment's canonical key of every state, ``""`` for an empty initial one.
         depth: Number of steps from the initial state; an edge leads to a greater depth, ``(N,)``.
         may_stop: Whether the state may be terminal, shape ``(N,)``.
         log_symmetry: log |Aut(s)|, whether or not the environment corrects for it, shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,10 +22,13 @@ from molgfn.gfn.checkpoint import (
     subset,
     with_prefix,
 )
-from molgfn.gfn.protocols import Environment, S, Score
+from molgfn.gfn.condition import Condition
+from molgfn.gfn.environment import Environment, S
+from molgfn.gfn.policy import PolicyNetwork
 from molgfn.gfn.replay import ReplayBuffer
 from molgfn.gfn.rollout import rollout, rollout_backward
 from molgfn.gfn.segments import group_mean
+from molgfn.gfn.target import Target
 from molgfn.gfn.trajectories import Trajectories, join
 
 #: Residuals beyond this many nats weigh linearly: early in training a few trajectories of a
@@ -40,23 +43,23 @@ MAX_FAILED_BATCHES = 10
 
 
 @dataclass(frozen=True)
-class Networks:
+class Networks(Generic[S]):
     """The networks of a training.
 
     Attributes:
         policy: The policy that learns.
         sampler: Its running average, which samples.
-        log_z: log Z as a function of log beta; every objective but VarGrad learns it.
+        log_z: log Z as a function of the condition; every objective but VarGrad learns it.
     """
 
-    policy: nn.Module
-    sampler: nn.Module
+    policy: PolicyNetwork[S]
+    sampler: PolicyNetwork[S]
     log_z: nn.Module
 
     @classmethod
     def build(
-        cls, make_policy: Callable[[], nn.Module], log_z: nn.Module, device: torch.device
-    ) -> Networks:
+        cls, make_policy: Callable[[], PolicyNetwork[S]], log_z: nn.Module, device: torch.device
+    ) -> Networks[S]:
         """Make the policy and a sampler that starts equal to it.
 
         Args:
@@ -73,18 +76,34 @@ class Networks:
         return cls(policy, sampler, log_z.to(device))
 
 
-class Trainer(Generic[S]):
-    """Trains a policy to sample terminal states in proportion to score**beta.
+class TrainerDocument(TypedDict):
+    """What a checkpoint of a trainer holds besides its tensors.
 
-    Each batch holds ``n_beta_groups`` values of beta, log-uniform and stratified over the range;
-    the trajectories of a group, sampled or replayed, share theirs.
+    Attributes:
+        step: Steps done.
+        failed_batches: Batches in a row without a single score.
+        replay_keys: Canonical keys of the states of the replay buffer, best first.
+        score: What the target keeps.
+    """
+
+    step: int
+    failed_batches: int
+    replay_keys: list[str]
+    score: dict[str, Any]
+
+
+class Trainer(Generic[S]):
+    """Trains a policy to sample terminal states in proportion to R(x | condition).
+
+    Each batch holds ``n_beta_groups`` conditions, see :meth:`Condition.drawn`; the trajectories of
+    a group, sampled or replayed, share theirs.
     """
 
     def __init__(
         self,
         env: Environment[S],
-        networks: Networks,
-        score: Score[S],
+        networks: Networks[S],
+        target: Target[S],
         config: TrainConfig,
         *,
         generator: torch.Generator,
@@ -94,18 +113,18 @@ class Trainer(Generic[S]):
         Args:
             env: The environment.
             networks: Policy, sampler and log Z on the environment's device.
-            score: Scores terminal states.
+            target: Scores terminal states.
             config: How to train.
             generator: Source of all randomness, on the environment's device.
         """
         self.env = env
         self.networks = networks
-        self.score = score
+        self.target = target
         self.config = config
         self.generator = generator
         self.step = 0
         self._failed_batches = 0
-        self._replay = ReplayBuffer(config.replay_capacity, type(env.initial_states(1)))
+        self._replay = ReplayBuffer(config.replay_capacity, type(env.initial_states(1)), target)
         self._optimizer = torch.optim.Adam(
             [
                 {"params": list(networks.policy.parameters()), "lr": config.learning_rate},
@@ -125,22 +144,28 @@ class Trainer(Generic[S]):
             ScorerError: Ten batches in a row had no score at all.
         """
         config, device = self.config, self.generator.device
-        group_beta = self._draw_log_beta()
+        asked = Condition.drawn(
+            config.n_beta_groups,
+            (config.beta_min, config.beta_max),
+            len(self.target.objectives),
+            generator=self.generator,
+        )
         n_updates, n_groups = config.updates_per_step, config.n_beta_groups
         # Every n-th trajectory belongs to the same update; each update sees all groups.
         number = torch.arange(config.batch_size, device=device)
         group = (number // n_updates) % n_groups
-        sampled = self._rollout(group_beta[group])
+        sampled = self._rollout(asked[group])
         parts = [number % n_updates == i for i in range(n_updates)]
         terminal = [sampled.terminal[part] for part in parts]
-        log_score, updates = torch.empty(config.batch_size, device=device), []
+        updates, log_score = [], torch.empty(config.batch_size, device=device)
         # While an update learns from one part, the next ones may be scored.
-        scored = self.score.in_parts(terminal)
-        for part, states, part_score in zip(parts, terminal, scored, strict=True):
-            log_score[part] = part_score.to(device)
-            self._remember(states, log_score[part])
-            batch = self._with_replay(sampled, log_score, group, part)
-            updates.append(self._update(*batch, group_beta))
+        scored = self.target.log_parts_of(terminal)
+        for part, states, found in zip(parts, terminal, scored, strict=True):
+            log_parts = found.to(device)
+            log_score[part] = self.target.log_score(log_parts)
+            self._remember(states, log_parts)
+            batch = self._with_replay(sampled.select(part), log_parts, group[part], asked)
+            updates.append(self._update(*batch, asked))
         self._refuse_silence(log_score)
         self.step += 1
         own = log_score[: len(log_score) - self._n_random]
@@ -154,23 +179,20 @@ class Trainer(Generic[S]):
             "failed": int(log_score.isnan().sum()),
             "length": len(sampled.states) / len(sampled),
             "replay": len(self._replay),
-            **self.score.statistics(),
+            **self.target.statistics(),
         }
 
     def _with_replay(
-        self, sampled: Trajectories[S], log_score: Tensor, group: Tensor, part: Tensor
+        self, batch: Trajectories[S], log_parts: Tensor, group: Tensor, asked: Condition
     ) -> tuple[Trajectories[S], Tensor, Tensor]:
-        """Join a part of the sampled trajectories with replayed ones; their scores and groups."""
-        batch, log_score, group = sampled.select(part), log_score[part], group[part]
+        """Join sampled trajectories with replayed ones; their parts and groups."""
         n = self.config.replay_batch_size if len(self._replay) else 0
         if not n:
-            return batch, log_score, group
-        known, known_score = self._replay.sample(
-            n, generator=self.generator, device=self.generator.device
-        )
-        batch = join(batch, rollout_backward(self.env, known, generator=self.generator))
+            return batch, log_parts, group
         again = torch.arange(n, device=group.device) % self.config.n_beta_groups
-        return batch, torch.cat([log_score, known_score]), torch.cat([group, again])
+        known, known_parts = self._replay.sample(asked, again, generator=self.generator)
+        batch = join(batch, rollout_backward(self.env, known, generator=self.generator))
+        return batch, torch.cat([log_parts, known_parts]), torch.cat([group, again])
 
     def _refuse_silence(self, log_score: Tensor) -> None:
         """Stop where nothing is left to learn from; with a filled replay buffer there is."""
@@ -183,23 +205,27 @@ class Trainer(Generic[S]):
             )
 
     def _update(
-        self, batch: Trajectories[S], log_score: Tensor, group: Tensor, group_beta: Tensor
+        self, batch: Trajectories[S], log_parts: Tensor, group: Tensor, asked: Condition
     ) -> tuple[float, float]:
         """Do one update; returns loss and log Z, NaN where nothing could be scored."""
-        scored = ~log_score.isnan()
+        scored = ~_failed(log_parts)
         if not scored.any():
             return math.nan, math.nan
         # A failed score takes no part, neither as a zero nor in its group's mean.
-        batch, log_score, group = batch.select(scored), log_score[scored], group[scored]
-        log_beta = group_beta[group]
-        log_reward = (log_beta.exp() * log_score).clamp(min=self.config.log_reward_floor)
-        log_reward = log_reward - self.score.log_multiplicity(batch.terminal).to(log_reward)
-        log_z = self.networks.log_z(log_beta)
+        batch, log_parts, group = batch.select(scored), log_parts[scored], group[scored]
+        condition = asked[group]
+        log_reward = self.target.log_reward(
+            log_parts,
+            self.target.log_multiplicity(batch.terminal),
+            condition,
+            self.config.log_reward_floor,
+        )
+        log_z = self.networks.log_z(condition)
         evaluated = evaluate(
             self.env,
             self.networks.policy,
             batch,
-            log_beta,
+            condition,
             group,
             log_reward,
             log_z,
@@ -229,20 +255,20 @@ class Trainer(Generic[S]):
         average, current = self.networks.sampler.parameters(), self.networks.policy.parameters()
         get_ema_multi_avg_fn(self.config.ema_decay)(list(average), list(current), None)
 
-    def _rollout(self, log_beta: Tensor) -> Trajectories[S]:
+    def _rollout(self, condition: Condition) -> Trajectories[S]:
         """Sample with the policy and, for the configured share, at random.
 
         Without random trajectories the policy would hardly see what it makes improbable, and
-        could not learn how improbable it shall be.
+        could not learn how improbable it should be.
         """
         share, epsilon = self._epsilon(), None
         if share or self._n_random:
-            epsilon = torch.full_like(log_beta, share)
-            epsilon[len(log_beta) - self._n_random :] = 1.0
+            epsilon = torch.full_like(condition.log_beta, share)
+            epsilon[len(condition) - self._n_random :] = 1.0
         return rollout(
             self.env,
             self.networks.sampler,
-            log_beta,
+            condition,
             generator=self.generator,
             epsilon=epsilon,
         )
@@ -251,25 +277,18 @@ class Trainer(Generic[S]):
     def _n_random(self) -> int:
         return round(self.config.random_share * self.config.batch_size)
 
-    def _draw_log_beta(self) -> Tensor:
-        n, config = self.config.n_beta_groups, self.config
-        low, high = math.log(config.beta_min), math.log(config.beta_max)
-        device = self.generator.device
-        draw = torch.rand(n, generator=self.generator, device=device)
-        return low + (high - low) * (torch.arange(n, device=device) + draw) / n
-
     def _epsilon(self) -> float:
         config = self.config
         share = min(1.0, 2 * self.step / config.steps)
         return config.epsilon_start + (config.epsilon_end - config.epsilon_start) * share
 
-    def _remember(self, terminal: S, log_score: Tensor) -> None:
+    def _remember(self, terminal: S, log_parts: Tensor) -> None:
         if not self.config.replay_batch_size:
             return
-        scored = (~log_score.isnan()).nonzero().squeeze(1)
+        scored = (~_failed(log_parts)).nonzero().squeeze(1)
         if len(scored):
             states = terminal[scored]
-            self._replay.add(states, self.env.keys(states), log_score[scored])
+            self._replay.add(states, self.env.keys(states), log_parts[scored])
 
     def warm_start(self, part: Part) -> None:
         """Begin where another training ended, whose reward was another.
@@ -294,7 +313,7 @@ class Trainer(Generic[S]):
             raise CheckpointError(f"the checkpoint does not fit this run: {reason}") from error
         for packed in seen.split(RESCORED_AT_ONCE) if len(seen) else ():
             states = states_type.from_tensor(packed.to(self.generator.device))
-            self._remember(states, self.score(states))
+            self._remember(states, self.target.log_parts(states))
 
     # ------------------------------------------------------------------ checkpoints
 
@@ -309,13 +328,13 @@ class Trainer(Generic[S]):
             **with_prefix(self._replay.tensors(), "replay"),
             "generator": self.generator.get_state(),
         }
-        document: dict[str, object] = {
-            "step": self.step,
-            "failed_batches": self._failed_batches,
-            "replay_keys": self._replay.keys,
-            "score": self.score.state_dict(),
-        }
-        return Part(tensors, document)
+        document = TrainerDocument(
+            step=self.step,
+            failed_batches=self._failed_batches,
+            replay_keys=self._replay.keys,
+            score=self.target.state_dict(),
+        )
+        return Part(tensors, {**document})
 
     def load(self, part: Part) -> None:
         """Continue from a saved state.
@@ -326,21 +345,26 @@ class Trainer(Generic[S]):
         Raises:
             CheckpointError: The state belongs to a network of another shape.
         """
-        tensors, document = part.tensors, dict(part.document)
+        tensors, document = part.tensors, cast(TrainerDocument, part.document)
         networks = self.networks
         try:
             networks.policy.load_state_dict(subset(tensors, "policy"))
             networks.sampler.load_state_dict(subset(tensors, "sampler"))
             networks.log_z.load_state_dict(subset(tensors, "log_z"))
             restore_optimizer(self._optimizer, subset(tensors, "optimizer"))
-            self._replay.load(subset(tensors, "replay"), document["replay_keys"])  # type: ignore[arg-type]
+            self._replay.load(subset(tensors, "replay"), document["replay_keys"])
             self.generator.set_state(tensors["generator"])
-            self.score.load_state_dict(document["score"])  # type: ignore[arg-type]
-            self.step = int(document["step"])  # type: ignore[call-overload]
-            self._failed_batches = int(document["failed_batches"])  # type: ignore[call-overload]
+            self.target.load_state_dict(document["score"])
+            self.step = int(document["step"])
+            self._failed_batches = int(document["failed_batches"])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             reason = str(error).splitlines()[0]
             raise CheckpointError(f"the checkpoint does not fit this run: {reason}") from error
+
+
+def _failed(log_parts: Tensor) -> Tensor:
+    """Which states failed in any of their parts, shape (B,)."""
+    return log_parts.isnan().flatten(1).any(1)
 
 
 def _mean(values: list[float]) -> float:

@@ -8,7 +8,7 @@ from typing import Generic
 import torch
 from torch import Tensor
 
-from molgfn.gfn.protocols import Environment, S
+from molgfn.gfn.environment import Environment, S
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,11 @@ class Trajectories(Generic[S]):
         """
         owner, following = steps.trajectory, steps.following
         ends = following.stopped.nonzero().squeeze(1)
+        begins = (steps.position == 0).nonzero().squeeze(1)
         terminal = following[ends[owner[ends].argsort()]]
         log_pb = env.log_pb(following, steps.actions)
         log_pb = log_pb.index_add(0, ends, env.log_symmetry(terminal)[owner[ends]])
+        log_pb = log_pb.index_add(0, begins, -env.log_symmetry(steps.states[begins]))
         return cls(steps.states, steps.actions, owner, steps.position, log_pb, terminal)
 
     def __len__(self) -> int:

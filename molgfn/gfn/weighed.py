@@ -73,18 +73,3 @@ class Weighed:
             np.concatenate([none, *(s.log_p for s in sets)]),
             np.concatenate([none, *(s.log_reward for s in sets)]),
         )
-
-
-def log_rewards(log_score: Array, log_multiplicity: Array, *, beta: float, floor: float) -> Array:
-    """Compute log R as the training does.
-
-    Args:
-        log_score: Shape ``(n,)``, NaN where the score failed.
-        log_multiplicity: log of the number of states that share the reward, shape ``(n,)``.
-        beta: Exponent.
-        floor: Least log reward, before the multiplicity divides it, nats.
-
-    Returns:
-        Shape ``(n,)``, nats, NaN where the score failed.
-    """
-    return np.maximum(beta * log_score, floor) - log_multiplicity

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from molgfn.errors import ConfigError
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.draw import draw
+from molgfn.gfn.policy import PolicyNetwork
 from molgfn.hypergrid.env import Hypergrid
 from molgfn.hypergrid.states import HypergridStates
 
@@ -56,16 +58,19 @@ class MaskedCategorical:
         return log_prob.gather(1, actions).squeeze(1)
 
 
-class HypergridPolicy(nn.Module):
-    """P_F(action | state, beta) and the flow through the state."""
+class HypergridPolicy(PolicyNetwork[HypergridStates]):
+    """P_F(action | state, condition) and the flow through the state."""
 
-    def __init__(self, env: Hypergrid, hidden: int = 256, layers: int = 2) -> None:
+    def __init__(
+        self, env: Hypergrid, hidden: int = 256, layers: int = 2, n_objectives: int = 1
+    ) -> None:
         """Build the network for the grid's size.
 
         Args:
             env: The environment.
             hidden: Width of every hidden layer.
             layers: Number of hidden layers.
+            n_objectives: K, number of weights in a condition.
 
         Raises:
             ConfigError: A size is below 1.
@@ -74,7 +79,8 @@ class HypergridPolicy(nn.Module):
         if hidden < 1 or layers < 1:
             raise ConfigError(f"hidden and layers must be at least 1, came {hidden} and {layers}")
         self.env = env
-        widths = [env.n_dimensions * env.side + 1] + [hidden] * layers
+        n_weights = n_objectives if n_objectives > 1 else 0
+        widths = [env.n_dimensions * env.side + 1 + n_weights] + [hidden] * layers
         body: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
             body += [nn.Linear(n_in, n_out), nn.ReLU()]
@@ -82,18 +88,19 @@ class HypergridPolicy(nn.Module):
         self.action_logits = nn.Linear(hidden, env.n_dimensions + 1)
         self.log_flow = nn.Linear(hidden, 1)
 
-    def forward(self, states: HypergridStates, log_beta: Tensor) -> MaskedCategorical:
+    def forward(self, states: HypergridStates, condition: Condition) -> MaskedCategorical:
         """Compute the distribution over the actions of every state.
 
         Args:
             states: B states, none of them stopped.
-            log_beta: Natural logarithm of beta, shape ``(B,)``.
+            condition: What is asked for in each.
 
         Returns:
             The distribution, differentiable in the weights.
         """
         one_hot = nn.functional.one_hot(states.coordinates, self.env.side).flatten(1)
-        hidden = self.body(torch.cat([one_hot.to(log_beta.dtype), log_beta[:, None]], 1))
+        log_beta = condition.log_beta[:, None]
+        hidden = self.body(torch.cat([one_hot.to(log_beta), log_beta, condition.features], 1))
         log_flow: Tensor = self.log_flow(hidden).squeeze(1)
         illegal = ~self.env.legal_mask(states)
         return MaskedCategorical(

@@ -1,48 +1,38 @@
-"""Scores states of the hypergrid and counts what it takes to find every mode."""
+"""The reward of the hypergrid, with a count of what it takes to find every mode."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from molgfn.gfn.target import Target
 from molgfn.hypergrid.env import Hypergrid
 from molgfn.hypergrid.states import HypergridStates
 
-#: The empirical distribution is that of so many states visited last (Bengio et al. 2021).
+#: The empirical distribution is over this many states visited last (Bengio et al. 2021).
 WINDOW = 200_000
 
 
-class HypergridScore:
+class HypergridTarget(Target[HypergridStates]):
     """The log reward of terminal states, with a record of the modes found.
 
-    Every call counts as so many states visited, repeats included, as in the curves of Bengio et
-    al. 2021: score each batch once.
+    Every call counts as states visited, repeats included, as in the curves of Bengio et al. 2021:
+    score each batch once.
     """
 
     def __init__(self, env: Hypergrid) -> None:
-        """Start with nothing visited.
-
-        Args:
-            env: The environment of the states.
-        """
         self._env = env
         self._n_visited = 0
         self._distinct: set[int] = set()
         self._found_after: dict[int, int] = {}
         self._recent: deque[int] = deque(maxlen=WINDOW)
 
-    def __call__(self, states: HypergridStates) -> Tensor:
-        """Score terminal states.
-
-        Args:
-            states: B terminal states.
-
-        Returns:
-            log(R(x) / (R0 + 2.5)), at most 0, shape ``(B,)``, nats, on the CPU.
-        """
+    def log_parts(self, states: HypergridStates) -> Tensor:
+        """Score B terminal states: log(R(x) / (R0 + 2.5)), at most 0, ``(B, 1)``, nats."""
         cells = self._env.cell_numbers(states).tolist()
         self._distinct.update(cells)
         self._recent.extend(cells)
@@ -50,32 +40,10 @@ class HypergridScore:
             if mode >= 0:
                 self._found_after.setdefault(mode, place)
         self._n_visited += len(states)
-        return self._env.log_reward(states).cpu()
-
-    def in_parts(self, parts: Sequence[HypergridStates]) -> Iterator[Tensor]:
-        """Score parts of a batch one after the other, each when it is asked for.
-
-        Args:
-            parts: Batches of terminal states.
-
-        Returns:
-            Log scores of each part.
-        """
-        return map(self, parts)
-
-    def log_multiplicity(self, states: HypergridStates) -> Tensor:
-        """Return zeros: every terminal state is an object of its own.
-
-        Args:
-            states: B terminal states.
-
-        Returns:
-            Shape ``(B,)``, nats, on the CPU.
-        """
-        return torch.zeros(len(states))
+        return self._env.log_reward(states).cpu()[:, None]
 
     def recent(self) -> Tensor:
-        """Return the numbers of the cells visited last, at most ``WINDOW``, oldest first."""
+        """Numbers of the cells visited last, at most ``WINDOW``, oldest first."""
         return torch.tensor(list(self._recent), dtype=torch.long)
 
     @property
@@ -92,15 +60,11 @@ class HypergridScore:
         return dict(self._found_after)
 
     def statistics(self) -> dict[str, float]:
-        """Count distinct states scored and modes found.
-
-        Returns:
-            ``distinct`` and ``modes``.
-        """
+        """Count ``distinct`` states scored and ``modes`` found."""
         return {"distinct": len(self._distinct), "modes": len(self._found_after)}
 
-    def state_dict(self) -> dict[str, object]:
-        """Return everything as plain JSON values."""
+    def state_dict(self) -> dict[str, Any]:
+        """Everything, as plain JSON values."""
         return {
             "n_visited": self._n_visited,
             "distinct": sorted(self._distinct),
@@ -108,16 +72,9 @@ class HypergridScore:
             "found_after": [list(pair) for pair in self._found_after.items()],
         }
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        """Undo :meth:`state_dict`.
-
-        Args:
-            state: What it returned.
-        """
-        distinct: list[int] = state["distinct"]  # type: ignore[assignment]
-        recent: list[int] = state["recent"]  # type: ignore[assignment]
-        found: list[tuple[int, int]] = state["found_after"]  # type: ignore[assignment]
-        self._n_visited = int(state["n_visited"])  # type: ignore[call-overload]
-        self._distinct = set(distinct)
-        self._found_after = dict(found)
-        self._recent = deque(recent, maxlen=WINDOW)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Undo :meth:`state_dict`."""
+        self._n_visited = int(state["n_visited"])
+        self._distinct = set(state["distinct"])
+        self._found_after = dict(state["found_after"])
+        self._recent = deque(state["recent"], maxlen=WINDOW)

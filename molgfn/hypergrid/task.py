@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from molgfn.config.schema import TrainConfig
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.likelihood import log_likelihood
 from molgfn.gfn.log_partition import LogPartition
 from molgfn.gfn.trainer import Networks, Trainer
 from molgfn.hypergrid.env import Hypergrid
 from molgfn.hypergrid.policy import HypergridPolicy
-from molgfn.hypergrid.target import HypergridScore
+from molgfn.hypergrid.target import HypergridTarget
 from molgfn.machine.device import seeded, set_up_device
 
 #: Settings that find all modes of the paper's grid; beta is 1, the reward being the paper's.
@@ -63,14 +64,14 @@ class GridTraining:
         """
         set_up_device("cpu")
         self.env = env
-        self.score = HypergridScore(env)
+        self.target = HypergridTarget(env)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             log_z = LogPartition(16, beta_min=config.beta_min, beta_max=config.beta_max)
             networks = Networks.build(lambda: HypergridPolicy(env), log_z, env.device)
-        self._trainer = Trainer(env, networks, self.score, config, generator=seeded(seed))
+        self._trainer = Trainer(env, networks, self.target, config, generator=seeded(seed))
         self._terminal = env.terminal_states()
-        self._target = env.log_reward(self._terminal).double().softmax(0)
+        self._distribution = env.log_reward(self._terminal).double().softmax(0)
 
     def steps(self, n_reports: int) -> Iterator[GridProgress | None]:
         """Train to the end.
@@ -88,15 +89,17 @@ class GridTraining:
             yield self._report() if step in marks else None
 
     def _report(self) -> GridProgress:
-        counts = torch.bincount(self.score.recent(), minlength=self.env.n_cells).double()
+        counts = torch.bincount(self.target.recent(), minlength=self.env.n_cells).double()
         n = counts.sum()
         # Mean absolute deviation of a binomial share, normal approximation.
-        perfect = (2 * self._target * (1 - self._target) / (torch.pi * n)).sqrt().sum()
-        log_p = log_likelihood(self.env, self._trainer.networks.sampler, self._terminal, 0.0)
+        perfect = (2 * self._distribution * (1 - self._distribution) / (torch.pi * n)).sqrt().sum()
+        log_p = log_likelihood(
+            self.env, self._trainer.networks.sampler, self._terminal, Condition.of(1.0)
+        )
         return GridProgress(
-            visited=self.score.n_visited,
-            modes=len(self.score.found_after),
-            empirical_l1=float((counts / n - self._target).abs().sum()),
+            visited=self.target.n_visited,
+            modes=len(self.target.found_after),
+            empirical_l1=float((counts / n - self._distribution).abs().sum()),
             perfect_l1=float(perfect),
-            exact_l1=float((log_p.exp() - self._target).abs().sum()),
+            exact_l1=float((log_p.exp() - self._distribution).abs().sum()),
         )

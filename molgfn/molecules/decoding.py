@@ -38,7 +38,13 @@ class Decoder:
 
         Args:
             env: The environment; its vocabulary and limits say what can be built.
+
+        Raises:
+            ValueError: It has another start than the empty tree, from which the parser does not
+                find what grows.
         """
+        if env.start is not None:
+            raise ValueError("molecules are taken apart down to the empty tree alone")
         self._env = env
         self._parser = Parser(env.vocabulary)
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from molgfn.chem.molecule import Molecule
 from molgfn.fragments.tree import FragmentTree
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.likelihood import log_likelihood
-from molgfn.gfn.protocols import Policy
+from molgfn.gfn.policy import Policy
 from molgfn.gfn.segments import log_sum_by_group
 from molgfn.molecules.decoding import Decoder
 from molgfn.molecules.env.fragment_env import FragmentEnv
@@ -45,17 +46,19 @@ class MoleculeLikelihood:
     the policy the probabilities sum to 1. Stereo is ignored: the policy draws flat molecules.
     """
 
-    def __init__(self, env: FragmentEnv, policy: Policy[FragmentStates], beta: float) -> None:
+    def __init__(
+        self, env: FragmentEnv, policy: Policy[FragmentStates], condition: Condition
+    ) -> None:
         """Prepare the parser.
 
         Args:
             env: The environment of the policy.
             policy: The policy.
-            beta: Exponent of the reward the policy is asked for.
+            condition: What the policy is asked for, a single condition.
         """
         self._env = env
         self._policy = policy
-        self._log_beta = math.log(beta)
+        self._condition = condition
         self._decode = Decoder(env)
 
     def __call__(self, molecules: Sequence[Molecule]) -> Likelihoods:
@@ -80,7 +83,7 @@ class MoleculeLikelihood:
         if not trees:
             return np.full(len(trees_of), math.nan)
         states = FragmentStates.from_trees(trees, env.limits.max_fragments, env.device)
-        by_tree = log_likelihood(env, self._policy, states, self._log_beta).cpu()
+        by_tree = log_likelihood(env, self._policy, states, self._condition).cpu()
         n_trees = torch.tensor([len(trees) for trees in trees_of])
         owner = torch.arange(len(n_trees)).repeat_interleave(n_trees)
         total = log_sum_by_group(by_tree, owner, len(n_trees))

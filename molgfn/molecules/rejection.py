@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molgfn.chem.molecule import Molecule
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.likelihood import log_likelihood
 from molgfn.gfn.rejection import find_threshold, log_acceptance
-from molgfn.gfn.weighed import Weighed, log_rewards
+from molgfn.gfn.weighed import Weighed
 from molgfn.molecules.env.states import FragmentStates
 from molgfn.molecules.sampler import Sampler
-from molgfn.molecules.target.target import MoleculeScore
+from molgfn.molecules.target.target import MoleculeTarget
 from molgfn.reward.reward import build_reward
 
 Array = NDArray[np.float64]
@@ -29,23 +30,24 @@ class RejectionControl:
     The threshold is found from the first draws and holds from then on.
     """
 
-    def __init__(self, sampler: Sampler, beta: float, *, generator: torch.Generator) -> None:
+    def __init__(
+        self, sampler: Sampler, condition: Condition, *, generator: torch.Generator
+    ) -> None:
         """Prepare for the draws of a policy.
 
         Args:
             sampler: The policy.
-            beta: Exponent of the reward the policy is asked for.
+            condition: What the policy is asked for, a single condition.
             generator: Source of randomness.
         """
         self._sampler = sampler
-        self._beta = beta
+        self._condition = condition
         self._generator = generator
         config = sampler.config.reward
         self._reward = build_reward(config, with_similarity=False)
-        score = MoleculeScore(
+        self._target = MoleculeTarget(
             sampler.env, self._reward, divide_by_multiplicity=config.divide_by_multiplicity
         )
-        self._log_multiplicity = score.log_multiplicity
         self._threshold = math.nan
 
     def __call__(self, states: FragmentStates, molecules: Sequence[Molecule]) -> Tensor:
@@ -58,16 +60,14 @@ class RejectionControl:
         Returns:
             True = stays, shape ``(B,)``; nothing does before a draw could be scored.
         """
-        log_reward = log_rewards(
-            self._reward(molecules).log_score,
-            self._log_multiplicity(states).double().numpy(),
-            beta=self._beta,
-            floor=self._sampler.config.train.log_reward_floor,
+        log_reward = self._target.log_reward(
+            torch.from_numpy(self._reward(molecules).objective_parts),
+            self._target.log_multiplicity(states),
+            self._condition.to("cpu").repeat(len(states)),
+            self._sampler.config.train.log_reward_floor,
         )
-        log_p = log_likelihood(
-            self._sampler.env, self._sampler.policy, states, math.log(self._beta)
-        )
-        log_weight = log_reward - log_p.cpu().numpy()
+        log_p = log_likelihood(self._sampler.env, self._sampler.policy, states, self._condition)
+        log_weight = log_reward.numpy() - log_p.cpu().numpy()
         if math.isnan(self._threshold):
             self._threshold = find_threshold(log_weight)
         chance = torch.from_numpy(log_acceptance(log_weight, self._threshold)).exp().nan_to_num()

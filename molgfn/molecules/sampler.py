@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -16,8 +16,10 @@ from molgfn.config.schema import Config
 from molgfn.errors import CheckpointError
 from molgfn.fragments.vocabulary_file import find_vocabulary, load_vocabulary
 from molgfn.gfn.checkpoint import checkpoints, load_part
-from molgfn.gfn.protocols import Policy
+from molgfn.gfn.condition import Condition
+from molgfn.gfn.policy import Policy
 from molgfn.gfn.rollout import draw_terminal
+from molgfn.gfn.trainer import TrainerDocument
 from molgfn.machine.device import set_up_device
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
@@ -65,10 +67,14 @@ class Sampler:
     source: str
     checkpoint: Path
 
+    def ask(self, beta: float) -> Condition:
+        """A single condition for this policy: an exponent of the reward, above 0."""
+        return Condition.of(beta, device=self.env.device)
+
     def sample(
         self,
         n: int,
-        beta: float,
+        condition: Condition,
         *,
         generator: torch.Generator,
         keep: Callable[[FragmentStates, Sequence[Molecule]], torch.Tensor] | None = None,
@@ -77,7 +83,7 @@ class Sampler:
 
         Args:
             n: How many molecules to draw.
-            beta: Exponent of the reward the policy is asked for.
+            condition: What the policy is asked for, a single condition.
             generator: Source of randomness; it alone decides what comes.
             keep: Tells which of the drawn states and their molecules stay, shape ``(B,)``;
                 default: all.
@@ -90,8 +96,9 @@ class Sampler:
         while len(seen) < n and fruitless < MAX_FRUITLESS_BATCHES:
             missing = n - len(seen)
             size = max(MIN_BATCH, min(MAX_BATCH, missing + missing // SPARE))
-            condition = torch.full((size,), math.log(beta), device=self.env.device)
-            drawn = draw_terminal(self.env, self.policy, condition, generator=generator)
+            drawn = draw_terminal(
+                self.env, self.policy, condition.repeat(size), generator=generator
+            )
             molecules, counts = self.env.molecules(drawn), drawn.n_fragments.tolist()
             stays = [True] * len(drawn) if keep is None else keep(drawn, molecules).tolist()
             fresh = []
@@ -106,7 +113,7 @@ class Sampler:
     def draw_states(
         self,
         n: int,
-        beta: float,
+        condition: Condition,
         *,
         generator: torch.Generator,
         on_drawn: Callable[[int], None] = lambda _: None,
@@ -115,18 +122,18 @@ class Sampler:
 
         Args:
             n: How many trajectories to sample.
-            beta: Exponent of the reward the policy is asked for.
+            condition: What the policy is asked for, a single condition.
             generator: Source of randomness.
             on_drawn: Called with the number of states of every batch, for progress.
 
         Returns:
             The states, in the order drawn.
         """
-        condition = torch.full((n,), math.log(beta), device=self.env.device)
         drawn = []
-        for part in condition.split(MAX_BATCH):
-            drawn.append(draw_terminal(self.env, self.policy, part, generator=generator))
-            on_drawn(len(part))
+        for start in range(0, n, MAX_BATCH):
+            asked = condition.repeat(min(MAX_BATCH, n - start))
+            drawn.append(draw_terminal(self.env, self.policy, asked, generator=generator))
+            on_drawn(len(asked))
         return FragmentStates.cat(drawn)
 
     def trained_on(self) -> frozenset[str] | None:
@@ -140,11 +147,9 @@ class Sampler:
         """
         if not (self.checkpoint / "trainer.json").exists():
             return None
-        document = load_part(self.checkpoint, "trainer").document
+        document = cast(TrainerDocument, load_part(self.checkpoint, "trainer").document)
         try:
-            scored: list[str] = document["score"]["keys"]  # type: ignore[index]
-            replayed: list[str] = document["replay_keys"]  # type: ignore[assignment]
-            return frozenset(scored) | frozenset(replayed)
+            return frozenset(document["score"]["keys"]) | frozenset(document["replay_keys"])
         except (KeyError, TypeError) as error:
             raise CheckpointError(
                 f"{self.checkpoint / 'trainer.json'} does not say what was scored: {error!r}"

@@ -9,6 +9,7 @@ from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.log_partition import LogPartition
 from molgfn.gfn.trainer import Networks
 from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.env.states import FragmentStates
 from molgfn.molecules.policy.network import FlowPolicy
 
 
@@ -35,26 +36,36 @@ def build_env(
     return env.to(device)
 
 
-def build_policy(config: Config, env: FragmentEnv) -> FlowPolicy:
+def build_policy(config: Config, env: FragmentEnv, n_objectives: int = 1) -> FlowPolicy:
     """Build the policy network with fresh weights.
 
     Args:
         config: The configuration.
         env: The environment.
+        n_objectives: K, number of weights in a condition.
 
     Returns:
         The network, on the CPU.
     """
     train = config.train
-    return FlowPolicy(env, config.policy, beta_min=train.beta_min, beta_max=train.beta_max)
+    return FlowPolicy(
+        env,
+        config.policy,
+        beta_min=train.beta_min,
+        beta_max=train.beta_max,
+        n_objectives=n_objectives,
+    )
 
 
-def build_networks(config: Config, env: FragmentEnv) -> Networks:
+def build_networks(
+    config: Config, env: FragmentEnv, n_objectives: int = 1
+) -> Networks[FragmentStates]:
     """Build the networks of a training, their weights drawn from the run's seed.
 
     Args:
         config: The configuration.
         env: The environment, already on its device.
+        n_objectives: K, number of weights in a condition.
 
     Returns:
         The networks, on the environment's device.
@@ -62,5 +73,10 @@ def build_networks(config: Config, env: FragmentEnv) -> Networks:
     train = config.train
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        log_z = LogPartition(config.policy.hidden, beta_min=train.beta_min, beta_max=train.beta_max)
-        return Networks.build(lambda: build_policy(config, env), log_z, env.device)
+        log_z = LogPartition(
+            config.policy.hidden,
+            beta_min=train.beta_min,
+            beta_max=train.beta_max,
+            n_objectives=n_objectives,
+        )
+        return Networks.build(lambda: build_policy(config, env, n_objectives), log_z, env.device)

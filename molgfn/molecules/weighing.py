@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 import torch
 
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.likelihood import TERMINAL_CHUNK, log_likelihood
 from molgfn.gfn.weighed import Array, Weighed
 from molgfn.machine.progress import Progress, silent
@@ -20,7 +20,7 @@ def weigh(
     states: Mapping[str, FragmentStates],
     log_target: Mapping[str, Array],
     *,
-    beta: float,
+    condition: Condition,
     progress: Progress = silent,
 ) -> dict[str, Weighed]:
     """Compute the exact log-likelihood of sets of states; a state in several is computed once.
@@ -28,8 +28,8 @@ def weigh(
     Args:
         sampler: The policy.
         states: Terminal states by name of the set, repeats allowed.
-        log_target: log R of the same states, see :func:`log_rewards`.
-        beta: Exponent of the reward the policy is asked for.
+        log_target: log R of the same states, shape ``(n,)`` each.
+        condition: What the policy is asked for, a single condition.
         progress: Told of every state.
 
     Returns:
@@ -48,7 +48,7 @@ def weigh(
     found = [np.zeros(0)]
     with progress("likelihood", len(chosen)) as advance:
         for part in index.split(TERMINAL_CHUNK):
-            log_p = log_likelihood(sampler.env, sampler.policy, joined[part], math.log(beta))
+            log_p = log_likelihood(sampler.env, sampler.policy, joined[part], condition)
             found.append(log_p.cpu().numpy())
             advance(len(part))
     values = np.concatenate(found)

@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.similarity import mean_pairwise_similarity, morgan_fingerprints, n_circles
-from molgfn.gfn.weighed import Weighed, log_rewards
+from molgfn.gfn.weighed import Weighed
 from molgfn.machine.device import seeded
 from molgfn.machine.progress import Progress, silent
 from molgfn.molecules.buildable import find_buildable
 from molgfn.molecules.policy.uniform import UniformPolicy
 from molgfn.molecules.rejection import ControlledLaw
 from molgfn.molecules.sampler import Sampler
-from molgfn.molecules.target.target import MoleculeScore
+from molgfn.molecules.target.target import MoleculeTarget
 from molgfn.molecules.weighing import weigh
 from molgfn.report.exploitation import Divergence, exploitation_notes, find_divergence, watch
 from molgfn.report.likelihood_fit import (
@@ -90,6 +91,7 @@ def evaluate_sampler(
     """
     notes = []
     reward = build_reward(sampler.config.reward)
+    condition = sampler.ask(beta)
     uniform = replace(sampler, policy=UniformPolicy(sampler.env))
     states = {}
     for name, source, n_drawn in (
@@ -98,7 +100,9 @@ def evaluate_sampler(
     ):
         generator = seeded(seed, source.env.device)
         with progress(f"draw {name}", n_drawn) as advance:
-            states[name] = source.draw_states(n_drawn, beta, generator=generator, on_drawn=advance)
+            states[name] = source.draw_states(
+                n_drawn, condition, generator=generator, on_drawn=advance
+            )
     chosen = {"random": list(range(n))}
     if given is not None:
         buildable = find_buildable(given, sampler.env, progress=progress)
@@ -115,17 +119,17 @@ def evaluate_sampler(
         )
 
     divide = sampler.config.reward.divide_by_multiplicity
-    multiplicity = MoleculeScore(sampler.env, reward, divide_by_multiplicity=divide)
+    target = MoleculeTarget(sampler.env, reward, divide_by_multiplicity=divide)
     log_target = {
-        name: log_rewards(
-            scores.log_score[scores.rows(molecules[name])],
-            multiplicity.log_multiplicity(part).double().numpy(),
-            beta=beta,
-            floor=sampler.config.train.log_reward_floor,
-        )
+        name: target.log_reward(
+            torch.from_numpy(scores.log_parts[scores.rows(molecules[name])]),
+            target.log_multiplicity(part),
+            condition.to("cpu").repeat(len(part)),
+            sampler.config.train.log_reward_floor,
+        ).numpy()
         for name, part in states.items()
     }
-    weighed = weigh(sampler, states, log_target, beta=beta, progress=progress)
+    weighed = weigh(sampler, states, log_target, condition=condition, progress=progress)
     draws = weighed.pop("trained")
     law = ControlledLaw.of(draws)
     stays = np.random.default_rng(seed).random(len(draws)) < np.exp(law.log_chance(draws))
@@ -166,6 +170,7 @@ class MoleculeScores:
     Attributes:
         row: Row of every molecule in the arrays.
         log_score: Natural logarithm of the Score, shape ``(n,)``, NaN = failed.
+        log_parts: Those of the objectives, as a target has them, shape ``(n, ...)``.
         value_column: Name of the predicted value; ``None`` without a proxy.
         value: Predicted values, shape ``(n,)``; empty without a proxy.
         proxy: The proxy, if there is one.
@@ -173,6 +178,7 @@ class MoleculeScores:
 
     row: Mapping[Molecule, int]
     log_score: NDArray[np.float64]
+    log_parts: NDArray[np.float64]
     value_column: str | None
     value: NDArray[np.float64]
     proxy: Proxy | None
@@ -204,17 +210,20 @@ def score_molecules(
     """
     distinct = list(dict.fromkeys(molecules))
     log_score, value = [np.zeros(0)], [np.zeros(0)]
+    log_parts = [reward([]).objective_parts]
     with progress("score", len(distinct)) as advance:
         for start in range(0, len(distinct), CHUNK_ROWS):
             part = distinct[start : start + CHUNK_ROWS]
             table = reward(part)
             log_score.append(table.log_score)
+            log_parts.append(table.objective_parts)
             if reward.value_column is not None:
                 value.append(table.columns[reward.value_column])
             advance(len(part))
     return MoleculeScores(
         {molecule: i for i, molecule in enumerate(distinct)},
         np.concatenate(log_score),
+        np.concatenate(log_parts),
         reward.value_column,
         np.concatenate(value),
         reward.proxy,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from molgfn.chem.diverse_subset import select_diverse
 from molgfn.chem.similarity import morgan_fingerprints
+from molgfn.gfn.condition import Condition
 from molgfn.machine.device import seeded
 from molgfn.molecules.rejection import RejectionControl
 from molgfn.molecules.sampler import Sampled, Sampler
@@ -26,7 +27,7 @@ def draw_candidates(
     sampler: Sampler,
     n: int,
     *,
-    beta: float,
+    condition: Condition,
     seed: int,
     rejection_control: bool | None = None,
     tell: Callable[[str], None] = lambda _: None,
@@ -36,7 +37,7 @@ def draw_candidates(
     Args:
         sampler: The policy; its own reward is what draws are held against.
         n: Molecules to draw.
-        beta: Exponent of the reward.
+        condition: What the policy is asked for, a single condition.
         seed: The same seed gives the same molecules.
         rejection_control: Whether draws that come more often than their reward asks for are
             rejected, see :mod:`molgfn.gfn.rejection`; ``None`` rejects them unless a scorer of the
@@ -51,8 +52,8 @@ def draw_candidates(
         if not rejection_control:
             tell(_NOT_REJECTED)
     generator = seeded(seed, sampler.env.device)
-    keep = RejectionControl(sampler, beta, generator=generator) if rejection_control else None
-    return sampler.sample(n, beta, generator=generator, keep=keep)
+    keep = RejectionControl(sampler, condition, generator=generator) if rejection_control else None
+    return sampler.sample(n, condition, generator=generator, keep=keep)
 
 
 def candidate_table(

@@ -25,7 +25,8 @@ from molgfn.gfn.checkpoint import (
     save_parts,
     subset,
 )
-from molgfn.gfn.rollout import rollout
+from molgfn.gfn.condition import Condition
+from molgfn.gfn.rollout import draw_terminal
 from molgfn.gfn.trainer import Trainer
 from molgfn.machine.cpus import available_cpus
 from molgfn.machine.device import seeded, set_up_device
@@ -37,8 +38,8 @@ from molgfn.molecules.target.score_worker import encode_order
 from molgfn.molecules.target.target import (
     MAX_CHUNK_SIZE,
     MIN_CHUNK_SIZE,
-    MoleculeScore,
-    build_score,
+    MoleculeTarget,
+    build_target,
 )
 from molgfn.molecules.task import build_env, build_networks
 from molgfn.reward.preflight import Preflight, preflight
@@ -71,7 +72,7 @@ class Training:
         directory: Its run directory.
         env: Its environment.
         trainer: The trainer, at the step where it begins.
-        score: What it is trained on.
+        target: What it is trained on.
         preflight: What the reward looks like on random molecules; ``None`` for a resumed run.
     """
 
@@ -79,7 +80,7 @@ class Training:
     directory: RunDirectory
     env: FragmentEnv
     trainer: Trainer[FragmentStates]
-    score: MoleculeScore
+    target: MoleculeTarget
     preflight: Preflight | None = None
 
     def steps(self, tell: Callable[[str], None] = lambda _: None) -> Iterator[dict[str, float]]:
@@ -99,14 +100,14 @@ class Training:
         train = self.config.train
         self.directory.truncate_metrics(self.trainer.step)
         n_workers = _count_workers(self.config, self.env.device, train.steps - self.trainer.step)
-        workers = self.score.workers(n_workers, encode_order(self.directory), tell)
+        workers = self.target.workers(n_workers, encode_order(self.directory), tell)
         with _signals() as received, workers:
             while self.trainer.step < train.steps:
                 metrics = self.trainer.train_step()
                 step = self.trainer.step
                 last = step == train.steps
                 if step % train.log_every == 0 or last:
-                    metrics |= self.score.divergence()
+                    metrics |= self.target.divergence()
                     self.directory.append_metrics(metrics)
                 if step % train.checkpoint_every == 0 or last or received:
                     self.save()
@@ -215,24 +216,25 @@ def _build(config: Config, vocabulary: Vocabulary, directory: RunDirectory) -> T
     device = set_up_device(config.device)
     correct = config.train.symmetry_correction
     env = build_env(config, vocabulary, device, symmetry_correction=correct)
-    score = build_score(config.reward, env)
+    target = build_target(config.reward, env)
     trainer = Trainer(
         env,
-        build_networks(config, env),
-        score,
+        build_networks(config, env, len(target.objectives)),
+        target,
         config.train,
         generator=seeded(config.seed, device),
     )
-    return Training(config, directory, env, trainer, score)
+    return Training(config, directory, env, trainer, target)
 
 
 def _preflight(training: Training) -> Preflight:
     """Look at the reward of random molecules, with random numbers of its own."""
     env = training.env
     generator = seeded(training.config.seed, env.device)
-    condition = torch.zeros(PREFLIGHT_MOLECULES, device=env.device)
-    random = rollout(env, UniformPolicy(env), condition, generator=generator)
-    log_score = training.trainer.score(random.terminal).double().numpy()
+    condition = Condition.of(1.0, PREFLIGHT_MOLECULES, device=env.device)
+    random = draw_terminal(env, UniformPolicy(env), condition, generator=generator)
+    target = training.target
+    log_score = target.log_score(target.log_parts(random)).double().numpy()
     return preflight(np.exp(log_score))
 
 

@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from molgfn.errors import ConfigError, OutputError, ScorerError
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import log_symmetry_bias, space_log_likelihood
 from molgfn.gfn.metrics import fit, jensen_shannon, l1_distance, regression_slope
-from molgfn.gfn.rollout import rollout
+from molgfn.gfn.rollout import draw_terminal
 from molgfn.gfn.space import Space
 from molgfn.machine.device import seeded
 from molgfn.molecules.env.fragment_env import FragmentEnv
@@ -24,7 +25,7 @@ from molgfn.molecules.env.listing import enumerate_fragments
 from molgfn.molecules.env.states import FragmentStates
 from molgfn.molecules.policy.uniform import UniformPolicy
 from molgfn.molecules.sampler import Sampler
-from molgfn.molecules.target.target import MoleculeScore
+from molgfn.molecules.target.target import MoleculeTarget
 
 Array = NDArray[np.float64]
 #: States listed at most.
@@ -123,8 +124,8 @@ def _refuse_if_hopeless(env: FragmentEnv) -> None:
     some are more probable than others, so the pairs bound N from below.
     """
     generator = seeded(0, env.device)
-    condition = torch.zeros(PROBES, device=env.device)
-    probes = rollout(env, UniformPolicy(env), condition, generator=generator).terminal
+    condition = Condition.of(1.0, PROBES, device=env.device)
+    probes = draw_terminal(env, UniformPolicy(env), condition, generator=generator)
     n_pairs = sum(n * (n - 1) // 2 for n in Counter(env.keys(probes)).values())
     least = PROBES * (PROBES - 1) // 2 // max(n_pairs, 1)
     if least > 2 * MAX_STATES:
@@ -138,7 +139,7 @@ def verify_policy(
     sampler: Sampler,
     space: Space[FragmentStates],
     terminal: FragmentStates,
-    score: MoleculeScore,
+    target: MoleculeTarget,
     beta: float,
     on_progress: Callable[[int], None],
 ) -> Verification:
@@ -148,7 +149,7 @@ def verify_policy(
         sampler: The policy.
         space: All states of its environment.
         terminal: Its terminal states, in the order of ``space.terminal``.
-        score: The score the policy was trained on.
+        target: What the policy was trained on.
         beta: Exponent of the reward.
         on_progress: Called with the number of terminal states scored since the last call.
 
@@ -158,18 +159,22 @@ def verify_policy(
     Raises:
         ScorerError: No terminal state could be scored.
     """
-    log_score = []
+    log_parts = []
     for index in torch.arange(len(terminal)).split(SCORE_CHUNK):
-        log_score.append(score(terminal[index]))
+        log_parts.append(target.log_parts(terminal[index]))
         on_progress(len(index))
-    scored = torch.cat(log_score).double()
-    known = ~scored.isnan().numpy()
+    condition = sampler.ask(beta)
+    log_reward = target.log_reward(
+        torch.cat(log_parts).double(),
+        target.log_multiplicity(terminal),
+        condition.repeat(len(terminal)),
+        sampler.config.train.log_reward_floor,
+    )
+    known = ~log_reward.isnan().numpy()
     if not known.any():
         raise ScorerError("none of the molecules could be scored; there is nothing to compare with")
-    floor = sampler.config.train.log_reward_floor
-    log_reward = (beta * scored).clamp(min=floor) - score.log_multiplicity(terminal).double()
     log_r = log_reward.numpy()[known]
-    log_p = space_log_likelihood(space, sampler.policy, math.log(beta)).numpy()[known]
+    log_p = space_log_likelihood(space, sampler.policy, condition).numpy()[known]
     log_z = float(np.logaddexp.reduce(log_r))
     log_target = log_r - log_z
     factor = log_symmetry_bias(space).numpy()[known]

@@ -48,7 +48,7 @@ def verify_hypergrid(
     for progress in training.steps(REPORTS):
         on_step(1)
         if progress is not None:
-            found = training.score.found_after
+            found = training.target.found_after
             complete = len(found) == env.n_modes
             rows.append(
                 {

@@ -228,7 +228,9 @@ def our_work(standard: Standard) -> dict[str, tuple[str, Callable[[], Pace]]]:
 def our_molecules(n: int, seed: int) -> list[str]:
     """SMILES of molecules that the shipped policy draws."""
     sampler = load_sampler(shipped_path("policy", "parp1"), "cpu")
-    states = sampler.draw_states(n, sampler.config.train.beta_max, generator=seeded(seed))
+    states = sampler.draw_states(
+        n, sampler.ask(sampler.config.train.beta_max), generator=seeded(seed)
+    )
     return [molecule.smiles for molecule in sampler.env.molecules(states)]
 
 
@@ -272,7 +274,9 @@ def _sampling(n: int) -> Callable[[], Pace]:
 
     def work() -> tuple[int, float]:
         beta = sampler.config.train.beta_max
-        drawn = [sampler.draw_states(n, beta, generator=generator) for _ in range(repeats)]
+        drawn = [
+            sampler.draw_states(n, sampler.ask(beta), generator=generator) for _ in range(repeats)
+        ]
         return n * repeats, float(torch.cat([each.n_fragments for each in drawn]).float().mean())
 
     return lambda: _timed(work)

@@ -68,7 +68,7 @@ def sampling(device: torch.device) -> dict[str, dict[str, object]]:
 
         def draw(n: int = n) -> None:
             for seed in range(DRAWS):
-                sampler.draw_states(n, 32.0, generator=seeded(seed, device))
+                sampler.draw_states(n, sampler.ask(32.0), generator=seeded(seed, device))
 
         draw()
         found[f"{n} at once"] = {"n": n, **timed(draw, DRAWS * n, device)}

@@ -18,6 +18,7 @@ import torch
 from measuring import PASSES, best_of, show, write
 
 from molgfn.config.resources import shipped_path
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.rollout import rollout, rollout_backward
 from molgfn.machine.device import seeded
 from molgfn.molecules.env.states import FragmentStates
@@ -34,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     sampler = load_sampler(shipped_path("policy", "parp1"), "cpu")
     beta = sampler.config.train.beta_max
-    terminal = sampler.draw_states((PASSES + 1) * options.n, beta, generator=seeded(7))
+    terminal = sampler.draw_states((PASSES + 1) * options.n, sampler.ask(beta), generator=seeded(7))
     rows: dict[str, dict[str, object]] = {}
     for size in BATCHES:
         rows |= measure(terminal, size)
@@ -74,7 +75,7 @@ def measure(terminal: FragmentStates, size: int) -> dict[str, dict[str, object]]
         }
 
     def forward(states: FragmentStates, seed: int) -> int:
-        condition = torch.zeros(len(states))
+        condition = Condition.of(1.0, len(states))
         return len(rollout(env, uniform, condition, generator=seeded(seed)).states)
 
     def backward(states: FragmentStates, seed: int) -> int:

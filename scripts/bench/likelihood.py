@@ -11,7 +11,6 @@ does. The cost grows steeply with the number of fragments, which the table shows
 from __future__ import annotations
 
 import argparse
-import math
 
 import torch
 from measuring import best_of, show, write
@@ -53,12 +52,13 @@ def measure(n: int, beta: float, passes: int) -> dict[str, dict[str, object]]:
     """
     sampler = load_sampler(shipped_path("policy", "parp1"), "cpu")
     env, policy = sampler.env, sampler.policy
-    states = sampler.draw_states(n, beta, generator=seeded(7))
+    asked = sampler.ask(beta)
+    states = sampler.draw_states(n, asked, generator=seeded(7))
     smiles = [molecule.smiles for molecule in env.molecules(states)]
-    of_molecules = MoleculeLikelihood(env, policy, beta)
+    of_molecules = MoleculeLikelihood(env, policy, asked)
 
     def by_states() -> int:
-        return len(log_likelihood(env, policy, states, math.log(beta)))
+        return len(log_likelihood(env, policy, states, asked))
 
     def by_molecules() -> int:
         return len(of_molecules([read_molecule(s) for s in smiles]).log_likelihood)

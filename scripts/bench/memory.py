@@ -95,7 +95,7 @@ def sample(n: int) -> Watched:
 
     sampler = load_sampler(shipped_path("policy", "parp1"), "cpu")
     readings, drawn = [], 0
-    for batch in sampler.sample(n, sampler.config.train.beta_max, generator=seeded(0)):
+    for batch in sampler.sample(n, sampler.ask(sampler.config.train.beta_max), generator=seeded(0)):
         drawn += len(batch)
         readings.append((drawn, resident_mb()))
     return readings, peak_mb()

@@ -75,7 +75,9 @@ def measure(n: int, beta: float | None, proxy_name: str) -> dict[str, dict[str, 
     sampler = load_sampler(shipped_path("policy", "parp1"), "cpu")
     if beta is None:
         sampler = replace(sampler, policy=UniformPolicy(sampler.env))
-    states = sampler.draw_states((PASSES + 1) * n, beta if beta else 1.0, generator=seeded(7))
+    states = sampler.draw_states(
+        (PASSES + 1) * n, sampler.ask(beta if beta else 1.0), generator=seeded(7)
+    )
     env = sampler.env
     smiles = [molecule.smiles for molecule in env.molecules(states)]
 

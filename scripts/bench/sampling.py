@@ -66,20 +66,22 @@ def measure(
     """
     seeds = count()
 
+    asked = sampler.ask(beta)
+
     def trajectories(n: int) -> int:
-        return len(sampler.draw_states(n, beta, generator=seeded(next(seeds))))
+        return len(sampler.draw_states(n, asked, generator=seeded(next(seeds))))
 
     def molecules(n: int) -> int:
-        return sum(len(part) for part in sampler.sample(n, beta, generator=seeded(next(seeds))))
+        return sum(len(part) for part in sampler.sample(n, asked, generator=seeded(next(seeds))))
 
     def scored(n: int) -> int:
-        batches = sampler.sample(n, beta, generator=seeded(next(seeds)))
+        batches = sampler.sample(n, asked, generator=seeded(next(seeds)))
         return sum(len(reward([s.molecule for s in part]).score) for part in batches)
 
     def controlled(n: int) -> int:
         generator = seeded(next(seeds))
-        keep = RejectionControl(sampler, beta, generator=generator)
-        return sum(len(part) for part in sampler.sample(n, beta, generator=generator, keep=keep))
+        keep = RejectionControl(sampler, asked, generator=generator)
+        return sum(len(part) for part in sampler.sample(n, asked, generator=generator, keep=keep))
 
     rows: dict[str, dict[str, object]] = {}
     for work in (trajectories, molecules, scored, controlled):
@@ -105,7 +107,7 @@ def rate(work: Callable[[int], int], n: int) -> dict[str, object]:
 def distinct_share(sampler: Sampler, beta: float, n: int) -> dict[str, object]:
     """Share of distinct states among n trajectories, at most 1000 of them."""
     n = min(n, 1000)
-    keys = sampler.env.keys(sampler.draw_states(n, beta, generator=seeded(0)))
+    keys = sampler.env.keys(sampler.draw_states(n, sampler.ask(beta), generator=seeded(0)))
     return {"distinct": round(len(set(keys)) / n, 3)}
 
 

@@ -31,6 +31,7 @@ from molgfn.config.schema import Config, LimitsConfig
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.fragments.vocabulary_file import find_vocabulary
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.rollout import rollout
 
 BATCH = 64
@@ -64,7 +65,7 @@ def measure(axis: str, value: int, passes: int) -> dict[str, object]:
     trainer = build_trainer(configuration(axis, value, size), vocabulary(axis, value))
     config = trainer.config
     steps = max(1, 256 // size)
-    condition = torch.linspace(config.beta_min, config.beta_max, size).log()
+    condition = Condition.at(torch.linspace(config.beta_min, config.beta_max, size).log())
     lengths = []
 
     def train() -> int:

@@ -28,7 +28,7 @@ from molgfn.gfn.checkpoint import load_part
 from molgfn.gfn.trainer import Trainer
 from molgfn.machine.device import seeded, set_up_device
 from molgfn.molecules.env.states import FragmentStates
-from molgfn.molecules.target.target import build_score
+from molgfn.molecules.target.target import build_target
 from molgfn.molecules.task import build_env, build_networks
 
 #: Size of the baseline's network.
@@ -129,8 +129,8 @@ def build_trainer(
         weights = load_part(shipped_path("policy", "parp1"), "policy").tensors
         networks.policy.load_state_dict(weights)
         networks.sampler.load_state_dict(weights)
-    score = build_score(config.reward, env)
-    return Trainer(env, networks, score, config.train, generator=seeded(config.seed, device))
+    target = build_target(config.reward, env)
+    return Trainer(env, networks, target, config.train, generator=seeded(config.seed, device))
 
 
 def shipped_weights_fit() -> bool:
@@ -179,7 +179,7 @@ def measure(config: Config, steps: int, passes: int, *, trained: bool = False) -
         "hidden": config.policy.hidden,
         "threads": torch.get_num_threads(),
         "length": round(sum(lengths) / len(lengths), 2),
-        "new_share": round(trainer.score.statistics()["distinct"] / n_sampled, 3),
+        "new_share": round(trainer.target.statistics()["distinct"] / n_sampled, 3),
         "sampled": round(best.per_cpu_second, 1),
         "learned": round(best.per_cpu_second * learned_share, 1),
         "sampled_per_second": round(best.per_second, 1),

@@ -55,7 +55,9 @@ def main(n_steps: int) -> None:
         path = RUNS / f"{name.replace(' ', '_').replace(',', '')}_{n_steps}"
         train_to(config, path)
         sampler = load_sampler(path)
-        batches = sampler.sample(N_SAMPLES, beta, generator=seeded(0, sampler.env.device))
+        batches = sampler.sample(
+            N_SAMPLES, sampler.ask(beta), generator=seeded(0, sampler.env.device)
+        )
         molecules = [sampled.molecule for batch in batches for sampled in batch]
         reward = build_reward(config.reward)
         table, proxy = reward(molecules), reward.proxy

@@ -12,7 +12,6 @@ P_B - log P_F over its draws, a lower bound of log Z that is highest for an exac
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +20,7 @@ import pandas as pd
 import torch
 
 from molgfn.active.directory import RoundsDirectory
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.rollout import rollout
 from molgfn.machine.device import seeded
 from molgfn.molecules.run_directory import RunDirectory
@@ -61,14 +61,14 @@ def measure(training: Training, reward: Reward) -> dict[str, float]:
     """Draw, with random numbers of its own, and look at what came."""
     train, env = training.config.train, training.env
     beta = train.beta_max
-    log_beta = torch.full((N_DRAWS,), math.log(beta), device=env.device)
+    condition = Condition.of(beta, N_DRAWS, device=env.device)
     sampler = training.trainer.networks.sampler
-    drawn = rollout(env, sampler, log_beta, generator=seeded(1234, env.device))
+    drawn = rollout(env, sampler, condition, generator=seeded(1234, env.device))
     molecules = env.molecules(drawn.terminal)
     log_score = torch.from_numpy(reward(molecules).log_score).float()
     known = ~log_score.isnan()
     with torch.no_grad():
-        log_pf = sampler(drawn.states, log_beta[drawn.trajectory]).log_prob(drawn.actions)
+        log_pf = sampler(drawn.states, condition[drawn.trajectory]).log_prob(drawn.actions)
     log_reward = (beta * log_score).clamp(min=train.log_reward_floor)
     bound = log_reward + drawn.total(drawn.log_pb) - drawn.total(log_pf)
     return {

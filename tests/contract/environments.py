@@ -12,7 +12,10 @@ from torch import Tensor
 
 from molgfn.config.schema import LimitsConfig
 from molgfn.fragments.fragment import Fragment
+from molgfn.fragments.tree import FragmentTree
 from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.gfn.condition import Condition
+from molgfn.gfn.policy import Policy
 from molgfn.gfn.rollout import rollout
 from molgfn.gfn.trajectories import Trajectories
 from molgfn.hypergrid.env import Hypergrid
@@ -34,6 +37,12 @@ SMALL = Vocabulary(
     ),
 )
 SMALL_LIMITS = LimitsConfig(min_fragments=2, max_fragments=4, max_heavy_atoms=12)
+
+#: Starts that stay: the ring alone, and two fragments that an automorphism exchanges.
+STARTS = {
+    "frozen-1": FragmentTree((0,), (-1,), (-1,), (-1,)),
+    "frozen-2": FragmentTree((3, 3), (-1, 0), (-1, 0), (-1, 0)),
+}
 
 Edge = tuple[Hashable, int]
 
@@ -65,7 +74,7 @@ class Case:
     """
 
     env: Any
-    uniform: Callable[[Any, Tensor], Any]
+    uniform: Policy[Any]
     actions: Callable[[Any], Tensor]
     kinds: Callable[[Tensor], Tensor]
 
@@ -79,15 +88,13 @@ class Case:
         return found
 
     def log_symmetry(self, states: Any) -> Tensor:
-        """The potential of every state, 0 for the initial one."""
-        found = torch.zeros(len(states))
-        rows = (~self.env.is_initial(states)).nonzero().flatten()
-        found[rows] = self.env.log_symmetry(states[rows])
+        """The potential of every state, 0 for the empty tree."""
+        found: Tensor = self.env.log_symmetry(states)
         return found
 
     def trajectories(self, n: int, seed: int) -> Trajectories[Any]:
         generator = torch.Generator().manual_seed(seed)
-        return rollout(self.env, self.uniform, torch.zeros(n), generator=generator)
+        return rollout(self.env, self.uniform, Condition.of(1.0, n), generator=generator)
 
     def random_states(self, n: int, seed: int) -> Any:
         """States along n trajectories, without the initial and with the terminal ones."""
@@ -161,20 +168,25 @@ def each(states: Any) -> Iterator[Any]:
 def hypergrid(n_dimensions: int) -> Case:
     env = Hypergrid(n_dimensions, 8)
 
-    def uniform(states: HypergridStates, condition: Tensor) -> MaskedCategorical:
-        mask = env.legal_mask(states)
-        return MaskedCategorical(torch.where(mask, 0.0, -torch.inf), torch.zeros_like(condition))
+    class Uniform(Policy[HypergridStates]):
+        def __call__(self, states: HypergridStates, condition: Condition) -> MaskedCategorical:
+            mask = env.legal_mask(states)
+            return MaskedCategorical(torch.where(mask, 0.0, -torch.inf), condition.log_beta)
 
     def actions(state: HypergridStates) -> Tensor:
         return env.legal_mask(state)[0].nonzero()
 
-    return Case(env, uniform, actions, lambda found: torch.zeros(len(found)).long())
+    return Case(env, Uniform(), actions, lambda found: torch.zeros(len(found)).long())
 
 
 def fragments(
-    vocabulary: Vocabulary, limits: LimitsConfig, *, symmetry_correction: bool = True
+    vocabulary: Vocabulary,
+    limits: LimitsConfig,
+    *,
+    start: FragmentTree | None = None,
+    symmetry_correction: bool = True,
 ) -> Case:
-    env = FragmentEnv(vocabulary, limits, symmetry_correction=symmetry_correction)
+    env = FragmentEnv(vocabulary, limits, start=start, symmetry_correction=symmetry_correction)
 
     def actions(state: FragmentStates) -> Tensor:
         rows = env.legal_row_mask(state)[0]

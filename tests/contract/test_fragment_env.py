@@ -16,6 +16,7 @@ from molgfn.fragments.symmetry import TreeSymmetry
 from molgfn.fragments.tree import assemble
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.fragments.vocabulary_file import find_vocabulary, load_vocabulary
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.rollout import rollout
 from molgfn.gfn.trajectories import Trajectories
 from molgfn.molecules.env.fragment_env import STOP, FragmentEnv
@@ -44,7 +45,7 @@ def env(vocabulary: Vocabulary) -> FragmentEnv:
 
 def random_trajectories(env: FragmentEnv, n: int, seed: int) -> Trajectories[FragmentStates]:
     generator = torch.Generator().manual_seed(seed)
-    return rollout(env, UniformPolicy(env), torch.zeros(n), generator=generator)
+    return rollout(env, UniformPolicy(env), Condition.of(1.0, n), generator=generator)
 
 
 def test_twenty_thousand_random_molecules_sanitise_within_limits(env: FragmentEnv) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from molgfn.config.schema import TrainConfig
 from molgfn.gfn.balance import Residuals, evaluate, residuals
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import exact_log_flow, exact_log_pf, exact_log_stop
 from molgfn.gfn.space import Space
 from molgfn.gfn.trajectories import Trajectories
@@ -64,7 +65,7 @@ class TablePolicy:
         stops = exact_log_stop(space, log_flow, log_reward).tolist()
         self.log_stop = dict(zip(space.terminal.tolist(), stops, strict=True))
 
-    def __call__(self, states: Any, condition: Tensor) -> TableDistribution:
+    def __call__(self, states: Any, condition: Condition) -> TableDistribution:
         return TableDistribution(self, states, self.log_flow[torch.tensor(self.numbers(states))])
 
 
@@ -77,7 +78,7 @@ def absolute_residuals(
         env,
         policy,
         batch,
-        condition=torch.zeros(n),
+        condition=Condition.of(1.0, n),
         group=torch.zeros(n, dtype=torch.long),
         log_reward=log_reward,
         log_z=policy.log_z.expand(n),

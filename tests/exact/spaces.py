@@ -12,6 +12,7 @@ import torch
 from molgfn.config.schema import LimitsConfig, PolicyConfig
 from molgfn.fragments.enumeration import Enumeration, enumerate_states
 from molgfn.fragments.fragment import Fragment
+from molgfn.fragments.tree import FragmentTree
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.fragments.vocabulary_file import find_vocabulary, load_vocabulary
 from molgfn.gfn.space import Space
@@ -46,11 +47,23 @@ VOCABULARIES = {
         frozenset({("C", "c"), ("N", "c"), ("O", "c"), ("c", "c")}),
     ),
 }
+#: Starts that stay, of vocabularies of their name: a ring, and two fragments that an automorphism
+#: exchanges. Both are fragments too, so that a frozen one has equals that are not.
+STARTS = {
+    "frozen-1": FragmentTree((0,), (-1,), (-1,), (-1,)),
+    "frozen-2": FragmentTree((2, 2), (-1, 0), (-1, 0), (-1, 0)),
+}
+VOCABULARIES |= {
+    name: Vocabulary(name, (BENZENE, FORMAMIDE, UREA, Fragment.build("C", {0: 3})))
+    for name in STARTS
+}
 LIMITS = LimitsConfig(min_fragments=2, max_fragments=3, max_heavy_atoms=19)
 #: Up to four fragments where they are small; ``together`` must stop late.
 LIMITS_OF = {
     "together": LimitsConfig(min_fragments=3, max_fragments=4, max_heavy_atoms=13),
     "entries": LimitsConfig(min_fragments=1, max_fragments=5, max_heavy_atoms=19),
+    "frozen-1": LimitsConfig(min_fragments=1, max_fragments=4, max_heavy_atoms=13),
+    "frozen-2": LimitsConfig(min_fragments=3, max_fragments=5, max_heavy_atoms=14),
     "blocks": LimitsConfig(min_fragments=1, max_fragments=2),
     "shipped": LimitsConfig(max_fragments=3, max_heavy_atoms=11, max_weight_g_per_mol=152.0),
 }
@@ -122,8 +135,9 @@ _cases: dict[str, Case] = {}
 def case_of(name: str, shared_data: Path | None = None) -> Case:
     """List a vocabulary, once for all tests of a process."""
     if name not in _cases:
-        env = FragmentEnv(vocabulary_of(name, shared_data), LIMITS_OF.get(name, LIMITS))
-        found = enumerate_states(env.vocabulary, env.limits)
+        vocabulary, limits = vocabulary_of(name, shared_data), LIMITS_OF.get(name, LIMITS)
+        env = FragmentEnv(vocabulary, limits, start=STARTS.get(name))
+        found = enumerate_states(env.vocabulary, env.limits, start=env.start)
         _cases[name] = Case(env, found, fragment_space(env, found))
     return _cases[name]
 

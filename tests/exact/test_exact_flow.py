@@ -42,7 +42,9 @@ def test_every_objective_vanishes_at_the_exact_flow(case: Case, objective: str) 
 def test_negative_control_without_correction_is_far_off(case: Case, objective: str) -> None:
     log_reward = random_log_reward(case.space)
     policy = TablePolicy(case.env, case.space, case.numbers, log_reward)
-    uncorrected = FragmentEnv(case.env.vocabulary, case.env.limits, symmetry_correction=False)
+    uncorrected = FragmentEnv(
+        case.env.vocabulary, case.env.limits, start=case.env.start, symmetry_correction=False
+    )
     found = at_exact_flow(objective, uncorrected, policy, case.stopped, log_reward)
     assert found.max() > 0.5
 

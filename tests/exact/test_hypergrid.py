@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from molgfn.config.schema import TrainConfig
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import (
     exact_log_flow,
     exact_log_pf,
@@ -18,7 +19,7 @@ from molgfn.gfn.log_partition import LogPartition
 from molgfn.gfn.trainer import Networks, Trainer
 from molgfn.hypergrid.env import Hypergrid
 from molgfn.hypergrid.policy import HypergridPolicy
-from molgfn.hypergrid.target import HypergridScore
+from molgfn.hypergrid.target import HypergridTarget
 
 CPU = torch.device("cpu")
 
@@ -40,30 +41,33 @@ def test_both_ways_to_the_likelihood_agree() -> None:
     env = Hypergrid(3, 8)
     torch.manual_seed(0)
     policy = HypergridPolicy(env, hidden=16)
-    backward = log_likelihood(env, policy, env.terminal_states(), 0.3)
-    forward = space_log_likelihood(env.space(), policy, 0.3)
+    backward = log_likelihood(env, policy, env.terminal_states(), ASKED)
+    forward = space_log_likelihood(env.space(), policy, ASKED)
     torch.testing.assert_close(backward, forward, atol=1e-4, rtol=0)
     assert float(forward.exp().sum()) == pytest.approx(1, abs=1e-5)
 
 
+ASKED = Condition.of(1.3)
+
+
 def trained(
     n_dimensions: int, r0: float, config: TrainConfig, *, hidden: int = 256
-) -> tuple[HypergridScore, float]:
+) -> tuple[HypergridTarget, float]:
     """Train; returns what was visited and the L1 distance of the sampler from R/Z."""
     env = Hypergrid(n_dimensions, 8, r0)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         log_z = LogPartition(16, beta_min=1, beta_max=1)
         networks = Networks.build(lambda: HypergridPolicy(env, hidden), log_z, CPU)
-    score = HypergridScore(env)
+    visited = HypergridTarget(env)
     generator = torch.Generator().manual_seed(0)
-    trainer = Trainer(env, networks, score, config, generator=generator)
+    trainer = Trainer(env, networks, visited, config, generator=generator)
     for _ in range(config.steps):
         trainer.train_step()
     terminal = env.terminal_states()
-    log_p = log_likelihood(env, networks.sampler, terminal, 0.0)  # type: ignore[arg-type]
+    log_p = log_likelihood(env, networks.sampler, terminal, Condition.of(1.0))
     target = env.log_reward(terminal).double().softmax(0)
-    return score, float((log_p.exp() - target).abs().sum())
+    return visited, float((log_p.exp() - target).abs().sum())
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import (
     exact_log_flow,
     exact_log_pf,
@@ -20,7 +19,7 @@ from molgfn.molecules.policy.network import FlowPolicy
 
 from .spaces import SMALL, Case, case_of, fresh_policy, random_log_reward
 
-CONDITION = math.log(4.0)
+CONDITION = Condition.of(4.0)
 
 
 @pytest.fixture(scope="module", params=[*SMALL, "blocks", "shipped"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ import torch
 from molgfn.config.schema import LimitsConfig, PolicyConfig
 from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.gfn.balance import OBJECTIVES
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import space_log_likelihood
-from molgfn.gfn.protocols import prepared
 from molgfn.gfn.rollout import draw_terminal, rollout, rollout_backward
 from molgfn.hypergrid.env import Hypergrid
 from molgfn.hypergrid.policy import HypergridPolicy
@@ -25,7 +24,7 @@ from .exact_policy import TablePolicy, absolute_residuals
 from .spaces import SMALL, Case, case_of, chi_square, fresh_policy, random_log_reward
 
 N_DRAWS = 5_000
-LOG_BETA = math.log(8.0)
+ASKED = Condition.of(8.0)
 
 
 @pytest.fixture(scope="module", params=SMALL)
@@ -47,23 +46,23 @@ def seeded(seed: int) -> torch.Generator:
 
 def frequencies(case: Case, env: FragmentEnv, policy: Any) -> torch.Tensor:
     """How often each terminal state is drawn."""
-    drawn = draw_terminal(env, policy, torch.full((N_DRAWS,), LOG_BETA), generator=seeded(0))
+    drawn = draw_terminal(env, policy, ASKED.repeat(N_DRAWS), generator=seeded(0))
     return case.frequencies(drawn)
 
 
 def test_draws_follow_the_law_of_the_policy(case: Case, env: FragmentEnv) -> None:
-    p = space_log_likelihood(case.space, fresh_policy(case.env), LOG_BETA).exp().double()
+    p = space_log_likelihood(case.space, fresh_policy(case.env), ASKED).exp().double()
     assert abs(chi_square(frequencies(case, env, fresh_policy(env)), p)) < 4
     # The same draws are far from the law of another policy.
-    other = space_log_likelihood(case.space, UniformPolicy(case.env), LOG_BETA).exp().double()
+    other = space_log_likelihood(case.space, UniformPolicy(case.env), ASKED).exp().double()
     assert chi_square(frequencies(case, env, fresh_policy(env)), other) > 20
 
 
 def test_uniform_actions_are_uniform(case: Case, env: FragmentEnv) -> None:
     """With all rows and entries replaced a fresh network draws as the uniform policy does."""
-    condition, always = torch.full((N_DRAWS,), LOG_BETA), torch.ones(N_DRAWS)
+    condition, always = ASKED.repeat(N_DRAWS), torch.ones(N_DRAWS)
     drawn = rollout(env, fresh_policy(env), condition, generator=seeded(1), epsilon=always)
-    p = space_log_likelihood(case.space, UniformPolicy(case.env), LOG_BETA).exp().double()
+    p = space_log_likelihood(case.space, UniformPolicy(case.env), ASKED).exp().double()
     assert abs(chi_square(case.frequencies(drawn.terminal), p)) < 4
 
 
@@ -74,7 +73,7 @@ def test_every_objective_vanishes_along_the_trajectories(
 ) -> None:
     log_reward = random_log_reward(case.space)
     policy = TablePolicy(case.env, case.space, case.numbers, log_reward)
-    batch = rollout(env, UniformPolicy(env), torch.zeros(30), generator=seeded(0))
+    batch = rollout(env, UniformPolicy(env), Condition.of(1.0, 30), generator=seeded(0))
     if backward:
         batch = rollout_backward(env, batch.terminal, generator=seeded(1))
     of_state = dict(zip(case.space.terminal.tolist(), log_reward.tolist(), strict=True))
@@ -83,7 +82,7 @@ def test_every_objective_vanishes_along_the_trajectories(
 
 
 def test_trajectories_are_whole(env: FragmentEnv) -> None:
-    batch = rollout(env, UniformPolicy(env), torch.zeros(200), generator=seeded(0))
+    batch = rollout(env, UniformPolicy(env), Condition.of(1.0, 200), generator=seeded(0))
     following = env.step(batch.states, batch.actions).to_tensor()
     assert not batch.states.stopped.any()
     for number in range(len(batch)):
@@ -106,7 +105,7 @@ def test_trajectories_back_on_the_grid_are_whole() -> None:
 
 
 def check_ways_back(env: Any, policy: Any) -> None:
-    terminal = rollout(env, policy, torch.zeros(200), generator=seeded(0)).terminal
+    terminal = rollout(env, policy, Condition.of(1.0, 200), generator=seeded(0)).terminal
     batch = rollout_backward(env, terminal, generator=seeded(1))
     assert torch.equal(batch.terminal.to_tensor(), terminal.to_tensor())
     keys, following = env.keys(terminal), env.step(batch.states, batch.actions)
@@ -125,9 +124,10 @@ def check_ways_back(env: Any, policy: Any) -> None:
 def test_the_network_is_the_same_function(case: Case) -> None:
     """All places with masks, or only those that are there, in more room or in less."""
     env, policy = case.env, fresh_policy(case.env)
-    batch = rollout(env, UniformPolicy(env), torch.zeros(50), generator=seeded(0))
-    states, condition = batch.states, torch.linspace(0, 3, len(batch.states))
-    laid_out = prepared(policy, lockstep=True)
+    batch = rollout(env, UniformPolicy(env), Condition.of(1.0, 50), generator=seeded(0))
+    states = batch.states
+    condition = Condition.at(torch.linspace(0, 3, len(states)))
+    laid_out = policy.prepare(lockstep=True)
     for n_steps in range(env.max_steps):
         among = (batch.position == n_steps).nonzero().squeeze(1)
         if not len(among):
@@ -161,13 +161,13 @@ def test_nothing_is_asked_of_the_device(make: Any) -> None:
     env, policy = make()
     env.to("meta")
     policy.to("meta")
-    condition, epsilon = torch.zeros(6, device="meta"), torch.full((6,), 0.1, device="meta")
+    condition, epsilon = Condition.of(1.0, 6, device="meta"), torch.full((6,), 0.1, device="meta")
 
     def draw() -> Any:
         return draw_terminal(env, policy, condition, generator=None)  # type: ignore[arg-type]
 
     assert draw().to_tensor().shape == env.initial_states(6).to_tensor().shape
-    distribution = prepared(policy, lockstep=True)(env.initial_states(6), condition)
+    distribution = policy.prepare(lockstep=True)(env.initial_states(6), condition)
     distribution.sample(torch.arange(6, device="meta"), None, epsilon)
     env.lockstep = False
     with pytest.raises((NotImplementedError, RuntimeError), match="Meta tensors"):
@@ -177,8 +177,8 @@ def test_nothing_is_asked_of_the_device(make: Any) -> None:
 def test_draws_of_the_grid_follow_the_law_too() -> None:
     env, policy = small_grid()
     env.lockstep = True
-    drawn = rollout(env, policy, torch.zeros(N_DRAWS), generator=seeded(2))
+    drawn = rollout(env, policy, Condition.of(1.0, N_DRAWS), generator=seeded(2))
     assert drawn.length.max() > drawn.length.min()
     counts = env.cell_numbers(drawn.terminal).bincount(minlength=env.n_cells).double()
-    p = space_log_likelihood(env.space(), policy, 0.0).exp().double()
+    p = space_log_likelihood(env.space(), policy, Condition.of(1.0)).exp().double()
     assert abs(chi_square(counts, p)) < 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +12,7 @@ from molgfn.chem.molecule import Molecule
 from molgfn.config.schema import Config, LimitsConfig, PolicyConfig, TrainConfig
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import (
     exact_log_flow,
     exact_log_pf,
@@ -26,7 +26,7 @@ from molgfn.machine.device import seeded
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.listing import enumerate_fragments
 from molgfn.molecules.env.states import FragmentStates
-from molgfn.molecules.target.target import MoleculeScore
+from molgfn.molecules.target.target import MoleculeTarget
 from molgfn.molecules.task import build_networks
 
 BETA = 2.0
@@ -61,8 +61,8 @@ class Listed:
         shared, unshared = log_reward.softmax(0), (log_reward + self.n_trees.log()).softmax(0)
         return float((p - shared).abs().sum()), float((p - unshared).abs().sum())
 
-    def score(self, *, divide: bool) -> MoleculeScore:
-        return MoleculeScore(self.env, reward, divide_by_multiplicity=divide)  # type: ignore[arg-type]
+    def target(self, *, divide: bool) -> MoleculeTarget:
+        return MoleculeTarget(self.env, reward, divide_by_multiplicity=divide)  # type: ignore[arg-type]
 
 
 def log_score(smiles: str) -> float:
@@ -70,10 +70,13 @@ def log_score(smiles: str) -> float:
 
 
 def reward(molecules: list[Molecule]) -> SimpleNamespace:
-    return SimpleNamespace(log_score=np.array([log_score(m.smiles) for m in molecules]))
+    found = np.array([log_score(m.smiles) for m in molecules])
+    return SimpleNamespace(log_score=found, objective_parts=found[:, None])
 
 
-reward.needs_molecules = True  # type: ignore[attr-defined]
+vars(reward).update(
+    needs_molecules=True, objectives=(SimpleNamespace(name="Score"),), member_power=1.0
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +86,7 @@ def listed() -> Listed:
 
 def test_every_tree_of_a_molecule_is_counted(listed: Listed) -> None:
     states = listed.space.states[listed.space.terminal]
-    log_n = listed.score(divide=True).log_multiplicity(states)
+    log_n = listed.target(divide=True).log_multiplicity(states)
     assert torch.equal(log_n.exp().round(), listed.n_trees[listed.owner].float())
     assert int(listed.n_trees.max()) == 13
     assert int(listed.n_trees.min()) == 1
@@ -91,9 +94,10 @@ def test_every_tree_of_a_molecule_is_counted(listed: Listed) -> None:
 
 @pytest.mark.parametrize("divide", [True, False])
 def test_exact_flow(listed: Listed, *, divide: bool) -> None:
-    space, score = listed.space, listed.score(divide=divide)
+    space, target = listed.space, listed.target(divide=divide)
     states = space.states[space.terminal]
-    log_reward = BETA * score(states).double() - score.log_multiplicity(states).double()
+    parts, log_n = target.log_parts(states).double(), target.log_multiplicity(states)
+    log_reward = target.log_reward(parts, log_n, Condition.of(BETA, len(states)), -300.0)
     log_flow = exact_log_flow(space, log_reward)
     log_p = log_terminal_probability(
         space, exact_log_pf(space, log_flow), exact_log_stop(space, log_flow, log_reward)
@@ -118,14 +122,14 @@ def test_trained_sampler(listed: Listed, *, divide: bool) -> None:
     )
     config = Config(limits=LIMITS, policy=PolicyConfig(hidden=32, layers=2), train=train)
     networks = build_networks(config, listed.env)
-    score = listed.score(divide=divide)
-    trainer = Trainer(listed.env, networks, score, train, generator=seeded(0))
+    target = listed.target(divide=divide)
+    trainer = Trainer(listed.env, networks, target, train, generator=seeded(0))
     for _ in range(train.steps):
         trainer.train_step()
     log_p = space_log_likelihood(
         listed.space,
-        networks.sampler,  # type: ignore[arg-type]
-        math.log(BETA),
+        networks.sampler,
+        Condition.of(BETA),
     )
     shared, unshared = listed.distances(log_p)
     near, far = (shared, unshared) if divide else (unshared, shared)

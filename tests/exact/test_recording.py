@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import torch
 from molgfn.config.schema import LimitsConfig, PolicyConfig
 from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.gfn import recording
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import space_log_likelihood
 from molgfn.gfn.rollout import draw_terminal, rollout
 from molgfn.molecules.env.fragment_env import FragmentEnv
@@ -44,7 +44,7 @@ def fresh(env: FragmentEnv) -> FlowPolicy:
 
 
 def draw(env: Any, policy: Any, seed: int, n: int = 100) -> torch.Tensor:
-    condition = torch.full((n,), math.log(8.0), device="cuda")
+    condition = Condition.of(8.0, n, device="cuda")
     generator = torch.Generator("cuda").manual_seed(seed)
     return draw_terminal(env, policy, condition, generator=generator).to_tensor()
 
@@ -70,9 +70,11 @@ def test_replays_follow_the_law_of_the_policy(name: str) -> None:
     policy = fresh_policy(env).to("cuda")
     draws = [draw(env, policy, seed, 1000) for seed in range(6)][1:]
     found = case.frequencies(FragmentStates.from_tensor(torch.cat(draws).cpu()))
-    p = space_log_likelihood(case.space, fresh_policy(case.env), math.log(8.0)).exp().double()
+    p = space_log_likelihood(case.space, fresh_policy(case.env), Condition.of(8.0)).exp().double()
     assert abs(chi_square(found, p)) < 4
-    other = space_log_likelihood(case.space, UniformPolicy(case.env), 0.0).exp().double()
+    other = (
+        space_log_likelihood(case.space, UniformPolicy(case.env), Condition.of(1.0)).exp().double()
+    )
     assert chi_square(found, other) > 10
 
 
@@ -88,7 +90,7 @@ def test_replays_follow_the_weights(env: FragmentEnv, policy: FlowPolicy) -> Non
 
 def test_the_generator_goes_on(env: FragmentEnv, policy: FlowPolicy) -> None:
     """Several draws with one generator: the same however each was computed."""
-    condition, epsilon = torch.zeros(50, device="cuda"), torch.full((50,), 0.2, device="cuda")
+    condition, epsilon = Condition.of(1.0, 50, device="cuda"), torch.full((50,), 0.2, device="cuda")
 
     def several() -> list[torch.Tensor]:
         generator = torch.Generator("cuda").manual_seed(1)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from molgfn.config.schema import Config
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import space_log_likelihood
 from molgfn.gfn.metrics import l1_distance
 from molgfn.gfn.rejection import find_threshold, log_acceptance
@@ -32,13 +33,15 @@ class Known:
 
     def __init__(self, case: Case, log_score: torch.Tensor) -> None:
         self.case, self.log_score = case, log_score
+        self.objectives, self.member_power = (SimpleNamespace(name="Score"),), 1.0
         self.number = {key: i for i, key in enumerate(case.env.keys(case.stopped))}
 
     def numbers(self, states: FragmentStates) -> list[int]:
         return [self.number[key] for key in self.case.env.keys(states)]
 
     def __call__(self, keys: list[str]) -> SimpleNamespace:
-        return SimpleNamespace(log_score=self.log_score[[self.number[k] for k in keys]].numpy())
+        found = self.log_score[[self.number[k] for k in keys]].numpy()
+        return SimpleNamespace(objective_parts=found[:, None])
 
 
 @pytest.fixture(scope="module", params=SMALL)
@@ -58,7 +61,7 @@ def log_reward(case: Case) -> np.ndarray[Any, Any]:
 
 @pytest.fixture(scope="module")
 def log_p(case: Case, policy: FlowPolicy) -> np.ndarray[Any, Any]:
-    return space_log_likelihood(case.space, policy, math.log(BETA)).numpy()
+    return space_log_likelihood(case.space, policy, Condition.of(BETA)).numpy()
 
 
 def after(log_p: Any, log_reward: Any, threshold: float) -> Any:
@@ -96,8 +99,8 @@ def test_draws_stay_as_often_as_they_should(
     monkeypatch.setattr(rejection, "build_reward", lambda _config, **_: known)
     generator = torch.Generator().manual_seed(1)
     sampler = SimpleNamespace(env=case.env, policy=policy, config=Config())
-    keep = RejectionControl(sampler, BETA, generator=generator)  # type: ignore[arg-type]
-    condition = torch.full((DRAWS,), math.log(BETA))
+    keep = RejectionControl(sampler, Condition.of(BETA), generator=generator)  # type: ignore[arg-type]
+    condition = Condition.of(BETA, DRAWS)
     drawn = rollout(case.env, policy, condition, generator=generator).terminal
     stays = keep(drawn, case.env.keys(drawn))  # type: ignore[arg-type]
     numbers = np.array(known.numbers(drawn))
@@ -121,7 +124,7 @@ def test_without_a_score_nothing_stays(
     monkeypatch.setattr(rejection, "build_reward", lambda _config, **_: known)
     sampler = SimpleNamespace(env=case.env, policy=policy, config=Config())
     generator = torch.Generator().manual_seed(1)
-    keep = RejectionControl(sampler, BETA, generator=generator)  # type: ignore[arg-type]
+    keep = RejectionControl(sampler, Condition.of(BETA), generator=generator)  # type: ignore[arg-type]
     states = case.stopped[torch.arange(3)]
     keys: Any = case.env.keys(states)
     assert not keep(states, keys).any()

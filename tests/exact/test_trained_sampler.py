@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-
 import pytest
 import torch
 
 from molgfn.config.schema import Config, PolicyConfig, TrainConfig
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import space_log_likelihood
+from molgfn.gfn.target import Target
 from molgfn.gfn.trainer import Trainer
 from molgfn.machine.device import seeded
 from molgfn.molecules.env.fragment_env import FragmentEnv
@@ -20,29 +19,14 @@ from molgfn.molecules.task import build_networks
 from .spaces import LIMITS, VOCABULARIES
 
 
-class TableScore:
+class TableTarget(Target[FragmentStates]):
     """Scores by canonical key."""
 
     def __init__(self, env: FragmentEnv, table: dict[str, float]) -> None:
         self.env, self.table = env, table
 
-    def __call__(self, states: FragmentStates) -> torch.Tensor:
-        return torch.tensor([self.table[key] for key in self.env.keys(states)])
-
-    def in_parts(self, parts: Sequence[FragmentStates]) -> Iterator[torch.Tensor]:
-        return map(self, parts)
-
-    def log_multiplicity(self, states: FragmentStates) -> torch.Tensor:
-        return torch.zeros(len(states))
-
-    def statistics(self) -> dict[str, float]:
-        return {}
-
-    def state_dict(self) -> dict[str, object]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        pass
+    def log_parts(self, states: FragmentStates) -> torch.Tensor:
+        return torch.tensor([[self.table[key]] for key in self.env.keys(states)])
 
 
 def train_and_compare(objective: str, *, symmetry_correction: bool) -> float:
@@ -63,13 +47,13 @@ def train_and_compare(objective: str, *, symmetry_correction: bool) -> float:
     )
     config = Config(limits=LIMITS, policy=PolicyConfig(hidden=64, layers=2), train=train)
     networks = build_networks(config, env)
-    trainer = Trainer(env, networks, TableScore(env, table), train, generator=seeded(0))
+    trainer = Trainer(env, networks, TableTarget(env, table), train, generator=seeded(0))
     for _ in range(train.steps):
         trainer.train_step()
     found = space_log_likelihood(
         space,
-        networks.sampler,  # type: ignore[arg-type]
-        math.log(2.0),
+        networks.sampler,
+        Condition.of(2.0),
     )
     return float((found.exp() - (2 * score).softmax(0)).abs().sum())
 

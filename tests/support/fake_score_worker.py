@@ -12,7 +12,7 @@ from molgfn.machine.serving import serve
 
 
 def score(message):
-    return {"scored": [[-float(sum(row)) or None] for row in message["states"]]}
+    return {"scored": [[[-float(sum(row)) or None]] for row in message["states"]]}
 
 
 def make(order):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,11 +12,11 @@ from molgfn.chem.molecule import Molecule
 from molgfn.config.schema import LimitsConfig
 from molgfn.errors import ConfigError
 from molgfn.fragments.symmetry import TreeSymmetry
-from molgfn.fragments.tree import assemble
+from molgfn.fragments.tree import FragmentTree, assemble
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.draw import draw_uniform
 from molgfn.molecules.env.legal_actions import LegalActions
-from molgfn.molecules.env.states import N_COLUMNS, FragmentStates
+from molgfn.molecules.env.states import N_COLUMNS, STOPPED, FragmentStates
 from molgfn.molecules.env.vocabulary_tensors import vocabulary_tensors
 
 #: Row of the stop action; other rows are ``node * n_sites + site``.
@@ -41,29 +42,31 @@ class FragmentEnv(LegalActions):
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, limits: LimitsConfig, *, symmetry_correction: bool = True
+        self,
+        vocabulary: Vocabulary,
+        limits: LimitsConfig,
+        *,
+        start: FragmentTree | None = None,
+        symmetry_correction: bool = True,
     ) -> None:
         """Set up the environment on the CPU; :meth:`to` moves it.
 
         Args:
             vocabulary: The fragments.
-            limits: Limits of the states.
+            limits: Limits of the states, the start included.
+            start: Tree with which every trajectory begins and which stays;
+                default: the empty tree.
             symmetry_correction: Switch off only as the negative control of an exactness test.
 
         Raises:
-            ConfigError: No fragment can start a molecule within the limits.
+            ConfigError: Nothing can grow from the start within the limits.
         """
         super().__init__(vocabulary_tensors(vocabulary), limits)
         self.vocabulary = vocabulary
         self.symmetry_correction = symmetry_correction
         self._symmetry = TreeSymmetry(vocabulary)
-        start = self.initial_states(1)
-        if not self.legal_entry_mask(start, torch.zeros(1, dtype=torch.long)).any():
-            raise ConfigError(
-                f"no fragment of {vocabulary.name!r} can start a molecule of "
-                f"{limits.min_fragments} fragments, {limits.max_heavy_atoms} heavy atoms and "
-                f"{limits.max_weight_g_per_mol} g/mol; widen limits"
-            )
+        self.start = start
+        self._check_start()
 
     def to(self, device: torch.device | str) -> FragmentEnv:
         """Move the environment's tensors to a device, in place.
@@ -77,34 +80,50 @@ class FragmentEnv(LegalActions):
         self._prepare(self.tensors.to(device))
         return self
 
+    def _check_start(self) -> None:
+        """Refuse a start from which nothing grows."""
+        limits, start = self.limits, self.start
+        room = f"{limits.max_heavy_atoms} heavy atoms and {limits.max_weight_g_per_mol} g/mol"
+        if start is None:
+            first_row = torch.zeros(1, dtype=torch.long, device=self.device)
+            if not self.legal_entry_mask(self.initial_states(1), first_row).any():
+                raise ConfigError(
+                    f"no fragment of {self.vocabulary.name!r} can start a molecule of "
+                    f"{limits.min_fragments} fragments, {room}; widen limits"
+                )
+        elif (
+            len(start) >= limits.max_fragments
+            or not self.legal_row_mask(self.initial_states(1))[0, :-1].any()
+        ):
+            raise ConfigError(
+                f"nothing can be attached to a start of {len(start)} fragments within "
+                f"{limits.max_fragments} fragments, {room}; widen limits"
+            )
+
+    @property
+    def n_frozen(self) -> int:
+        """Number of fragments of the start."""
+        return 0 if self.start is None else len(self.start)
+
     def initial_states(self, n_states: int) -> FragmentStates:
-        """Make a batch of the initial state, the empty tree.
-
-        Args:
-            n_states: B.
-
-        Returns:
-            The batch.
-        """
-        return FragmentStates.empty(n_states, self.limits.max_fragments, self.device)
+        """Make a batch of the initial state, the start with all its nodes frozen."""
+        n_nodes = self.limits.max_fragments
+        if self.start is None:
+            return FragmentStates.empty(n_states, n_nodes, self.device)
+        frozen = replace(self.start, n_frozen=len(self.start))
+        one = FragmentStates.from_trees([frozen], n_nodes, self.device).going_copy()
+        return FragmentStates(one.packed.repeat(n_states, 1))
 
     def is_initial(self, states: FragmentStates) -> Tensor:
-        """Tell which states are the empty tree.
-
-        Args:
-            states: B states.
-
-        Returns:
-            Mask, shape ``(B,)``.
-        """
-        return states.fragment[:, 0] < 0
+        """Mask the states that hold frozen nodes alone and have not stopped, shape ``(B,)``."""
+        return (states.n_fragments == states.n_frozen) & ~states.stopped
 
     # ------------------------------------------------------------------ moves
 
     @property
     def max_steps(self) -> int:
         """Length of the longest trajectory, stop included."""
-        return self.limits.max_fragments + 1
+        return self.limits.max_fragments + 1 - self.n_frozen
 
     def compact(self, states: FragmentStates, n_steps: int) -> FragmentStates:
         """Drop the places that so many steps cannot have filled.
@@ -116,7 +135,7 @@ class FragmentEnv(LegalActions):
         Returns:
             The same states, with fewer places.
         """
-        return states.narrowed(max(n_steps, 1))
+        return states.narrowed(max(n_steps + self.n_frozen, 1))
 
     def stop_actions(self, n_states: int) -> Tensor:
         """Make the action that stops.
@@ -151,7 +170,7 @@ class FragmentEnv(LegalActions):
         # To stop is to set the last number.
         stops = ((rows == STOP) | states.stopped)[:, None]
         places = places.masked_fill_(stops, N_COLUMNS * n_nodes)
-        values = values.masked_fill_(stops, 1)
+        values = torch.where(stops, states.packed[:, -1:] | STOPPED, values)
         return FragmentStates(states.packed.scatter(1, places, values))
 
     def log_pb(self, following: FragmentStates, actions: Tensor) -> Tensor:
@@ -174,7 +193,7 @@ class FragmentEnv(LegalActions):
         """Mask the leaves that a backward step may remove; True = allowed.
 
         A leaf has one junction, at a site by which its fragment could have come in; the only
-        fragment of a state is one too.
+        fragment of a state is one too. Frozen nodes are none.
 
         Args:
             states: B states; ``stopped`` is not looked at.
@@ -192,7 +211,9 @@ class FragmentEnv(LegalActions):
             site[:, 0] = states.parent_site[:, 1]
         entry = self.tensors.is_entry[states.fragment.clamp(min=0), site.clamp(min=0)]
         alone = filled & (filled.sum(1, keepdim=True) == 1)
-        return alone | (filled & (degree == 1) & entry)
+        place = torch.arange(states.n_nodes, device=states.device)
+        free = place >= states.n_frozen[:, None]
+        return free & (alone | (filled & (degree == 1) & entry))
 
     def backward_step(
         self, states: FragmentStates, leaves: Tensor
@@ -200,7 +221,7 @@ class FragmentEnv(LegalActions):
         """Undo the stop of stopped states, or remove a leaf from the others.
 
         Args:
-            states: B states, none of them empty.
+            states: B states, none of them initial.
             leaves: Removable leaf of every state, shape ``(B,)``; ignored where stopped.
 
         Returns:
@@ -228,7 +249,7 @@ class FragmentEnv(LegalActions):
         row = torch.where(alone, 0, neighbour * tensors.n_sites + site)
         undone = states.stopped[:, None]
         parents = torch.where(undone, states.packed, states.without(leaves).packed)
-        parents[:, -1] = 0
+        parents[:, -1] &= ~STOPPED
         actions = torch.cat([torch.where(undone, STOP, row), torch.where(undone, 0, entry)], 1)
         return FragmentStates(parents), actions
 
@@ -238,7 +259,7 @@ class FragmentEnv(LegalActions):
         """Take one backward step by the uniform leaf policy.
 
         Args:
-            states: B states; an empty one stays so, and its action means nothing.
+            states: B states; what comes out for an initial one means nothing.
             generator: Source of randomness.
 
         Returns:
@@ -251,7 +272,7 @@ class FragmentEnv(LegalActions):
         """Take every backward step: undo the stop, or remove every removable leaf in turn.
 
         Args:
-            states: B states, none of them empty.
+            states: B states; an initial one has no parent.
 
         Returns:
             For each of the E backward steps the number of its state, ascending, ``(E,)``; the
@@ -282,16 +303,17 @@ class FragmentEnv(LegalActions):
     def log_symmetry(self, states: FragmentStates) -> Tensor:
         """Compute log |Aut(s)|, the part of log P_B that telescopes; 0 without correction.
 
-        Args:
-            states: B non-empty states.
+        Automorphisms map frozen nodes onto frozen nodes.
 
         Returns:
-            Shape ``(B,)``, nats.
+            Shape ``(B,)``, 0 for the empty tree, nats.
         """
-        if not self.symmetry_correction:
-            return torch.zeros(len(states), device=states.device)
-        orders = [self._symmetry.key_and_order(tree)[1] for tree in states.trees()]
-        return torch.tensor([math.log(n) for n in orders], device=states.device)
+        found = torch.zeros(len(states), device=states.device)
+        filled = (states.fragment[:, 0] >= 0).nonzero().squeeze(1)
+        if self.symmetry_correction and len(filled):
+            orders = [self._symmetry.key_and_order(tree)[1] for tree in states[filled].trees()]
+            found[filled] = torch.tensor([math.log(n) for n in orders], device=states.device)
+        return found
 
     def molecules(self, states: FragmentStates) -> list[Molecule]:
         """Assemble the states to molecules.

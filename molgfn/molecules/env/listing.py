@@ -34,7 +34,9 @@ def enumerate_fragments(
         ConfigError: There are more than ``max_states``.
         VocabularyError: A state has too many automorphisms to list.
     """
-    found = enumerate_states(env.vocabulary, env.limits, max_states, on_progress=on_progress)
+    found = enumerate_states(
+        env.vocabulary, env.limits, max_states, start=env.start, on_progress=on_progress
+    )
     return fragment_space(env, found)
 
 
@@ -52,13 +54,10 @@ def fragment_space(env: FragmentEnv, found: Enumeration) -> Space[FragmentStates
         The space, on the environment's device; states, edges and actions in the same order.
     """
     tensors, device = env.tensors, env.device
-    trees = [tree for tree in found.trees if tree is not None]
-    states = FragmentStates.cat(
-        [
-            env.initial_states(1),
-            FragmentStates.from_trees(trees, env.limits.max_fragments, device).going_copy(),
-        ]
-    )
+    trees = [tree for tree in found.trees[1:] if tree is not None]
+    start = "" if env.start is None else env.keys(env.initial_states(1))[0]
+    grown = FragmentStates.from_trees(trees, env.limits.max_fragments, device).going_copy()
+    states = FragmentStates.cat([env.initial_states(1), grown])
     node, site, edge = (
         torch.from_numpy(column).to(device)
         for column in (found.action_node, found.action_site, found.action_edge)
@@ -74,8 +73,8 @@ def fragment_space(env: FragmentEnv, found: Enumeration) -> Space[FragmentStates
     )
     return Space(
         states=states,
-        keys=["", *env.keys(states[torch.arange(1, len(states), device=device)])],
-        depth=states.n_fragments,
+        keys=[start, *env.keys(grown)],
+        depth=states.n_fragments - env.n_frozen,
         may_stop=torch.from_numpy(found.may_stop).to(device),
         log_symmetry=torch.from_numpy(found.order).to(device).double().log(),
         n_leaves=torch.from_numpy(found.n_leaves).to(device),

@@ -13,6 +13,8 @@ from molgfn.fragments.tree import FragmentTree
 
 #: Numbers that a state holds for each of its places.
 N_COLUMNS = 4
+#: Bit of the flags of a state that is set once it has stopped.
+STOPPED = 1
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,13 @@ class FragmentStates:
     """B states of at most N fragments, treated as read-only.
 
     Nodes stand in an order of construction: a parent comes before its children, empty places
-    (-1) come last. What follows from these numbers, such as used capacity, is not stored.
+    (-1) come last. Frozen nodes, those of the start, come first. What follows from these numbers,
+    such as used capacity, is not stored.
 
     Attributes:
         packed: All numbers of a state in one row, so that one operation moves states about,
-            shape ``(B, 4 N + 1)``: the four columns below one after the other, then ``stopped``.
+            shape ``(B, 4 N + 1)``: the four columns below one after the other, then flags, 1
+            for a stopped state plus twice the number of its frozen nodes.
     """
 
     packed: Tensor
@@ -52,7 +56,12 @@ class FragmentStates:
     @cached_property
     def stopped(self) -> Tensor:
         """Whether the state is terminal, shape ``(B,)``."""
-        return self.packed[:, -1] > 0
+        return (self.packed[:, -1] & STOPPED) > 0
+
+    @cached_property
+    def n_frozen(self) -> Tensor:
+        """Number of frozen nodes of every state, shape ``(B,)``."""
+        return self.packed[:, -1] >> 1
 
     @cached_property
     def n_fragments(self) -> Tensor:
@@ -69,7 +78,12 @@ class FragmentStates:
 
     @classmethod
     def of(
-        cls, fragment: Tensor, parent: Tensor, parent_site: Tensor, entry_site: Tensor
+        cls,
+        fragment: Tensor,
+        parent: Tensor,
+        parent_site: Tensor,
+        entry_site: Tensor,
+        n_frozen: Tensor | None = None,
     ) -> FragmentStates:
         """Put columns together.
 
@@ -78,12 +92,13 @@ class FragmentStates:
             parent: Likewise.
             parent_site: Likewise.
             entry_site: Likewise.
+            n_frozen: Likewise, shape ``(B,)``; default: none.
 
         Returns:
             B states, none of them stopped.
         """
-        going = torch.zeros_like(fragment[:, :1])
-        return cls(torch.cat([fragment, parent, parent_site, entry_site, going], 1))
+        flags = torch.zeros_like(fragment[:, 0]) if n_frozen is None else 2 * n_frozen
+        return cls(torch.cat([fragment, parent, parent_site, entry_site, flags[:, None]], 1))
 
     @classmethod
     def empty(cls, n_states: int, n_nodes: int, device: torch.device) -> FragmentStates:
@@ -131,6 +146,7 @@ class FragmentStates:
             padded([tree.parents for tree in trees]),
             padded([tree.parent_sites for tree in trees]),
             padded([tree.entry_sites for tree in trees]),
+            torch.tensor([tree.n_frozen for tree in trees], dtype=torch.long, device=device),
         ).stopped_copy()
 
     @classmethod
@@ -172,7 +188,7 @@ class FragmentStates:
             The same trees, all stopped.
         """
         packed = self.packed.clone()
-        packed[:, -1] = 1
+        packed[:, -1] |= STOPPED
         return FragmentStates(packed)
 
     def going_copy(self) -> FragmentStates:
@@ -182,7 +198,7 @@ class FragmentStates:
             The same trees, none stopped.
         """
         packed = self.packed.clone()
-        packed[:, -1] = 0
+        packed[:, -1] &= ~STOPPED
         return FragmentStates(packed)
 
     def narrowed(self, n_nodes: int) -> FragmentStates:
@@ -207,7 +223,7 @@ class FragmentStates:
         Where node 0 is the leaf, its only neighbour is node 1, which becomes the root.
 
         Args:
-            leaves: A node of degree 0 or 1 of every state, shape ``(B,)``.
+            leaves: A node of degree 0 or 1 of every state, not frozen, shape ``(B,)``.
 
         Returns:
             The smaller states, none of them stopped.
@@ -225,7 +241,7 @@ class FragmentStates:
         parent -= (parent > leaf).long()
         # An orphan has nothing but its fragment.
         shifted[:, 1:].masked_fill_(orphan[:, None], -1)
-        return FragmentStates(torch.cat([shifted.flatten(1), torch.zeros_like(leaf)], 1))
+        return FragmentStates(torch.cat([shifted.flatten(1), self.packed[:, -1:] & ~STOPPED], 1))
 
     def trees(self) -> list[FragmentTree]:
         """Turn the states into fragment trees; an empty state has none.
@@ -241,7 +257,13 @@ class FragmentStates:
             raise ValueError(f"state {counts.index(0)} is the empty tree")
         n_nodes = self.n_nodes
         return [
-            FragmentTree(*(tuple(row[k * n_nodes : k * n_nodes + n]) for k in range(N_COLUMNS)))
+            FragmentTree(
+                tuple(row[:n]),
+                tuple(row[n_nodes : n_nodes + n]),
+                tuple(row[2 * n_nodes : 2 * n_nodes + n]),
+                tuple(row[3 * n_nodes : 3 * n_nodes + n]),
+                row[-1] >> 1,
+            )
             for n, row in zip(counts, self.packed.tolist(), strict=True)
         ]
 

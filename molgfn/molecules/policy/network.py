@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from molgfn.config.schema import PolicyConfig
-from molgfn.gfn.log_partition import BetaEncoding
+from molgfn.gfn.condition import Condition
+from molgfn.gfn.log_partition import ConditionEncoding
+from molgfn.gfn.policy import PolicyNetwork
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.legal_actions import Sizes
 from molgfn.molecules.env.states import FragmentStates
@@ -41,8 +43,8 @@ class _Tables:
     heads: PreparedHeads
 
 
-class FlowPolicy(nn.Module):
-    """P_F(action | state, beta) and the flow F(state | beta).
+class FlowPolicy(PolicyNetwork[FragmentStates]):
+    """P_F(action | state, condition) and the flow F(state | condition).
 
     Sites enter by the orbits of sites and of pairs of sites under the template's symmetry, never
     by their index: two actions that lead to the same state have the same probability. Fragments
@@ -56,7 +58,13 @@ class FlowPolicy(nn.Module):
     orbit_type: Tensor
 
     def __init__(
-        self, env: FragmentEnv, config: PolicyConfig, *, beta_min: float, beta_max: float
+        self,
+        env: FragmentEnv,
+        config: PolicyConfig,
+        *,
+        beta_min: float,
+        beta_max: float,
+        n_objectives: int = 1,
     ) -> None:
         """Build the network for the environment's vocabulary.
 
@@ -65,12 +73,13 @@ class FlowPolicy(nn.Module):
             config: Size of the network.
             beta_min: Smallest beta of the training.
             beta_max: Largest beta of the training.
+            n_objectives: K, number of weights in a condition.
         """
         super().__init__()
         self.env = env
         tensors, hidden = env.tensors, config.hidden
-        self.beta = BetaEncoding(beta_min, beta_max)
-        n_context = self.beta.n_features + env.limits.max_fragments + 3
+        self.encode = ConditionEncoding(beta_min, beta_max, n_objectives)
+        n_context = self.encode.n_features + env.limits.max_fragments + 3
         self.context = _mlp(n_context, hidden, hidden)
         descriptors = fragment_descriptors(env.vocabulary)
         self.register_buffer("descriptors", descriptors, persistent=False)
@@ -88,28 +97,30 @@ class FlowPolicy(nn.Module):
         self.final_norm = nn.LayerNorm(hidden)
         self.site_orbit = nn.Embedding(tensors.n_orbits, hidden)
         self.near = nn.Linear(hidden, hidden)
+        # Only where there are frozen nodes: a policy of the empty start has no such weight.
+        self.frozen = nn.Parameter(torch.zeros(hidden)) if env.n_frozen else None
         self.heads = ActionHeads(hidden, tensors.n_entries, n_heads=2)
         self.log_flow = _mlp(hidden, hidden, 1)
         self.beta_max = beta_max
         for embedding in (self.fragment, self.port_orbit, self.site_orbit, self.pair):
             nn.init.normal_(embedding.weight, std=INITIAL_SPREAD)
 
-    def forward(self, states: FragmentStates, log_beta: Tensor) -> FlowActionDistribution:
+    def forward(self, states: FragmentStates, condition: Condition) -> FlowActionDistribution:
         """Compute the distribution over the actions of every state.
 
         Args:
             states: B states, none of them stopped.
-            log_beta: Natural logarithm of beta, shape ``(B,)``.
+            condition: What is asked for in each.
 
         Returns:
             The distribution with the flow, differentiable in the weights.
         """
-        return self._distribution(self._tables(), False, states, log_beta)
+        return self._distribution(self._tables(), False, states, condition)
 
     @torch.no_grad()
     def prepare(
         self, *, lockstep: bool = False
-    ) -> Callable[[FragmentStates, Tensor], FlowActionDistribution]:
+    ) -> Callable[[FragmentStates, Condition], FlowActionDistribution]:
         """Compute once what depends on the weights alone, for many calls of :meth:`forward`.
 
         Args:
@@ -132,18 +143,18 @@ class FlowPolicy(nn.Module):
         )
 
     def _distribution(
-        self, tables: _Tables, lockstep: bool, states: FragmentStates, log_beta: Tensor
+        self, tables: _Tables, lockstep: bool, states: FragmentStates, condition: Condition
     ) -> FlowActionDistribution:
         env, heads = self.env, tables.heads
         sizes = env.sizes(states)
         legal = env.legal_row_mask(states, sizes)
-        empty = env.is_initial(states)
+        empty = states.fragment[:, 0] < 0
         open_rows = legal[:, :-1] & ~empty[:, None]
         graph = pack_all(env, states) if lockstep else pack(env, states, open_rows)
-        context = self.context(self._context_features(states, sizes, log_beta))  # (B, H)
+        context = self.context(self._context_features(states, sizes, condition))  # (B, H)
         nodes, pooled = self._encode(graph, tables, context)
         rows = self._row_features(graph, tables, nodes)
-        weights = self._head_weights(log_beta)  # (B, K)
+        weights = self._head_weights(condition.log_beta)  # (B, K)
         of_rows = heads.row_logits(heads.hidden(rows))
         of_rows = (of_rows * weights.index_select(0, graph.row_state)).sum(1)
         of_stop = (heads.stop_logits(pooled) * weights).sum(1, keepdim=True)
@@ -171,13 +182,15 @@ class FlowPolicy(nn.Module):
         growing = BETA_GAIN * log_beta.exp() / self.beta_max
         return torch.stack([torch.ones_like(growing), growing], 1)
 
-    def _context_features(self, states: FragmentStates, sizes: Sizes, log_beta: Tensor) -> Tensor:
+    def _context_features(
+        self, states: FragmentStates, sizes: Sizes, condition: Condition
+    ) -> Tensor:
         limits = self.env.limits
         places = torch.arange(limits.max_fragments + 1, device=states.device)
         count = (states.n_fragments[:, None] == places).float()
         heavy = (sizes.heavy_atoms / limits.max_heavy_atoms).float()
         weight = (sizes.weight_g_per_mol / limits.max_weight_g_per_mol).float()
-        return torch.cat([self.beta(log_beta), count, heavy[:, None], weight[:, None]], 1)
+        return torch.cat([self.encode(condition), count, heavy[:, None], weight[:, None]], 1)
 
     def _encode(self, graph: StateGraph, tables: _Tables, context: Tensor) -> tuple[Tensor, Tensor]:
         """Pass messages along the junctions; returns nodes (V, H) and pooled states (B, H)."""
@@ -195,6 +208,8 @@ class FlowPolicy(nn.Module):
         nodes = tables.fragments.index_select(0, graph.fragment) + context.index_select(
             0, graph.state
         )
+        if self.frozen is not None:
+            nodes = nodes + graph.frozen * self.frozen
         for convolution, norm, pool in zip(self.convolutions, self.norms, self.pools, strict=True):
             normed = norm(nodes)
             total = torch.zeros_like(context)

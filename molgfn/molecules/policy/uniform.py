@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from molgfn.gfn.condition import Condition
+from molgfn.gfn.policy import Policy
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
 from molgfn.molecules.policy.distribution import ActionDistribution
 
 
-class UniformPolicy:
+class UniformPolicy(Policy[FragmentStates]):
     """Chooses uniformly among open sites and stop, then among the entries that fit."""
 
     def __init__(self, env: FragmentEnv) -> None:
@@ -21,12 +23,12 @@ class UniformPolicy:
         """
         self._env = env
 
-    def __call__(self, states: FragmentStates, condition: Tensor) -> ActionDistribution:
+    def __call__(self, states: FragmentStates, condition: Condition) -> ActionDistribution:
         """Give every legal row, and every legal entry of a row, the same probability.
 
         Args:
             states: B states, none of them stopped.
-            condition: Ignored, shape ``(B,)``.
+            condition: Ignored.
 
         Returns:
             The distribution.

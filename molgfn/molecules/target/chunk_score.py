@@ -26,38 +26,32 @@ class Scored:
     """What is known of a state once it is scored.
 
     Attributes:
-        log_score: Natural logarithm of its Score, NaN = failed.
+        log_parts: Log of its objectives, by each member of an ensemble where there are several,
+            flattened; all NaN where the score failed.
         candidate: Its molecule where that may be a mode; None where modes are not asked for.
     """
 
-    log_score: float
+    log_parts: tuple[float, ...]
     candidate: Candidate | None
 
     def to_json(self) -> list[Any]:
-        """Make JSON values; a number comes back to the last bit, a failed score is null."""
-        score = None if math.isnan(self.log_score) else self.log_score
+        """Make JSON values; a number comes back to the last bit, NaN is null."""
+        parts = [None if math.isnan(part) else part for part in self.log_parts]
         if self.candidate is None:
-            return [score]
-        return [score, self.candidate.smiles, self.candidate.bits.ToBase64()]
+            return [parts]
+        return [parts, self.candidate.smiles, self.candidate.bits.ToBase64()]
 
     @classmethod
     def from_json(cls, values: list[Any]) -> Scored:
-        """Undo :meth:`to_json`.
-
-        Args:
-            values: What it returned.
-
-        Returns:
-            The same.
-        """
-        score, *molecule = values
+        """Undo :meth:`to_json`."""
+        parts, *molecule = values
         candidate = None
         if molecule:
             smiles, base64 = molecule
             bits = ExplicitBitVect(N_BITS)
             bits.FromBase64(base64)
             candidate = Candidate(smiles, bits)
-        return cls(math.nan if score is None else score, candidate)
+        return cls(tuple(math.nan if part is None else part for part in parts), candidate)
 
 
 @dataclass(frozen=True)
@@ -94,8 +88,11 @@ class ChunkScore:
             molecules: Sequence[Molecule] = self.env.molecules(states)
         else:
             molecules = TreeBatch(states, self._featurise)
-        log_scores = [float(x) for x in self.reward(molecules).log_score]
+        table = self.reward(molecules)
+        parts = table.objective_parts.reshape(len(molecules), -1).tolist()
         return [
-            Scored(log_score, Candidate.of(molecule, log_score) if with_modes else None)
-            for molecule, log_score in zip(molecules, log_scores, strict=True)
+            Scored(tuple(own), Candidate.of(molecule, log_score) if with_modes else None)
+            for molecule, own, log_score in zip(
+                molecules, parts, table.log_score.tolist(), strict=True
+            )
         ]

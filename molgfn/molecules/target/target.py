@@ -1,10 +1,10 @@
-"""Scores states by assembling them; every distinct state is scored once."""
+"""The reward of fragment trees; every distinct one is scored once."""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice, pairwise
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from molgfn.chem.molecule import Molecule
 from molgfn.config.reward_schema import RewardConfig
+from molgfn.gfn.target import Target
 from molgfn.molecules.decoding import Decoder
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
@@ -31,27 +32,30 @@ CACHE_CAPACITY = 200_000
 #: half, the training scores the other. No score depends on which states it was computed with, not
 #: in its last bit.
 MIN_CHUNK_SIZE, MAX_CHUNK_SIZE = 16, 64
-#: On so many of the best molecules of a batch the proxy is compared with its control.
+#: The proxy is compared with its control on this many of the best molecules of a batch.
 N_WATCHED = 16
 
+#: Objectives of states by canonical key, flattened as in :class:`Scored`.
+_Found = dict[str, tuple[float, ...]]
 
-def build_score(config: RewardConfig, env: FragmentEnv) -> MoleculeScore:
-    """Build the score that a policy is trained on.
+
+def build_target(config: RewardConfig, env: FragmentEnv) -> MoleculeTarget:
+    """Build the target that a policy is trained on.
 
     Args:
         config: The reward.
         env: The environment of the states.
 
     Returns:
-        The score, with an empty cache.
+        The target, with an empty cache.
     """
     divide = config.divide_by_multiplicity
     reward = build_reward(config, with_similarity=False)
-    return MoleculeScore(env, reward, divide_by_multiplicity=divide)
+    return MoleculeTarget(env, reward, divide_by_multiplicity=divide)
 
 
-class MoleculeScore:
-    """The score of states of a fragment environment, with a cache by canonical key."""
+class MoleculeTarget(Target[FragmentStates]):
+    """Objectives of the states of a fragment environment, with a cache by canonical key."""
 
     def __init__(
         self, env: FragmentEnv, reward: Reward, *, divide_by_multiplicity: bool = False
@@ -65,13 +69,15 @@ class MoleculeScore:
         """
         self._env = env
         self._reward = reward
+        self.objectives = tuple(each.name for each in reward.objectives)
+        self.member_power = reward.member_power
         self._decode = Decoder(env) if divide_by_multiplicity else None
         self._multiplicity: OrderedDict[str, float] = OrderedDict()
-        self._cache: OrderedDict[str, float] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[float, ...]] = OrderedDict()
         self._queue = ChunkQueue(ChunkScore(env, reward))
         self._n_distinct = 0
         self._modes = Modes()
-        self._last: tuple[FragmentStates, dict[str, int], dict[str, float]] | None = None
+        self._last: tuple[FragmentStates, dict[str, int], _Found] | None = None
 
     def workers(
         self, n_workers: int, order: dict[str, Any], tell: Callable[[str], None]
@@ -79,29 +85,19 @@ class MoleculeScore:
         """Have worker processes score; see :meth:`ChunkQueue.workers`."""
         return self._queue.workers(n_workers, order, tell)
 
-    def __call__(self, states: FragmentStates) -> Tensor:
+    def log_parts(self, states: FragmentStates) -> Tensor:
         """Score terminal states.
 
-        Args:
-            states: B terminal states.
-
         Returns:
-            log Score, at most 0, NaN where the score failed or where the trees that share it are
-            too many to count, shape ``(B,)``, nats, on the CPU.
+            log of the objectives, ``(B, K)`` or by member ``(B, M, K)``, at most 0, NaN where a
+            score failed or where the trees that share it are too many to count, nats, on the CPU.
         """
-        (log_score,) = self.in_parts([states])
-        return log_score
+        (log_parts,) = self.log_parts_of([states])
+        return log_parts
 
-    def in_parts(self, parts: Sequence[FragmentStates]) -> Iterator[Tensor]:
-        """Score parts of a batch: workers begin with all, and each is waited for by itself.
-
-        Args:
-            parts: Batches of terminal states.
-
-        Yields:
-            What :meth:`__call__` returns of each part.
-        """
-        states = FragmentStates.cat(parts)
+    def log_parts_of(self, batches: Sequence[FragmentStates]) -> Iterator[Tensor]:
+        """Score batches: workers begin with all, and each is waited for by itself."""
+        states = FragmentStates.cat(batches)
         keys = self._env.keys(states)
         place: dict[str, int] = {}
         for i, key in enumerate(keys):
@@ -111,11 +107,19 @@ class MoleculeScore:
         chunks = self._cut(states, {key: i for key, i in place.items() if key not in found})
         self._queue.begin([chunk for _, chunk in chunks])
         begun, rest = iter(chunks), iter(keys)
-        for part in parts:
-            own = list(islice(rest, len(part)))
+        for batch in batches:
+            own = list(islice(rest, len(batch)))
             while not found.keys() >= set(own):
                 found.update(self._finish(*next(begun)))
-            yield torch.tensor([found[key] for key in own])
+            yield self._tensor([found[key] for key in own])
+
+    def _tensor(
+        self, parts: Sequence[tuple[float, ...]], dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """Parts as rows of objectives, by member where there are several of each."""
+        flat = torch.tensor(parts, dtype=dtype).reshape(len(parts), -1)
+        k = len(self.objectives)
+        return flat if flat.shape[1] in (0, k) else flat.unflatten(1, (-1, k))
 
     def _cut(self, states: FragmentStates, fresh: dict[str, int]) -> list[tuple[list[str], Chunk]]:
         """Cut the states of some keys, by their place in a batch, into chunks."""
@@ -131,19 +135,20 @@ class MoleculeScore:
         spans = [slice(*edge) for edge in pairwise(sorted(edges))]
         return [(keys[span], Chunk(packed[span], with_modes)) for span in spans]
 
-    def _finish(self, keys: list[str], chunk: Chunk) -> dict[str, float]:
-        """Wait for the log scores of a chunk, and remember them."""
+    def _finish(self, keys: list[str], chunk: Chunk) -> _Found:
+        """Wait for the objectives of a chunk, and remember them."""
         scored = self._queue.finish(chunk)
-        log_scores = [each.log_score for each in scored]
+        parts = [each.log_parts for each in scored]
         if self._decode is not None:
             log_n = self.log_multiplicity(FragmentStates.from_tensor(chunk.packed)).tolist()
-            log_scores = [
-                math.nan if math.isnan(n) else x for x, n in zip(log_scores, log_n, strict=True)
+            parts = [
+                (math.nan,) * len(own) if math.isnan(n) else own
+                for own, n in zip(parts, log_n, strict=True)
             ]
-        for each, log_score in zip(scored, log_scores, strict=True):
-            if each.candidate is not None and not math.isnan(log_score):
+        for each, own in zip(scored, parts, strict=True):
+            if each.candidate is not None and not math.isnan(own[0]):
                 self._modes.consider(each.candidate)
-        found = dict(zip(keys, log_scores, strict=True))
+        found = dict(zip(keys, parts, strict=True))
         self._n_distinct += len(found)
         self._cache.update(found)
         while len(self._cache) > CACHE_CAPACITY:
@@ -206,37 +211,33 @@ class MoleculeScore:
         if self._last is None:
             return []
         states, place, found = self._last
-        scored = [key for key in place if not math.isnan(found[key])]
-        best = [place[key] for key in sorted(scored, key=lambda key: -found[key])[:n]]
+        score = self.log_score(self._tensor([found[key] for key in place], torch.float64))
+        scores = dict(zip(place, score.tolist(), strict=True))
+        scored = [key for key in place if not math.isnan(scores[key])]
+        best = [place[key] for key in sorted(scored, key=lambda key: -scores[key])[:n]]
         if not best:
             return []
         index = torch.tensor(best, device=states.device)
         return list(dict.fromkeys(self._env.molecules(states[index])))
 
-    def state_dict(self) -> dict[str, object]:
-        """Return the cache and counts as plain JSON values; a failed score is null.
+    def state_dict(self) -> dict[str, Any]:
+        """The cache and counts as plain JSON values; NaN is null.
 
         With the cache a resumed training scores no molecule again, and counts as if never stopped.
         """
-        scores = [None if math.isnan(x) else x for x in self._cache.values()]
         return {
             "keys": list(self._cache),
-            "log_scores": scores,
+            "log_parts": [
+                [None if math.isnan(x) else x for x in parts] for parts in self._cache.values()
+            ],
             "n_distinct": self._n_distinct,
             "modes": self._modes.smiles,
         }
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        """Undo :meth:`state_dict`.
-
-        Args:
-            state: What it returned.
-        """
-        keys: list[str] = state["keys"]  # type: ignore[assignment]
-        scores: list[float | None] = state["log_scores"]  # type: ignore[assignment]
-        modes: list[str] = state["modes"]  # type: ignore[assignment]
-        self._cache = OrderedDict(
-            (key, math.nan if x is None else x) for key, x in zip(keys, scores, strict=True)
-        )
-        self._n_distinct = int(state["n_distinct"])  # type: ignore[call-overload]
-        self._modes = Modes(modes)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Undo :meth:`state_dict`; older versions kept the score alone."""
+        values = state["log_parts"] if "log_parts" in state else [[x] for x in state["log_scores"]]
+        parts = (tuple(math.nan if x is None else x for x in each) for each in values)
+        self._cache = OrderedDict(zip(state["keys"], parts, strict=True))
+        self._n_distinct = int(state["n_distinct"])
+        self._modes = Modes(state["modes"])

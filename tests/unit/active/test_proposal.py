@@ -142,7 +142,9 @@ def candidates_of(sampler, tell=print, **options):
 
 def drawn(sampler, *, rejection_control):
     """What the policy itself gives, as tables have it."""
-    batches = draw_candidates(sampler, 40, beta=32.0, seed=3, rejection_control=rejection_control)
+    batches = draw_candidates(
+        sampler, 40, condition=sampler.ask(32.0), seed=3, rejection_control=rejection_control
+    )
     return [read_molecule(s.molecule.smiles, keep_stereo=False) for b in batches for s in b]
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from molgfn.gfn import exact
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import (
     exact_log_flow,
     exact_log_pf,
@@ -100,9 +101,9 @@ def test_likelihood_of_a_lopsided_policy_by_hand(space, monkeypatch, state_chunk
     conditions = []
 
     def policy(states, condition):
-        conditions.append(condition)
+        conditions.append(condition.beta)
         return Table(states)
 
-    p = space_log_likelihood(space, policy, 0.5).exp()
+    p = space_log_likelihood(space, policy, Condition.of(2.0)).exp()
     assert p.tolist() == pytest.approx([0.45, 0.55], rel=1e-6)
-    assert torch.equal(torch.cat(conditions), torch.full((3,), 0.5))
+    assert torch.equal(torch.cat(conditions), torch.full((3,), 2.0).double())

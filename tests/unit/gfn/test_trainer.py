@@ -10,6 +10,8 @@ from molgfn.errors import CheckpointError, NumericalError, ScorerError
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.checkpoint import Part
+from molgfn.gfn.condition import Condition
+from molgfn.gfn.target import Target
 from molgfn.gfn.trainer import MAX_FAILED_BATCHES, Trainer
 from molgfn.machine.device import seeded
 from molgfn.molecules.env.fragment_env import FragmentEnv
@@ -21,31 +23,16 @@ VOCABULARY = Vocabulary(
 LIMITS = LimitsConfig(max_fragments=3)
 
 
-class StubScore:
-    """Fails on molecules with two rings or more where told so; counts what it saw."""
+class StubTarget(Target):
+    """Fails on molecules with two rings or more where told so; notes what it saw."""
 
     def __init__(self, env, fail):
         self.env, self.fail, self.seen = env, fail, []
 
-    def __call__(self, states):
+    def log_parts(self, states):
         smiles = [m.smiles for m in self.env.molecules(states)]
         self.seen += smiles
-        return torch.tensor([math.nan if self.fail(s) else -1.0 for s in smiles])
-
-    def in_parts(self, parts):
-        return map(self, parts)
-
-    def log_multiplicity(self, states):
-        return torch.zeros(len(states))
-
-    def statistics(self):
-        return {}
-
-    def state_dict(self):
-        return {}
-
-    def load_state_dict(self, state):
-        pass
+        return torch.tensor([[math.nan if self.fail(s) else -1.0] for s in smiles])
 
 
 def make_trainer(fail, **settings):
@@ -54,8 +41,8 @@ def make_trainer(fail, **settings):
     )
     config = Config(limits=LIMITS, policy=PolicyConfig(hidden=8, layers=1), train=train)
     env = FragmentEnv(VOCABULARY, LIMITS)
-    score = StubScore(env, fail)
-    return Trainer(env, build_networks(config, env), score, train, generator=seeded(0)), score
+    target = StubTarget(env, fail)
+    return Trainer(env, build_networks(config, env), target, train, generator=seeded(0)), target
 
 
 def has_two_rings(smiles):
@@ -63,14 +50,16 @@ def has_two_rings(smiles):
 
 
 def test_failed_scores_are_never_remembered():
-    trainer, score = make_trainer(has_two_rings)
+    trainer, target = make_trainer(has_two_rings)
     failed = 0
     for _ in range(10):
         failed += trainer.train_step()["failed"]
     assert failed > 0
     document = trainer.state().document
-    assert 0 < len(document["replay_keys"]) < len(set(score.seen))
-    states = trainer._replay.sample(50, generator=seeded(1), device=torch.device("cpu"))[0]
+    assert 0 < len(document["replay_keys"]) < len(set(target.seen))
+    states = trainer._replay.sample(
+        Condition.of(1.0), torch.zeros(50, dtype=torch.long), generator=seeded(1)
+    )[0]
     assert not any(has_two_rings(m.smiles) for m in trainer.env.molecules(states))
 
 
@@ -103,23 +92,23 @@ def test_a_loss_that_is_not_finite_names_the_cure():
 
 
 def test_replayed_trajectories_are_trained_on():
-    trainer, score = make_trainer(lambda s: False)
+    trainer, target = make_trainer(lambda s: False)
     trainer.train_step()
-    assert len(score.seen) == 8
+    assert len(target.seen) == 8
     assert trainer.train_step()["replay"] > 0
-    assert len(score.seen) == 16  # what is replayed is not scored again
+    assert len(target.seen) == 16  # what is replayed is not scored again
 
 
 def test_an_update_waits_for_the_scores_of_its_own_part_alone(monkeypatch):
-    trainer, score = make_trainer(lambda s: False)
+    trainer, target = make_trainer(lambda s: False)
     seen, learned = [], []
 
-    def update(batch, log_score, *_):
-        seen.append(len(score.seen))
+    def update(batch, log_parts, *_):
+        seen.append(len(target.seen))
         states = batch.terminal[torch.arange(4)]
         keys = trainer.env.keys(states)
         learned.append(set(keys) <= set(trainer._replay.keys))
-        assert [m.smiles for m in trainer.env.molecules(states)] == score.seen[-4:]
+        assert [m.smiles for m in trainer.env.molecules(states)] == target.seen[-4:]
         return 0.0, 0.0
 
     monkeypatch.setattr(trainer, "_update", update)
@@ -133,7 +122,7 @@ def test_a_warm_start_takes_the_policy_and_scores_what_was_seen_anew():
     for _ in range(3):
         before.train_step()
     part = before.state()
-    after, score = make_trainer(has_two_rings)
+    after, target = make_trainer(has_two_rings)
     fresh = after.state()
     after.warm_start(part)
     state = after.state()
@@ -145,13 +134,13 @@ def test_a_warm_start_takes_the_policy_and_scores_what_was_seen_anew():
         elif kind in ("log_z", "optimizer"):
             assert torch.equal(weight, fresh.tensors[name])
     seen = part.document["replay_keys"]
-    assert sorted(score.seen) == sorted(
+    assert sorted(target.seen) == sorted(
         m.smiles
         for m in before.env.molecules(
             type(before.env.initial_states(1)).from_tensor(part.tensors["replay/states"])
         )
     )
-    kept = [smiles for smiles in score.seen if not has_two_rings(smiles)]
+    kept = [smiles for smiles in target.seen if not has_two_rings(smiles)]
     assert 0 < len(state.document["replay_keys"]) == len(kept) < len(seen)
     assert state.document["step"] == 0
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from molgfn.errors import ConfigError
+from molgfn.gfn.condition import Condition
 from molgfn.hypergrid.env import Hypergrid
 from molgfn.hypergrid.policy import HypergridPolicy, MaskedCategorical
 from molgfn.hypergrid.states import HypergridStates
@@ -33,7 +34,7 @@ def every_log_prob(distribution):
 
 
 def test_probabilities_of_legal_actions_sum_to_one(env, policy):
-    log_prob = every_log_prob(policy(CORNERS, torch.zeros(3)))
+    log_prob = every_log_prob(policy(CORNERS, Condition.of(1.0, 3)))
     legal = env.legal_mask(CORNERS)
     assert (log_prob[~legal] == -torch.inf).all()
     torch.testing.assert_close(log_prob.exp().sum(1), torch.ones(3))
@@ -44,11 +45,11 @@ def test_probabilities_of_legal_actions_sum_to_one(env, policy):
 def test_samples_follow_the_probabilities(env, policy, epsilon):
     index = torch.zeros(20_000, dtype=torch.long)
     share = torch.full((len(index),), epsilon) if epsilon else None
-    distribution = policy(CORNERS, torch.zeros(3))
+    distribution = policy(CORNERS, Condition.of(1.0, 3))
     actions = distribution.sample(index, torch.Generator().manual_seed(0), share)
     assert actions.shape == (20_000, 1)
     shares = torch.bincount(actions[:, 0], minlength=3) / len(index)
-    expected = every_log_prob(policy(CORNERS, torch.zeros(3)))[0].exp()
+    expected = every_log_prob(policy(CORNERS, Condition.of(1.0, 3)))[0].exp()
     expected = torch.full((3,), 1 / 3) if epsilon else expected
     torch.testing.assert_close(shares, expected.detach(), atol=0.015, rtol=0)
 
@@ -62,7 +63,7 @@ def test_an_illegal_action_is_never_drawn():
 
 
 def test_the_condition_matters_and_every_weight_learns(policy):
-    cold, hot = (policy(CORNERS, torch.full((3,), value)) for value in (0.0, 2.0))
+    cold, hot = (policy(CORNERS, Condition.of(beta, 3)) for beta in (1.0, 8.0))
     assert not torch.allclose(every_log_prob(cold)[0], every_log_prob(hot)[0])
     assert cold.log_flow.shape == (3,)
     (cold.log_prob(torch.tensor([[0], [1], [2]])).sum() + cold.log_flow.sum()).backward()
@@ -77,7 +78,7 @@ def test_a_network_without_width_is_refused(env):
 def test_actions_are_drawn_in_the_states_that_are_asked_for(env, policy):
     index = torch.tensor([2, 0, 2, 1])
     generator = torch.Generator().manual_seed(0)
-    actions = policy(CORNERS, torch.zeros(3)).sample(index, generator, None)
+    actions = policy(CORNERS, Condition.of(1.0, 3)).sample(index, generator, None)
     assert actions.shape == (4, 1)
     assert actions[[0, 2], 0].tolist() == [2, 2]  # the last corner can only stop
     assert env.legal_mask(CORNERS[index]).gather(1, actions).all()

@@ -13,6 +13,7 @@ from molgfn.config.resources import shipped_path
 from molgfn.config.schema import LimitsConfig, PolicyConfig
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import space_log_likelihood
 from molgfn.gfn.rollout import rollout_backward
 from molgfn.machine.device import seeded
@@ -63,13 +64,15 @@ def fresh_policy(env: FragmentEnv) -> FlowPolicy:
 
 def test_probabilities_of_all_molecules_sum_to_one(env: FragmentEnv) -> None:
     policy, space = fresh_policy(env), enumerate_fragments(env)
-    by_tree = space_log_likelihood(space, policy, math.log(8.0))
+    by_tree = space_log_likelihood(space, policy, Condition.of(8.0))
     trees_of = defaultdict(list)
     for i, molecule in enumerate(env.molecules(space.states[space.terminal])):
         trees_of[molecule.smiles].append(i)
     assert max(map(len, trees_of.values())) > 1
 
-    found = MoleculeLikelihood(env, policy, 8.0)([read_molecule(smiles) for smiles in trees_of])
+    found = MoleculeLikelihood(env, policy, Condition.of(8.0))(
+        [read_molecule(smiles) for smiles in trees_of]
+    )
     assert set(found.reasons) == {""}
     assert found.n_trees.tolist() == [len(trees) for trees in trees_of.values()]
     assert float(sum(math.exp(x) for x in found.log_likelihood)) == pytest.approx(1, abs=1e-5)
@@ -103,7 +106,7 @@ def test_probabilities_of_all_molecules_sum_to_one(env: FragmentEnv) -> None:
 )
 def test_what_the_policy_cannot_draw_has_a_reason(case: str, smiles: str, reason: str) -> None:
     env = FragmentEnv(*CASES[case])
-    found = MoleculeLikelihood(env, fresh_policy(env), 8.0)([read_molecule(smiles)])
+    found = MoleculeLikelihood(env, fresh_policy(env), Condition.of(8.0))([read_molecule(smiles)])
     assert found.reasons[0].startswith(reason)
     assert bool(found.reasons[0]) == bool(reason)
     assert math.isnan(found.log_likelihood[0]) == bool(reason)
@@ -114,7 +117,7 @@ def test_too_many_ways_to_cut_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("molgfn.fragments.parsing.MAX_COVERS", 3)
     env = FragmentEnv(*CASES["several trees"])
     molecules = [read_molecule(smiles) for smiles in ("CCCCC", "CC")]
-    found = MoleculeLikelihood(env, fresh_policy(env), 8.0)(molecules)
+    found = MoleculeLikelihood(env, fresh_policy(env), Condition.of(8.0))(molecules)
     assert "CCCCC can be cut in too many ways" in found.reasons[0]
     assert math.isnan(found.log_likelihood[0])
     assert math.isnan(found.n_trees[0])
@@ -123,7 +126,7 @@ def test_too_many_ways_to_cut_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_no_molecules() -> None:
     env = FragmentEnv(*CASES["several trees"])
-    found = MoleculeLikelihood(env, fresh_policy(env), 8.0)([])
+    found = MoleculeLikelihood(env, fresh_policy(env), Condition.of(8.0))([])
     assert (len(found.log_likelihood), len(found.n_trees), found.reasons) == (0, 0, ())
 
 
@@ -132,8 +135,8 @@ def test_the_shipped_policy_draws_molecules_as_often_as_said() -> None:
     n_draws, beta = 200, 16.0
     sampler = load_sampler(shipped_path(*SHIPPED_POLICY), "cpu")
     env, generator = sampler.env, seeded(0)
-    drawn = env.molecules(sampler.draw_states(5, beta, generator=generator))
-    exact = MoleculeLikelihood(env, sampler.policy, beta)(drawn)
+    drawn = env.molecules(sampler.draw_states(5, sampler.ask(beta), generator=generator))
+    exact = MoleculeLikelihood(env, sampler.policy, sampler.ask(beta))(drawn)
     assert exact.reasons == ("",) * 5
     for molecule, log_p in zip(drawn, exact.log_likelihood, strict=True):
         (decoded,) = Decoder(env)([molecule])
@@ -142,7 +145,7 @@ def test_the_shipped_policy_draws_molecules_as_often_as_said() -> None:
             decoded.trees * n_draws, env.limits.max_fragments, env.device
         )
         paths = rollout_backward(env, states, generator=generator)
-        condition = torch.full((len(paths.states),), math.log(beta))
+        condition = Condition.of(beta, len(paths.states))
         with torch.no_grad():
             log_pf = sampler.policy(paths.states, condition).log_prob(paths.actions)
         log_weight = paths.total(log_pf.double()) - paths.total(paths.log_pb.double())

@@ -8,8 +8,8 @@ from torch_geometric.nn import GINEConv
 
 from molgfn.config.schema import LimitsConfig, PolicyConfig
 from molgfn.fragments.vocabulary_file import find_vocabulary
-from molgfn.gfn.log_partition import BetaEncoding
-from molgfn.gfn.protocols import prepared
+from molgfn.gfn.condition import Condition
+from molgfn.gfn.log_partition import ConditionEncoding
 from molgfn.gfn.rollout import draw_terminal, rollout
 from molgfn.molecules.env.fragment_env import STOP, FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
@@ -31,7 +31,7 @@ def policy(env):
 
 def visited(env, n=20):
     generator = torch.Generator().manual_seed(0)
-    return rollout(env, UniformPolicy(env), torch.zeros(n), generator=generator).states
+    return rollout(env, UniformPolicy(env), Condition.of(1.0, n), generator=generator).states
 
 
 def every_action(env, state):
@@ -65,7 +65,7 @@ def test_probabilities_of_all_legal_actions_sum_to_one(env, policy, log_beta):
         state = states[torch.tensor([i])]
         actions = every_action(env, state)
         repeated = FragmentStates.cat([state] * len(actions))
-        condition = torch.full((len(actions),), log_beta)
+        condition = Condition.at(torch.full((len(actions),), log_beta))
         with torch.no_grad():
             log_prob = policy(repeated, condition).log_prob(actions)
         assert float(log_prob.exp().sum()) == pytest.approx(1, abs=1e-4)
@@ -80,7 +80,7 @@ def test_actions_to_the_same_state_are_equally_likely(env, policy):
         actions = actions[actions[:, 1] % 16 == 0]  # some entries, on all rows
         repeated = FragmentStates.cat([state] * len(actions))
         with torch.no_grad():
-            log_prob = policy(repeated, torch.zeros(len(actions))).log_prob(actions)
+            log_prob = policy(repeated, Condition.of(1.0, len(actions))).log_prob(actions)
         following = env.step(repeated, actions)
         classes = {}
         for key, action, value in zip(
@@ -103,13 +103,13 @@ def test_a_state_has_one_distribution_however_it_was_built(env, policy):
     stop = torch.tensor([[STOP, 0]]).expand(len(states), 2)
     may_stop = env.legal_row_mask(states)[:, -1]
     with torch.no_grad():
-        one, other = (policy(s, torch.zeros(len(s))).log_prob(stop) for s in (states, again))
+        one, other = (policy(s, Condition.of(1.0, len(s))).log_prob(stop) for s in (states, again))
     assert torch.allclose(one[may_stop], other[may_stop], atol=1e-4)
 
 
 def test_beta_encoding_is_a_thermometer():
-    encoding = BetaEncoding(1, math.exp(16))
-    first = encoding(torch.tensor([0.0, 2.5, 16.0]))
+    encoding = ConditionEncoding(1, math.exp(16))
+    first = encoding(Condition.at(torch.tensor([0.0, 2.5, 16.0])))
     assert first[0, :-1].tolist() == [0.0] * 16
     assert first[1, :4].tolist() == pytest.approx([1.0, 1.0, 0.5, 0.0])
     assert first[2, :-1].tolist() == [1.0] * 16
@@ -119,24 +119,24 @@ def test_beta_encoding_is_a_thermometer():
 def test_a_prepared_policy_is_the_same_function_of_the_weights_as_they_were(env, policy):
     states = visited(env)
     actions = rollout(
-        env, UniformPolicy(env), torch.zeros(20), generator=torch.Generator().manual_seed(0)
+        env, UniformPolicy(env), Condition.of(1.0, 20), generator=torch.Generator().manual_seed(0)
     ).actions
-    log_beta = torch.linspace(0, 3, len(states))
-    ready = prepared(policy)
+    condition = Condition.at(torch.linspace(0, 3, len(states)))
+    ready = policy.prepare()
     with torch.no_grad():
-        expected = policy(states, log_beta).log_prob(actions)
-        torch.testing.assert_close(ready(states, log_beta).log_prob(actions), expected)
+        expected = policy(states, condition).log_prob(actions)
+        torch.testing.assert_close(ready(states, condition).log_prob(actions), expected)
         kept = policy.heads.entry.weight.clone()
         policy.heads.entry.weight.add_(torch.randn_like(kept))
-        changed = prepared(policy)(states, log_beta).log_prob(actions)
+        changed = policy.prepare()(states, condition).log_prob(actions)
         policy.heads.entry.weight.copy_(kept)
     assert not torch.allclose(changed, expected, atol=1e-3)
 
 
 def test_ends_alone_are_the_ends_of_a_rollout(env, policy):
-    log_beta = torch.full((30,), 1.0)
-    whole = rollout(env, policy, log_beta, generator=torch.Generator().manual_seed(3)).terminal
-    ends = draw_terminal(env, policy, log_beta, generator=torch.Generator().manual_seed(3))
+    condition = Condition.at(torch.full((30,), 1.0))
+    whole = rollout(env, policy, condition, generator=torch.Generator().manual_seed(3)).terminal
+    ends = draw_terminal(env, policy, condition, generator=torch.Generator().manual_seed(3))
     assert torch.equal(ends.to_tensor(), whole.to_tensor())
     assert ends.stopped.all()
 
@@ -145,11 +145,14 @@ def test_no_network_where_stop_alone_is_left():
     env = FragmentEnv(find_vocabulary("default"), LimitsConfig(max_fragments=3))
     asked = []
 
-    def watched(states, log_beta):
-        asked.append(states.n_fragments)
-        return UniformPolicy(env)(states, log_beta)
+    class Watched(UniformPolicy):
+        def __call__(self, states, condition):
+            asked.append(states.n_fragments)
+            return super().__call__(states, condition)
 
-    drawn = rollout(env, watched, torch.zeros(30), generator=torch.Generator().manual_seed(0))
+    drawn = rollout(
+        env, Watched(env), Condition.of(1.0, 30), generator=torch.Generator().manual_seed(0)
+    )
     assert drawn.terminal.n_fragments.max() == 3
     assert drawn.terminal.stopped.all()
     assert torch.cat(asked).max() == 2

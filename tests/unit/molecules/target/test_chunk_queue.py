@@ -24,7 +24,7 @@ class Here:
     def __call__(self, packed, *, with_modes):
         self.n_chunks += 1
         sums = packed.sum(1).tolist()
-        return [Scored(-float(n) if n else math.nan, None) for n in sums]
+        return [Scored((-float(n) if n else math.nan,), None) for n in sums]
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def check(queue, begun):
     """Every chunk has its own scores, asked for in order."""
     width = begun[0].packed.shape[1]
     for i, chunk in enumerate(begun):
-        found = [each.log_score for each in queue.finish(chunk)]
+        found = [part for each in queue.finish(chunk) for part in each.log_parts]
         assert found == [-float(i * width)] * 2 if i else all(math.isnan(x) for x in found)
 
 
@@ -161,14 +161,16 @@ def test_a_worker_that_cannot_be_started_is_done_without(start, monkeypatch):
     ]
 
 
-def test_a_score_survives_the_way_to_the_last_bit():
+@pytest.mark.parametrize("n_parts", [1, 3])
+def test_scores_survive_the_way_to_the_last_bit(n_parts):
     molecule = read_molecule("Nc1ccccc1")
     log_score = math.log(0.7) / 3
-    scored = Scored(log_score, Candidate.of(molecule, log_score))
+    scored = Scored((log_score,) * n_parts, Candidate.of(molecule, log_score))
     again = Scored.from_json(json.loads(json.dumps(scored.to_json())))
     assert again == scored
-    failed = Scored.from_json(json.loads(json.dumps(Scored(math.nan, None).to_json())))
-    assert math.isnan(failed.log_score)
+    failed = Scored.from_json(json.loads(json.dumps(Scored((math.nan,) * n_parts, None).to_json())))
+    assert len(failed.log_parts) == n_parts
+    assert all(math.isnan(part) for part in failed.log_parts)
     assert failed.candidate is None
 
 

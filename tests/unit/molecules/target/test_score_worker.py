@@ -39,7 +39,7 @@ class Watched:
 
     def __init__(self, training):
         self.training, self.told, self.n_here = training, [], 0
-        self.queue = training.score._queue
+        self.queue = training.target._queue
         self._steps, self.metrics = training.steps(self.told.append), []
         self._score, self.queue._score = self.queue._score, self._count
 

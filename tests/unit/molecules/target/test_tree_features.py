@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.config.resources import shipped_path
 from molgfn.config.reward_schema import DEFAULT_FACTORS, RewardConfig
 from molgfn.config.schema import LimitsConfig
 from molgfn.fragments.vocabulary_file import load_vocabulary
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.rollout import draw_terminal
 from molgfn.machine.device import seeded
 from molgfn.molecules.env.fragment_env import FragmentEnv
@@ -32,12 +32,12 @@ def sampler():
 
 @pytest.fixture(scope="module")
 def states(sampler):
-    return sampler.draw_states(400, 1.0, generator=seeded(3))
+    return sampler.draw_states(400, sampler.ask(1.0), generator=seeded(3))
 
 
 def random_states(vocabulary, n):
     env = FragmentEnv(vocabulary, LimitsConfig(max_fragments=6))
-    return env, draw_terminal(env, UniformPolicy(env), torch.zeros(n), generator=seeded(3))
+    return env, draw_terminal(env, UniformPolicy(env), Condition.of(1.0, n), generator=seeded(3))
 
 
 def check_graphs(env, states, featurise):
@@ -97,7 +97,9 @@ def test_trees_score_as_their_molecules_and_few_are_assembled(sampler, states, m
     reward = proxy_alone()
     scored = ChunkScore(sampler.env, reward)(states.to_tensor(), with_modes=True)
     molecules = sampler.env.molecules(states)
-    assert [each.log_score for each in scored] == reward(molecules).log_score.tolist()
+    assert [part for each in scored for part in each.log_parts] == reward(
+        molecules
+    ).log_score.tolist()
     candidates = [each.candidate for each in scored]
     assert 0 < len(assembled) < len(states)
     assert len(assembled) == sum(candidate is not None for candidate in candidates)

@@ -1,0 +1,145 @@
+"""What trajectories are asked for: how greedy they are and how much each objective counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The conditions of B trajectories.
+
+    A policy, asked with a condition, draws x in proportion to R(x | condition), see
+    :meth:`molgfn.gfn.target.Target.log_reward`.
+
+    Attributes:
+        log_beta: Logarithm of the exponent of the reward, as networks read it, ``(B,)``, float32.
+        beta: The exponent itself, ``(B,)``. It is kept because neither of the two gives the other
+            back to the last bit.
+        weights: Share of each of K objectives, rows sum to 1, shape ``(B, K)``.
+    """
+
+    log_beta: Tensor
+    beta: Tensor
+    weights: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        beta: float,
+        n: int = 1,
+        *,
+        weights: Sequence[float] = (1.0,),
+        device: torch.device | str = "cpu",
+    ) -> Condition:
+        """Ask n times for the same.
+
+        Args:
+            beta: Exponent of the reward, above 0.
+            n: B.
+            weights: How much each objective counts; only their ratios matter.
+            device: Where the tensors live.
+
+        Raises:
+            ValueError: beta is not above 0, or a weight is negative or all are 0.
+        """
+        total = math.fsum(weights)
+        if not (0 < beta < math.inf and total > 0 and min(weights) >= 0):
+            raise ValueError(f"beta must be above 0 and weights 0 or more, came {beta}, {weights}")
+        shares = torch.tensor([w / total for w in weights], dtype=torch.float64, device=device)
+        return cls(
+            torch.full((n,), math.log(beta), device=device),
+            torch.full((n,), beta, dtype=torch.float64, device=device),
+            shares.expand(n, -1),
+        )
+
+    @classmethod
+    def drawn(
+        cls,
+        n: int,
+        beta_range: tuple[float, float],
+        n_objectives: int = 1,
+        *,
+        generator: torch.Generator,
+    ) -> Condition:
+        """Draw conditions for a training.
+
+        beta is log-uniform and stratified over its range. Weights are uniform on the simplex, but
+        for the first row, which weighs all objectives alike.
+
+        Args:
+            n: B.
+            beta_range: Smallest and largest beta.
+            n_objectives: K.
+            generator: Source of randomness; its device is that of the tensors.
+        """
+        device = generator.device
+        low, high = math.log(beta_range[0]), math.log(beta_range[1])
+        draw = torch.rand(n, generator=generator, device=device)
+        log_beta = low + (high - low) * (torch.arange(n, device=device) + draw) / n
+        weights = torch.ones(n, n_objectives, device=device)
+        if n_objectives > 1:
+            # Exponential draws over their sum are uniform on the simplex. beta rises with the
+            # row, so the rows of weights, all drawn alike, are paired with it at random.
+            weights[1:] = weights[1:].exponential_(generator=generator)
+        return cls.at(log_beta, weights)
+
+    @classmethod
+    def at(cls, log_beta: Tensor, weights: Tensor | None = None) -> Condition:
+        """Ask for B values of log beta ``(B,)``, weights ``(B, K)``; default: one objective."""
+        if weights is None:
+            weights = torch.ones_like(log_beta)[:, None]
+        return cls(log_beta, log_beta.exp(), weights / weights.sum(1, keepdim=True))
+
+    def __len__(self) -> int:
+        return len(self.log_beta)
+
+    def __getitem__(self, index: Tensor | slice) -> Condition:
+        return Condition(self.log_beta[index], self.beta[index], self.weights[index])
+
+    def repeat(self, n: int) -> Condition:
+        """The one condition of a batch of one, n times."""
+        if len(self) != 1:
+            raise ValueError(f"only a single condition can be repeated, came {len(self)}")
+        return Condition(self.log_beta.expand(n), self.beta.expand(n), self.weights.expand(n, -1))
+
+    def to(self, device: torch.device | str) -> Condition:
+        """The same conditions on a device."""
+        return Condition(*(tensor.to(device) for tensor in self.to_tensors()))
+
+    @property
+    def n_objectives(self) -> int:
+        """K, the number of objectives."""
+        return self.weights.shape[1]
+
+    @property
+    def features(self) -> Tensor:
+        """What a network reads besides :attr:`log_beta`: no weight of a single objective."""
+        shown = self.weights if self.n_objectives > 1 else self.weights[:, :0]
+        return shown.to(self.log_beta)
+
+    def groups(self, start: Tensor | None = None) -> Tensor:
+        """Number trajectories that are asked for the same, in ascending order of beta.
+
+        Args:
+            start: Number of the start of every trajectory, shape ``(B,)``; default: all alike.
+                Only trajectories of one group share a log Z.
+
+        Returns:
+            Number of the group of every trajectory, from 0, shape ``(B,)``.
+        """
+        group: Tensor = self.log_beta.unique(return_inverse=True)[1]
+        columns = list(self.features.unbind(1)) + ([] if start is None else [start])
+        for column in columns:
+            number = column.unique(return_inverse=True)[1]
+            group = (group * len(column) + number).unique(return_inverse=True)[1]
+        return group
+
+    def to_tensors(self) -> list[Tensor]:
+        """The tensors of the batch, for work that is recorded on a GPU."""
+        return [self.log_beta, self.beta, self.weights]

@@ -1,0 +1,142 @@
+"""Trajectories from a start that stays: controls without its marks and without its potential.
+
+The laws themselves run over both starts beside all other spaces.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from molgfn.errors import ConfigError
+from molgfn.fragments.symmetry import TreeSymmetry
+from molgfn.gfn.balance import OBJECTIVES
+from molgfn.gfn.condition import Condition
+from molgfn.gfn.likelihood import log_likelihood
+from molgfn.gfn.rollout import rollout_backward
+from molgfn.molecules.decoding import Decoder
+from molgfn.molecules.env.fragment_env import FragmentEnv
+from molgfn.molecules.policy.uniform import UniformPolicy
+
+from .exact_policy import TablePolicy, absolute_residuals
+from .spaces import STARTS, Case, case_of, fresh_policy, random_log_reward
+
+ASKED = Condition.of(1.0)
+#: |Aut| of a ring of six equal atoms, and of two equal fragments joined by equal sites.
+ORDERS = {"frozen-1": 12, "frozen-2": 2}
+
+
+@pytest.fixture(scope="module", params=sorted(STARTS))
+def case(request: pytest.FixtureRequest) -> Case:
+    return case_of(request.param)
+
+
+def forget_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the potential of the start out, as where every start is the empty tree."""
+    whole = FragmentEnv.log_symmetry
+
+    def without(self: FragmentEnv, states):  # type: ignore[no-untyped-def]
+        return whole(self, states).masked_fill(self.is_initial(states), 0.0)
+
+    monkeypatch.setattr(FragmentEnv, "log_symmetry", without)
+
+
+def unmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take frozen nodes for any others."""
+    coded = TreeSymmetry._code_tree
+    monkeypatch.setattr(
+        TreeSymmetry, "_code_tree", lambda self, tree: coded(self, replace(tree, n_frozen=0))
+    )
+
+
+def total(case: Case, env: FragmentEnv) -> float:
+    states = case.stopped
+    return float(log_likelihood(env, UniformPolicy(env), states, ASKED).exp().sum())
+
+
+def fresh_env(case: Case) -> FragmentEnv:
+    """The environment without what it remembers."""
+    return FragmentEnv(case.env.vocabulary, case.env.limits, start=case.env.start)
+
+
+def residuals(case: Case, env: FragmentEnv, objective: str) -> torch.Tensor:
+    log_reward = random_log_reward(case.space)
+    policy = TablePolicy(env, case.space, case.numbers, log_reward)
+    generator = torch.Generator().manual_seed(0)
+    batch = rollout_backward(env, case.stopped, generator=generator)
+    return absolute_residuals(objective, env, policy, batch, log_reward)
+
+
+def test_starts_are_as_hard_as_meant(case: Case) -> None:
+    assert case.found.order[0] == ORDERS[case.env.vocabulary.name]
+    # A frozen fragment has an equal that is not frozen, and the two may not be exchanged.
+    start = case.env.start
+    assert start is not None
+    trees = [tree for tree in case.found.trees if tree is not None]
+    assert any(start.fragments[0] in tree.fragments[len(start) :] for tree in trees)
+
+
+def test_a_policy_ends_somewhere_for_certain(case: Case) -> None:
+    assert total(case, case.env) == pytest.approx(1, abs=1e-6)
+
+
+def test_control_without_the_potential_of_the_start(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_start(monkeypatch)
+    order = ORDERS[case.env.vocabulary.name]
+    assert total(case, case.env) == pytest.approx(1 / order, abs=1e-6)
+    for objective in OBJECTIVES:
+        found = residuals(case, case.env, objective)
+        # The group's mean takes up a constant: VarGrad does not notice.
+        assert (found.max() > 0.9 * math.log(order)) == (objective != "vargrad"), objective
+
+
+def test_control_without_the_marks(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    unmark(monkeypatch)
+    env = fresh_env(case)
+    assert abs(total(case, env) - 1) > 0.005
+    log_n = env.log_symmetry(case.space.states).double() - case.space.log_symmetry
+    assert log_n.max() > 0.6
+
+
+def test_frozen_fragments_are_never_removed(case: Case) -> None:
+    start = case.env.start
+    assert start is not None
+    parents = case.env.parents(case.stopped)[1]
+    for tree in parents.trees():
+        assert tree.fragments[: len(start)] == start.fragments
+        assert tree.n_frozen == len(start)
+
+
+def test_the_network_tells_frozen_fragments_from_others(case: Case) -> None:
+    """The control is the weight at 0: then states that differ by their marks alone look alike."""
+    env = case.env
+    policy = fresh_policy(env)
+    frozen = env.initial_states(1)
+    flags = frozen.packed.clone()
+    flags[:, -1] = 0
+    same_tree = type(frozen)(flags)
+
+    def logits(states):  # type: ignore[no-untyped-def]
+        return policy(states, ASKED).row_logits
+
+    assert policy.frozen is not None
+    assert torch.equal(logits(frozen), logits(same_tree))
+    torch.nn.init.normal_(policy.frozen)
+    assert not torch.allclose(logits(frozen), logits(same_tree))
+
+
+def test_a_start_without_room_is_refused() -> None:
+    case = case_of("frozen-2")
+    limits = replace(case.env.limits, max_heavy_atoms=8)
+    with pytest.raises(ConfigError, match="nothing can be attached to a start of 2 fragments"):
+        FragmentEnv(case.env.vocabulary, limits, start=case.env.start)
+
+
+def test_the_parser_refuses_a_start() -> None:
+    with pytest.raises(ValueError, match="empty tree alone"):
+        Decoder(case_of("frozen-1").env)
