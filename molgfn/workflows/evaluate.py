@@ -210,7 +210,7 @@ def score_molecules(
     """
     distinct = list(dict.fromkeys(molecules))
     log_score, value = [np.zeros(0)], [np.zeros(0)]
-    log_parts = [reward([]).objective_parts]
+    log_parts = []
     with progress("score", len(distinct)) as advance:
         for start in range(0, len(distinct), CHUNK_ROWS):
             part = distinct[start : start + CHUNK_ROWS]
@@ -223,7 +223,7 @@ def score_molecules(
     return MoleculeScores(
         {molecule: i for i, molecule in enumerate(distinct)},
         np.concatenate(log_score),
-        np.concatenate(log_parts),
+        np.concatenate(log_parts) if log_parts else np.zeros((0, 1)),
         reward.value_column,
         np.concatenate(value),
         reward.proxy,

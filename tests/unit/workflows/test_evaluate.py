@@ -34,7 +34,10 @@ class SizeReward:
     def __call__(self, molecules):
         self.asked.append([m.smiles for m in molecules])
         n = np.array([math.nan if "Br" in m.smiles else m.n_heavy_atoms for m in molecules])
-        return SimpleNamespace(log_score=-np.log(n), columns={"T_kcal_mol": -n})
+        found = -np.log(n)
+        return SimpleNamespace(
+            log_score=found, objective_parts=found[:, None], columns={"T_kcal_mol": -n}
+        )
 
 
 class HalfProxy:
