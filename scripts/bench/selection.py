@@ -23,7 +23,7 @@ import numpy as np
 from machine import machine
 from numpy.typing import NDArray
 
-from molgfn.chem.diverse_subset import Method, select_diverse
+from molgfn.chem.diverse_subset import select_diverse
 from molgfn.chem.molecule import read_molecule
 from molgfn.chem.similarity import (
     N_BITS,
@@ -31,11 +31,12 @@ from molgfn.chem.similarity import (
     morgan_fingerprints,
     tanimoto_similarity,
 )
+from molgfn.config.choices import SelectionMethod
 from molgfn.config.resources import shipped_path
 from molgfn.tables.reader import Table, read_molecule_table
 from molgfn.workflows.select import select_rows
 
-METHODS: tuple[Method, ...] = get_args(Method)
+METHODS: tuple[SelectionMethod, ...] = get_args(SelectionMethod)
 FAMILIES = 2000
 
 T = TypeVar("T")
