@@ -1,7 +1,7 @@
-"""What the reward is made of: named factors, each a scorer, a transform and a weight.
+"""Factors of the reward: each a scorer, a transform and a weight.
 
-This module imports nothing heavy, so that ``molgfn config`` can print and check a reward without
-loading RDKit or torch. The scorers and transforms themselves live in :mod:`molgfn.reward`.
+Nothing heavy is imported, so that ``molgfn config`` prints and checks a reward without RDKit or
+torch. The scorers and transforms themselves are in :mod:`molgfn.reward`.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class FactorConfig:
             * ``window``: 1 between ``low`` and ``high``, a Gaussian of width ``softness`` outside;
             * ``decay``: 1 on the good side of ``limit``, exp(-excess / softness) beyond it;
             * ``ligand_efficiency``: value per heavy atom, then ``sigmoid``;
-            * ``size_corrected``: how many standard deviations the value lies from the mean of the
-              proxy's training molecules with as many heavy atoms, then ``sigmoid``.
+            * ``size_corrected``: standard deviations from the mean of the proxy's training
+              molecules with as many heavy atoms, then ``sigmoid``.
         direction: ``maximise`` or ``minimise``: which values are good. A window has none.
         weight: Exponent of the factor in the product, > 0.
         low: Lower end, in the unit of the value (after the division by size, where there is one).
@@ -128,7 +128,7 @@ class FactorConfig:
         return ConfigError(f"reward.factors, factor {self.label!r}: {what}")
 
 
-#: The default reward. Docking energies grow with size, so the affinity is judged against molecules
+#: The default reward. Docking energies grow with size, so the affinity is compared with molecules
 #: of the same size; the raw energy at half weight keeps very small binders from winning instead.
 #: Chosen among the candidates of ``scripts/reproduce/compare_size_transforms.py``.
 DEFAULT_FACTORS: tuple[FactorConfig, ...] = (
@@ -152,11 +152,11 @@ class GuardConfig:
 
     Attributes:
         kappa: Standard deviations by which every prediction is moved to its bad side before a
-            factor reads it; 0 trusts the mean. 0.5 to 1 keeps a policy from seeking molecules
-            about which the proxy is unsure.
+            factor reads it; 0 trusts the mean. 0.5 to 1 keeps a policy away from molecules
+            of which the proxy is unsure.
         min_similarity: Similarity to the nearest training molecule of the proxy (Tanimoto,
             0 to 1) below which the Score is lowered; 0 lowers none.
-        softness: Similarity missing to min_similarity that lowers the Score by a factor of e, > 0.
+        softness: Shortfall of similarity that lowers the Score by a factor of e, > 0.
 
     Raises:
         ConfigError: A number is out of its range.
@@ -179,13 +179,13 @@ class GuardConfig:
 
 @dataclass(frozen=True, slots=True)
 class AcquisitionConfig:
-    """What factors that read the proxy make of its prediction and its uncertainty.
+    """How factors that read the proxy use the uncertainty of its predictions.
 
     Attributes:
         kind: ``greedy``: the prediction. ``ucb``: the prediction moved to its good side by
             ``exploration`` standard deviations. ``log_ei``: the factors of the proxy become one,
             the expected improvement over ``best`` against the spread of the training values, in
-            logarithms so that even a hopeless molecule has a slope. ``thompson``: every member of
+            logarithms so that even a poor molecule has a slope. ``thompson``: every member of
             the ensemble has its own Score; the Score is their mean of the power ``power``, from
             which a policy at that beta draws as if it took another member for each molecule.
         exploration: Standard deviations, 0 or more (``ucb``).
@@ -228,10 +228,10 @@ class RewardConfig:
             which are missing and not small.
         divide_by_multiplicity: Whether to divide the reward of a molecule by the number of
             fragment trees that make it, so that molecules and not trees are drawn in proportion to
-            their reward. Only a vocabulary that does not decode uniquely needs it
-            (``molgfn fragments check`` tells); taking every new molecule apart costs time.
+            their reward. Only a vocabulary that does not decode uniquely needs it (see
+            ``molgfn fragments check``); taking every new molecule apart costs time.
         guard: How much the proxy is trusted.
-        acquisition: What is made of its uncertainty; ``molgfn rounds`` sets it for every round.
+        acquisition: How its uncertainty is used; ``molgfn rounds`` sets it for every round.
 
     Raises:
         ConfigError: No factor, two factors of one label, a floor outside (0, 1), or a guard and an

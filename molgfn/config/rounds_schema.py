@@ -1,4 +1,4 @@
-"""What active-learning rounds are made of: the oracle, the batches and what to buy.
+"""Active-learning rounds: the oracle, the batches and what to buy.
 
 Every attribute documented here becomes the comment of its key in ``molgfn config``. Nothing heavy
 is imported.
@@ -28,7 +28,7 @@ class OracleConfig:
             a property such as QED; ``package.module:function``; the name of an entry point in the
             group ``molgfn.scorers``; ``command: ./program --flag``; or, to try things out,
             ``noisy: QED 0.05``, a property with noise of that standard deviation.
-        target: Where vina docks, a name of ``molgfn targets list``.
+        target: Receptor that vina docks into, a name from ``molgfn targets list``.
         preset: How hard vina searches: fast, default or thorough.
         column: Column of the values in every table, such as pIC50, and of what a program of
             yours writes; null for vina, which has its own (PARP1_docked_kcal_mol), and for other
@@ -36,10 +36,10 @@ class OracleConfig:
         unit: Unit of the values, for the laboratory's tables, such as uM; a cell with another
             unit of concentration is converted, any other unit is refused.
         direction: ``maximise`` or ``minimise``: which values are good.
-        scale: ``log10`` has the proxy learn the logarithm, as is right for concentrations.
-        molecules_per_call: Molecules given to one call, which is one entry of work for a process.
+        scale: ``log10`` has the proxy learn the logarithm, as suits concentrations.
+        molecules_per_call: Molecules given to one call of a process.
         timeout_s: Time limit of one molecule, seconds.
-        tries: How often a call is made that breaks down before the rounds stop.
+        tries: Attempts at a call that breaks down before the rounds stop.
 
     Raises:
         ConfigError: A value is out of range.
@@ -82,7 +82,7 @@ class RoundsConfig:
         initial: CSV with molecules that were measured before, in the oracle's column; null has
             the oracle measure molecules of random trajectories.
         initial_size: Without a CSV, molecules measured before the first round.
-        budget: Most molecules the oracle is asked for, in all; null sets no limit.
+        budget: Most molecules that the oracle measures in all; null sets no limit.
         acquisition: What to buy. ``greedy``: the best predictions; ``ucb``: predictions with a
             bonus for uncertainty; ``log_ei``: expected improvement over the best so far, in its
             logarithmic form; ``thompson``: what one member of the ensemble, another for each
@@ -91,11 +91,11 @@ class RoundsConfig:
         candidates: Molecules sampled from the policy in each round, to choose from.
         beta: Exponent of the reward at which they are sampled; null for train.beta_max.
         selection: How the batch is chosen: ``greedy``, the best acquisition first; ``max_min``,
-            each next one as far as can be from those chosen; ``log_det``, by quality and diversity
-            at once (the greedy mode of a determinantal point process).
+            each next one as far as possible from those chosen; ``log_det``, by quality and
+            diversity at once (the greedy mode of a determinantal point process).
         min_distance: Tanimoto distance that any two molecules of a batch keep, 0 to 1.
         max_per_scaffold: Most molecules of a batch with the same Murcko scaffold.
-        warm_start: Whether each policy goes on from that of the round before.
+        warm_start: Whether each policy continues from that of the previous round.
         warm_steps: Training steps of a policy that does; others take train.steps.
         proxy_members: Networks in the ensemble.
         proxy_epochs: Most passes over the data in its fit.

@@ -1,4 +1,4 @@
-"""What to buy: from a prediction and its uncertainty to what a factor of the reward reads.
+"""What to buy: what a factor of the reward makes of a prediction and its uncertainty.
 
 References:
     Ament et al. 2023, Unexpected improvements to expected improvement for Bayesian optimization.
@@ -201,11 +201,11 @@ def log_improvement(value: Array, std: Array, best: float, direction: Direction)
         value: Predictions, shape ``(n,)``, NaN = missing.
         std: Their standard deviations, above 0, shape ``(n,)``.
         best: The best measured value.
-        direction: ``maximise`` or ``minimise``.
+        direction: Which values are good.
 
     Returns:
-        log E[max(improvement, 0)] under a Gaussian, finite however hopeless the molecule, shape
-        ``(n,)``, natural logarithm of the value's unit; NaN where the prediction is.
+        log E[max(improvement, 0)] under a Gaussian, finite far into the tail, shape ``(n,)``,
+        natural logarithm of the value's unit; NaN where the prediction is.
     """
     from scipy.special import erfcx, log_ndtr  # rounds alone need it
 

@@ -1,4 +1,4 @@
-"""A scorer that is a program of the user: SMILES in, CSV out, with a time limit."""
+"""A user's program as a scorer: SMILES in, CSV out, with a time limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CommandScorer(Scorer):
     """Runs a program that reads one SMILES a line and writes CSV with one row per molecule.
 
     The CSV has a header. The value is the column ``column``, else the first column whose cells
-    are all numbers or empty. An empty cell, or NaN, means that this molecule failed; a column
+    are all numbers or empty. An empty cell or NaN marks a molecule that failed; a column
     ``reason``, if there is one, says why.
 
     Attributes:
@@ -48,12 +48,6 @@ class CommandScorer(Scorer):
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
         """Run the program once on all molecules.
 
-        Args:
-            molecules: Molecules.
-
-        Returns:
-            The column.
-
         Raises:
             ScorerError: The program cannot be started, runs too long, exits with an error, or
                 does not write one row per molecule.
@@ -64,7 +58,7 @@ class CommandScorer(Scorer):
         try:
             rows = list(csv.DictReader(io.StringIO(text, newline="")))
         except csv.Error as error:
-            raise self._error(f"wrote what is no CSV: {error}") from error
+            raise self._error(f"wrote invalid CSV: {error}") from error
         if len(rows) != len(molecules):
             raise self._error(
                 f"wrote {len(rows)} rows for {len(molecules)} molecules; it must write a header "
@@ -145,6 +139,6 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def _tail(text: str, limit: int = 300) -> str:
-    """The last line or two of a program's complaints, as one line."""
+    """The end of a program's complaints as one line."""
     line = " ".join(text.split())
     return line[-limit:] if line else "nothing on stderr"

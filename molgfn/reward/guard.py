@@ -1,10 +1,10 @@
 """Keeps a generator from living on the proxy's mistakes.
 
-A generator finds the molecules that the proxy overrates: they are what it is asked for. Two parts
-of the reward resist: predictions count with a margin of their standard deviation, and molecules
-unlike all training molecules score less. A third is for watching: a control, fitted on another
-part of the data, which the reward never reads. As long as proxy and control agree on the best
-molecules as well as on random ones, the proxy's opinion of them can be believed.
+A generator seeks the molecules that the proxy overrates. Two parts of the reward resist it:
+predictions are lowered by a margin of their standard deviation, and molecules unlike every
+training molecule score less. A control, fitted on another part of the data and never read by the
+reward, watches: while the two agree on the best molecules as well as on random ones, the proxy's
+predictions can be believed.
 
 References:
     Renz et al. 2019, On failure modes in molecule generation and optimization.
@@ -36,21 +36,21 @@ _SUSPICIOUS_SHARE = 0.15
 
 
 def applicability(similarity: NDArray[np.float64], guard: GuardConfig) -> NDArray[np.float64]:
-    """How far the proxy applies to molecules.
+    """Lower the Score of molecules that are unlike the proxy's training set.
 
     Args:
         similarity: Similarity to the nearest training molecule, shape ``(n,)``.
-        guard: Where the proxy ends to apply.
+        guard: The similarity that suffices, and how fast the Score falls below it.
 
     Returns:
-        exp(-missing similarity / softness), 1 from ``min_similarity`` on, shape ``(n,)``.
+        exp(-shortfall / softness), 1 from ``min_similarity`` on, shape ``(n,)``.
     """
     missing = np.maximum(guard.min_similarity - similarity, 0.0)
     return np.asarray(np.exp(-missing / guard.softness), dtype=np.float64)
 
 
 def control_measures(proxy: Proxy, molecules: Sequence[Molecule]) -> dict[str, float]:
-    """Compare the proxy with its control on some molecules.
+    """Compare the proxy with its control.
 
     Args:
         proxy: The proxy.
@@ -72,14 +72,9 @@ def control_measures(proxy: Proxy, molecules: Sequence[Molecule]) -> dict[str, f
 
 
 def best_predictions(proxy: Proxy, molecules: Sequence[Molecule]) -> dict[str, float]:
-    """Mean predictions of the proxy and of its control, as a training logs them.
+    """Mean predictions as a training logs them: :data:`PROXY_BEST` and :data:`CONTROL_BEST`.
 
-    Args:
-        proxy: A proxy with a control.
-        molecules: The best molecules of a batch.
-
-    Returns:
-        :data:`PROXY_BEST` and :data:`CONTROL_BEST`, NaN where there are no molecules.
+    They are NaN where there are no molecules; the proxy must have a control.
     """
     if not molecules:
         return {PROXY_BEST: math.nan, CONTROL_BEST: math.nan}
@@ -93,16 +88,16 @@ def best_predictions(proxy: Proxy, molecules: Sequence[Molecule]) -> dict[str, f
 def warn_of_exploitation(
     best: dict[str, float], ordinary: dict[str, float], proxy: Proxy, direction: Direction
 ) -> list[str]:
-    """Tell whether the proxy overrates the best molecules of a policy against its control.
+    """Warn of a proxy that overrates the best molecules of a policy against its control.
 
     Args:
         best: :func:`control_measures` of a policy's best molecules.
         ordinary: The same of random molecules.
         proxy: The proxy.
-        direction: ``maximise`` or ``minimise``: which predictions are good.
+        direction: Which predictions are good.
 
     Returns:
-        A warning, or nothing.
+        One warning, or none.
     """
     if not best or not ordinary:
         return []

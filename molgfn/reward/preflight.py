@@ -1,4 +1,4 @@
-"""Before training: is the reward's range on random molecules one that a policy can learn from?"""
+"""Before training: can a policy learn from the range of the reward on random molecules?"""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ class Preflight:
     """Range of the reward on random molecules.
 
     Attributes:
-        n_molecules: Molecules looked at.
+        n_molecules: Molecules scored, failures included.
         share_failed: Share without a score.
-        share_at_floor: Share at the lowest score seen, where more than one molecule has it.
-        share_saturated: Share above 0.99, which the reward can no longer tell apart.
+        share_at_floor: Share at the lowest score, where more than one molecule has it.
+        share_saturated: Share above 0.99, which the reward cannot tell apart.
         lowest: Lowest score.
         quantiles: Scores at 5, 25, 50, 75 and 95 % of the scored molecules.
         highest: Highest score.
-        beta: Proposed exponent: puts the 99th percentile of log R 10 nats above its median; held
-            between 1 and 64.
+        beta: Proposed exponent, 1 to 64: see :func:`preflight`.
     """
 
     n_molecules: int
@@ -75,9 +74,6 @@ def preflight(scores: NDArray[np.float64]) -> Preflight:
 
     Args:
         scores: Scores of random legal molecules before beta, shape ``(n,)``; NaN = failed.
-
-    Returns:
-        The findings.
 
     Raises:
         NumericalError: Nothing was scored, a score is not in (0, 1], or all are the same.

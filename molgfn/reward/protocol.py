@@ -28,12 +28,12 @@ RESERVED_COLUMNS = frozenset(
 
 
 def check_columns(columns: Iterable[str], owner: str, cure: str) -> None:
-    """Refuse columns that would stand in the place of others, such as ``Score``.
+    """Refuse columns that would hide others, such as ``Score``.
 
     Args:
         columns: Names of the columns of a proxy or of a user's scorer.
         owner: What the message calls it.
-        cure: What to do.
+        cure: End of the message.
 
     Raises:
         ConfigError: A name is empty or reserved.

@@ -183,7 +183,7 @@ def build_reward(
 
 
 def _check_unit(config: RewardConfig, proxy: Proxy) -> None:
-    """Refuse to minimise, by default, what may have to be maximised."""
+    """Refuse default factors for a value that may have to be maximised."""
     if config.factors == DEFAULT_FACTORS and proxy.unit != KCAL_MOL:
         raise ConfigError(
             f"reward.proxy {config.proxy} predicts {proxy.value_column}, but the default factors "

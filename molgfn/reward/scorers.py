@@ -41,7 +41,7 @@ class ProxyScorer(Scorer):
     Attributes:
         proxy: The proxy.
         with_members: Whether every network of the ensemble gets a column too.
-        with_similarity: Whether to tell how near the training set is, which costs about as
+        with_similarity: Whether to measure how near the training set is, which costs about as
             much as the prediction.
     """
 
@@ -74,14 +74,7 @@ class ProxyScorer(Scorer):
         return self.proxy.size
 
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
-        """Predict.
-
-        Args:
-            molecules: Molecules.
-
-        Returns:
-            The columns; a prediction that is no number is missing, with a reason.
-        """
+        """Predict; a prediction that is not a number is missing, with a reason."""
         value, std, members = self.proxy.predict_members(molecules)
         reasons = ["" if ok else "the proxy's prediction is no number" for ok in np.isfinite(value)]
         value = np.where(np.isfinite(value), value, np.nan)
@@ -113,14 +106,7 @@ class PropertyScorer(Scorer):
         return (self.name,)
 
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
-        """Compute the number of each molecule.
-
-        Args:
-            molecules: Molecules.
-
-        Returns:
-            The column; a molecule that RDKit cannot handle is missing, with RDKit's reason.
-        """
+        """Compute; a molecule that RDKit cannot handle is missing, with RDKit's reason."""
         if self.of_batch is not None:
             # If RDKit cannot handle one of them, it is found below.
             with suppress(ValueError, RuntimeError, ArithmeticError):
@@ -160,12 +146,6 @@ class FunctionScorer(Scorer):
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
         """Call the function.
 
-        Args:
-            molecules: Molecules.
-
-        Returns:
-            The column.
-
         Raises:
             ScorerError: The function raised, or did not return one number per molecule.
         """
@@ -190,11 +170,7 @@ class FunctionScorer(Scorer):
 
 @dataclass(frozen=True)
 class ColumnScorer(Scorer):
-    """A user's object that has columns but does not extend :class:`Scorer`.
-
-    Attributes:
-        own: It.
-    """
+    """A user's scorer that has columns but does not extend :class:`Scorer`."""
 
     own: Any
 
@@ -228,14 +204,7 @@ BUILT_IN = ("proxy", *_PROPERTY_SCORERS)
 
 
 def are_built_in(factors: Iterable[FactorConfig]) -> bool:
-    """Tell whether all factors read scorers that come with molgfn.
-
-    Args:
-        factors: The factors.
-
-    Returns:
-        False where one is the user's own, perhaps slow, or not to be had in another process.
-    """
+    """Whether no factor reads a user's own scorer, which may be slow or tied to its process."""
     return all(factor.scorer.strip() in BUILT_IN for factor in factors)
 
 
@@ -249,12 +218,8 @@ def find_scorer(
 
     Args:
         factor: The factor.
-        proxy_scorer: Makes the scorer ``proxy``; called only for that one.
-        key: What messages call the place of the name in the configuration; None for that of the
-            factor.
-
-    Returns:
-        The scorer.
+        proxy_scorer: Makes the scorer ``proxy``; called for no other.
+        key: What messages call the place of the name in the configuration; default: the factor.
 
     Raises:
         ConfigError: There is no such scorer, or it cannot be imported.

@@ -106,5 +106,5 @@ def test_no_molecules_start_no_program():
 
 
 def test_a_field_too_long_for_csv_is_an_error(program):
-    with pytest.raises(ScorerError, match="wrote what is no CSV: field larger"):
+    with pytest.raises(ScorerError, match="wrote invalid CSV: field larger"):
         program("print('x', '9' * 200_000, 1, 2, sep='\\n')")(MOLECULES)
