@@ -18,7 +18,7 @@ def ask(
     ledger: Ledger,
     executor: Executor,
     spec: OracleSpec,
-    round: int,
+    number: int,
     *,
     molecules_per_call: int,
     on_done: Callable[[int], None] = lambda _: None,
@@ -29,7 +29,7 @@ def ask(
         ledger: The ledger, with the round planned.
         executor: Where the oracle is asked.
         spec: The oracle.
-        round: Number of the round.
+        number: Number of the round.
         molecules_per_call: Molecules given to one call.
         on_done: Called with the number of molecules answered since the last call.
 
@@ -38,7 +38,7 @@ def ask(
             are in the ledger, and asking again asks for the others.
         OutputError: The ledger cannot be written.
     """
-    rows = ledger.unanswered(round)
+    rows = ledger.unanswered(number)
     batches = [rows[i : i + molecules_per_call] for i in range(0, len(rows), molecules_per_call)]
     calls = [tuple(row.smiles for row in batch) for batch in batches]
 

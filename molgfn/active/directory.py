@@ -92,7 +92,7 @@ class RoundsDirectory(RunDirectory):
     def _make_places(self) -> None:
         """Every round makes its own."""
 
-    def round(self, number: int) -> RoundDirectory:
+    def of(self, number: int) -> RoundDirectory:
         """Paths of one round.
 
         Args:
@@ -106,9 +106,9 @@ class RoundsDirectory(RunDirectory):
     def newest(self) -> RoundDirectory | None:
         """The last round with a proposal, finished or not; None before the first."""
         number = 0
-        while self.round(number + 1).batch.exists():
+        while self.of(number + 1).batch.exists():
             number += 1
-        return self.round(number) if number else None
+        return self.of(number) if number else None
 
     def check_begun(self) -> None:
         """Refuse a directory without rounds.

@@ -44,7 +44,7 @@ def read_initial(rounds: RoundsConfig, column: str) -> list[Measurement]:
 
 
 def measured_before(
-    rounds: RoundsConfig, column: str, ledger: Ledger, round: RoundDirectory
+    rounds: RoundsConfig, column: str, ledger: Ledger, begin: RoundDirectory
 ) -> None:
     """Enter the user's own measured molecules; they cost nothing.
 
@@ -52,14 +52,14 @@ def measured_before(
         rounds: Names the file.
         column: Column of the values.
         ledger: Where they go, all or none.
-        round: Round 0.
+        begin: Round 0.
 
     Raises:
         TableError: See :func:`read_initial`.
     """
     distinct = read_initial(rounds, column)
     planned = [
-        Planned(round.entry(place), 0, m.molecule.smiles, m.molecule.inchikey)
+        Planned(begin.entry(place), 0, m.molecule.smiles, m.molecule.inchikey)
         for place, m in enumerate(distinct, start=1)
     ]
     with ledger.transaction():

@@ -63,8 +63,8 @@ def propose(rounds: Rounds) -> tuple[pd.DataFrame, str]:
         if rounds.prepare(number) == 0:
             raise ShortfallError(f"the budget of {rounds.config.rounds.budget} calls is spent")
         rows = rounds.ledger.rows(number)
-        note = f"{rounds.directory.round(number).name}: {len(rows)} molecules"
-    batch = read_batch(rounds.directory.round(number).batch)[: len(rows)]
+        note = f"{rounds.directory.of(number).name}: {len(rows)} molecules"
+    batch = read_batch(rounds.directory.of(number).batch)[: len(rows)]
     frame = pd.DataFrame(batch)
     frame.insert(1, rounds.column, "")
     return frame, note
@@ -98,7 +98,7 @@ def ingest(rounds: Rounds, table: Table) -> Ingested:
                 unknown.append(_unknown(one))
                 continue
             # Also where nothing is new: an earlier process may have died before it wrote the table.
-            touched.add(row.round)
+            touched.add(row.number)
             answer, n_repeats = one.answer, len(one.rows)
             if not row.is_answered:
                 rounds.ledger.finish(row.entry, answer, n_repeats=n_repeats)

@@ -42,13 +42,13 @@ class Planned:
 
     Attributes:
         entry: Name of the entry, such as ``02-0007``: round and place in its batch.
-        round: Number of the round.
+        number: Number of the round.
         smiles: Standard SMILES.
         inchikey: Standard InChIKey.
     """
 
     entry: str
-    round: int
+    number: int
     smiles: str
     inchikey: str
 
@@ -59,7 +59,7 @@ class Row:
 
     Attributes:
         entry: Name of the entry.
-        round: Number of the round.
+        number: Number of the round.
         smiles: Standard SMILES.
         inchikey: Standard InChIKey.
         asked_by: Who asked, such as ``user@host molgfn rounds``, or the file it came from.
@@ -76,7 +76,7 @@ class Row:
     """
 
     entry: str
-    round: int
+    number: int
     smiles: str
     inchikey: str
     asked_by: str
@@ -97,7 +97,7 @@ class Row:
         return self.finished != ""
 
 
-_COLUMNS = tuple(field.name for field in fields(Row))
+_FIELDS = tuple(field.name for field in fields(Row))
 
 
 class Ledger:
@@ -172,7 +172,7 @@ class Ledger:
                 self._execute(
                     "INSERT OR IGNORE INTO asked (entry, round, smiles, inchikey, asked_by, paid)"
                     " VALUES (?, ?, ?, ?, ?, ?)",
-                    (new.entry, new.round, new.smiles, new.inchikey, asked_by, int(paid)),
+                    (new.entry, new.number, new.smiles, new.inchikey, asked_by, int(paid)),
                 )
 
     def started(self, entries: Sequence[str]) -> None:
@@ -217,31 +217,31 @@ class Ledger:
         """
         self._answer(entry, answer, n_repeats, "finished IS NOT NULL", "has no answer yet")
 
-    def rows(self, round: int | None = None) -> list[Row]:
+    def rows(self, number: int | None = None) -> list[Row]:
         """Entries, in their order.
 
         Args:
-            round: Only those of this round; None for all.
+            number: Only those of this round; None for all.
 
         Raises:
             OutputError: The file cannot be read.
         """
-        query = f"SELECT {', '.join(_COLUMNS)} FROM asked"
-        if round is None:
+        query = f"SELECT {', '.join(LEDGER_COLUMNS)} FROM asked"
+        if number is None:
             return [_row(found) for found in self._execute(f"{query} ORDER BY entry")]
         query = f"{query} WHERE round = ? ORDER BY entry"
-        return [_row(found) for found in self._execute(query, (round,))]
+        return [_row(found) for found in self._execute(query, (number,))]
 
-    def unanswered(self, round: int) -> list[Row]:
+    def unanswered(self, number: int) -> list[Row]:
         """Entries of a round that have no answer, in their order.
 
         Args:
-            round: The round.
+            number: The round.
 
         Raises:
             OutputError: The file cannot be read.
         """
-        return [row for row in self.rows(round) if not row.is_answered]
+        return [row for row in self.rows(number) if not row.is_answered]
 
     def calls(self) -> Calls:
         """Answers that the oracle was called for, and those that the user brought."""
@@ -260,8 +260,8 @@ class Ledger:
 
     def frame(self) -> pd.DataFrame:
         """The whole ledger as a table, one row for each entry, in their order."""
-        rows = [[getattr(row, name) for name in _COLUMNS] for row in self.rows()]
-        return pd.DataFrame(rows, columns=list(_COLUMNS))
+        rows = [[getattr(row, name) for name in _FIELDS] for row in self.rows()]
+        return pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
 
     def _answer(self, entry: str, answer: Answer, n_repeats: int, when: str, fault: str) -> None:
         self._change(
@@ -306,7 +306,7 @@ class Ledger:
 
 
 def _row(found: tuple[Any, ...]) -> Row:
-    values = dict(zip(_COLUMNS, found, strict=True))
+    values = dict(zip(_FIELDS, found, strict=True))
     values["paid"] = bool(values["paid"])
     values["value"] = math.nan if values["value"] is None else values["value"]
     for name in ("asked", "finished"):

@@ -132,7 +132,7 @@ def run_rounds(rounds: Rounds, executor: Executor) -> str:
         waiting = rounds.ledger.unanswered(number)
         if waiting and config.oracle.scorer == LABORATORY:
             return (
-                f"{len(waiting)} molecules of {rounds.directory.round(number).batch} wait for "
+                f"{len(waiting)} molecules of {rounds.directory.of(number).batch} wait for "
                 f"their measurement; bring it with `molgfn rounds ingest {rounds.directory.path} "
                 "MEASURED.csv`"
             )
@@ -145,7 +145,7 @@ def run_rounds(rounds: Rounds, executor: Executor) -> str:
 def _ask(rounds: Rounds, number: int, executor: Executor) -> None:
     oracle = rounds.config.rounds.oracle
     spec = OracleSpec.of(oracle)
-    label = f"{rounds.directory.round(number).name}: {spec.describe()}"
+    label = f"{rounds.directory.of(number).name}: {spec.describe()}"
     entered = len(rounds.ledger.rows(number))
     with rounds.progress(label, entered) as advance:
         advance(entered - len(rounds.ledger.unanswered(number)))

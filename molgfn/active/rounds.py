@@ -80,25 +80,25 @@ class Rounds:
         if entered:
             return len(entered)
         if number == 0 and self.config.rounds.initial is not None:
-            measured_before(self.config.rounds, self.column, self.ledger, self.directory.round(0))
+            measured_before(self.config.rounds, self.column, self.ledger, self.directory.of(0))
             return len(self.ledger.rows(0))
         limit = self._affordable(number)
         if limit == 0:
             return 0
-        round = self.directory.round(number)
-        if not round.batch.exists():
+        this_round = self.directory.of(number)
+        if not this_round.batch.exists():
             set_up_device(self.config.device)
             if number == 0:
                 frame = random_molecules(
-                    self.config, self.vocabulary, limit, self._refuse, round.entry
+                    self.config, self.vocabulary, limit, self._refuse, this_round.entry
                 )
             else:
-                self._learn(round)
-                frame = self._propose(round, limit)
-            round.path.mkdir(exist_ok=True)
-            with csv_sink(round.batch) as sink:
+                self._learn(this_round)
+                frame = self._propose(this_round, limit)
+            this_round.path.mkdir(exist_ok=True)
+            with csv_sink(this_round.batch) as sink:
                 sink.write(frame)
-        self._enter(round, limit)
+        self._enter(this_round, limit)
         return len(self.ledger.rows(number))
 
     def write(self, number: int, last: int) -> None:
@@ -108,7 +108,7 @@ class Rounds:
             number: The round.
             last: The last round that there is.
         """
-        write_round(self.directory.round(number), self.ledger.rows(number), self.column)
+        write_round(self.directory.of(number), self.ledger.rows(number), self.column)
         oracle = self.config.rounds.oracle
         write_summary(self.directory, self.ledger.rows(), self.column, oracle, last)
 
@@ -119,38 +119,38 @@ class Rounds:
             return wanted
         return max(0, min(wanted, rounds.budget - self.ledger.n_planned_paid()))
 
-    def _enter(self, round: RoundDirectory, limit: int) -> None:
-        rows = read_batch(round.batch)[:limit]
+    def _enter(self, this_round: RoundDirectory, limit: int) -> None:
+        rows = read_batch(this_round.batch)[:limit]
         planned = [
-            Planned(row["ledger_entry"], round.number, row["SMILES"], row["InChIKey"])
+            Planned(row["ledger_entry"], this_round.number, row["SMILES"], row["InChIKey"])
             for row in rows
         ]
         self.ledger.plan(planned, self.asked_by)
 
     # ------------------------------------------------------------------ learn
 
-    def _learn(self, round: RoundDirectory) -> None:
+    def _learn(self, this_round: RoundDirectory) -> None:
         """Fit the proxy and train the policy, as far as that is not done."""
         data = training_data(self.ledger.rows(), self.config.rounds.oracle)
-        if not round.proxy.exists():
-            self._fit(round, data)
+        if not this_round.proxy.exists():
+            self._fit(this_round, data)
         best = best_value(data, self.config.rounds.oracle.direction)
-        self._train(round, self._policy_config(round, best))
+        self._train(this_round, self._policy_config(this_round, best))
 
-    def _fit(self, round: RoundDirectory, data: Dataset) -> None:
+    def _fit(self, this_round: RoundDirectory, data: Dataset) -> None:
         rounds = self.config.rounds
         settings = FitSettings(
             rounds.proxy_members,
-            seed=self.config.seed + round.number,
+            seed=self.config.seed + this_round.number,
             training=TrainingSettings(epochs=rounds.proxy_epochs),
         )
         target, unit = learned_name(self.column, rounds.oracle)
-        with self.progress(f"{round.name}: fit proxy", settings.n_epochs) as advance:
+        with self.progress(f"{this_round.name}: fit proxy", settings.n_epochs) as advance:
             proxy = fit_proxy(data, target, unit, settings, on_epoch=lambda: advance(1))
-        round.path.mkdir(exist_ok=True)
-        save_proxy(proxy, data, round.proxy)
+        this_round.path.mkdir(exist_ok=True)
+        save_proxy(proxy, data, this_round.proxy)
 
-    def _policy_config(self, round: RoundDirectory, best: float) -> Config:
+    def _policy_config(self, this_round: RoundDirectory, best: float) -> Config:
         rounds, train = self.config.rounds, self.config.train
         if rounds.acquisition == "log_ei" and math.isnan(best):
             raise ConfigError(
@@ -163,47 +163,47 @@ class Rounds:
             best=best if rounds.acquisition == "log_ei" else None,
             power=self._beta,
         )
-        proxy = str(round.proxy.resolve())
+        proxy = str(this_round.proxy.resolve())
         reward = replace(self.config.reward, proxy=proxy, acquisition=acquisition)
-        steps = train.steps if self._predecessor(round) is None else rounds.warm_steps
-        seed = self.config.seed + round.number
+        steps = train.steps if self._predecessor(this_round) is None else rounds.warm_steps
+        seed = self.config.seed + this_round.number
         return replace(self.config, seed=seed, reward=reward, train=replace(train, steps=steps))
 
-    def _train(self, round: RoundDirectory, config: Config) -> None:
-        policy = round.policy
+    def _train(self, this_round: RoundDirectory, config: Config) -> None:
+        policy = this_round.policy
         if checkpoints(policy.checkpoints):
             training = resume_training(policy, [])
         else:
             # Killed before its first checkpoint: nothing of it is of use.
             shutil.rmtree(policy.path, ignore_errors=True)
             training = start_training(
-                config, policy, self.vocabulary, after=self._predecessor(round)
+                config, policy, self.vocabulary, after=self._predecessor(this_round)
             )
-        with self.progress(f"{round.name}: train policy", config.train.steps) as advance:
+        with self.progress(f"{this_round.name}: train policy", config.train.steps) as advance:
             advance(training.trainer.step)
             for _ in training.steps(self.tell):
                 advance(1)
 
-    def _predecessor(self, round: RoundDirectory) -> RunDirectory | None:
+    def _predecessor(self, this_round: RoundDirectory) -> RunDirectory | None:
         """The policy that a round's goes on from; None where it starts afresh."""
-        if not self.config.rounds.warm_start or round.number == 1:
+        if not self.config.rounds.warm_start or this_round.number == 1:
             return None
-        return self.directory.round(round.number - 1).policy
+        return self.directory.of(this_round.number - 1).policy
 
     # ------------------------------------------------------------------ propose
 
-    def _propose(self, round: RoundDirectory, limit: int) -> pd.DataFrame:
+    def _propose(self, this_round: RoundDirectory, limit: int) -> pd.DataFrame:
         rounds = self.config.rounds
-        sampler = load_sampler(round.policy.path, self.config.device)
+        sampler = load_sampler(this_round.policy.path, self.config.device)
         asked = self.ledger.rows()
         candidates = find_candidates(
             sampler,
             rounds,
             beta=self._beta,
-            seed=self.config.seed + round.number,
+            seed=self.config.seed + this_round.number,
             known={row.inchikey for row in asked},
             refused=self._refuse,
-            progress=lambda label, total: self.progress(f"{round.name}: {label}", total),
+            progress=lambda label, total: self.progress(f"{this_round.name}: {label}", total),
             tell=self.tell,
         )
         checkpoint = sampler.checkpoint.relative_to(self.directory.path)
@@ -213,16 +213,16 @@ class Rounds:
             limit,
             [read_molecule(row.smiles, keep_stereo=False) for row in asked],
             {"checkpoint": str(checkpoint)},
-            round.entry,
+            this_round.entry,
         )
         if not len(frame):
             raise ShortfallError(
-                f"{round.name}: none of {len(candidates.molecules)} new candidates can be "
+                f"{this_round.name}: none of {len(candidates.molecules)} new candidates can be "
                 "proposed; raise rounds.candidates, or lower rounds.beta"
             )
         if len(frame) < limit:
             self.tell(
-                f"{round.name}: only {len(frame)} of {limit} molecules, no other of "
+                f"{this_round.name}: only {len(frame)} of {limit} molecules, no other of "
                 f"{len(candidates.molecules)} new candidates is far enough apart; lower "
                 "rounds.min_distance, or raise rounds.max_per_scaffold or rounds.candidates"
             )

@@ -45,19 +45,19 @@ def read_batch(path: Path) -> list[dict[str, str]]:
     return [{str(key): str(value) for key, value in record.items()} for record in records]
 
 
-def write_round(round: RoundDirectory, rows: Sequence[Row], column: str) -> None:
+def write_round(this_round: RoundDirectory, rows: Sequence[Row], column: str) -> None:
     """Write the table of a round: its proposal with what was measured.
 
     Args:
-        round: The round.
+        this_round: The round.
         rows: Its entries in the ledger.
         column: Column of the measured values.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    if round.batch.exists():
-        proposed = pd.DataFrame(read_batch(round.batch)[: len(rows)])
+    if this_round.batch.exists():
+        proposed = pd.DataFrame(read_batch(this_round.batch)[: len(rows)])
     else:
         proposed = pd.DataFrame(_plain(rows))
     names = [str(c) for c in proposed.columns]
@@ -72,7 +72,7 @@ def write_round(round: RoundDirectory, rows: Sequence[Row], column: str) -> None
     }
     for offset, (name, values) in enumerate(measured.items()):
         proposed.insert(place + offset, name, pd.Series(values))
-    with csv_sink(round.table) as sink:
+    with csv_sink(this_round.table) as sink:
         sink.write(proposed)
 
 
@@ -112,13 +112,13 @@ def write_summary(
     """
     records = []
     for number in range(last + 1):
-        so_far = [row for row in rows if row.round <= number]
-        batch = [row for row in so_far if row.round == number]
+        so_far = [row for row in rows if row.number <= number]
+        batch = [row for row in so_far if row.number == number]
         records.append(
             {"round": number, "asked": len(batch)}
             | _values(batch, so_far, oracle)
             | _spread(batch)
-            | _errors(directory.round(number), batch, column, oracle)
+            | _errors(directory.of(number), batch, column, oracle)
             | {"calls": sum(row.paid and row.is_answered for row in so_far)}
         )
     frame = pd.DataFrame(records)
@@ -155,14 +155,14 @@ def _spread(batch: Sequence[Row]) -> dict[str, float]:
 
 
 def _errors(
-    round: RoundDirectory, batch: Sequence[Row], column: str, oracle: OracleConfig
+    this_round: RoundDirectory, batch: Sequence[Row], column: str, oracle: OracleConfig
 ) -> dict[str, float]:
     """How the proxy that proposed a batch did on it."""
     names = ("proxy_rmse", "proxy_bias", "proxy_spearman")
-    if round.number == 0:
+    if this_round.number == 0:
         return dict.fromkeys(names, math.nan)
     learned_column = value_column(*learned_name(column, oracle))
-    predicted = {r["ledger_entry"]: r[learned_column] for r in read_batch(round.batch)}
+    predicted = {r["ledger_entry"]: r[learned_column] for r in read_batch(this_round.batch)}
     known = [row for row in batch if row.status == "ok" and row.relation == "="]
     if len(known) < 2:
         return dict.fromkeys(names, math.nan)

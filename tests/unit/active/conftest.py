@@ -74,8 +74,8 @@ def ledger(tmp_path):
 def planned():
     """Makes entries of a round from SMILES."""
 
-    def make(smiles=SMILES, round=2):
-        return [Planned(f"{round:02d}-{i:04d}", round, s, "K" * 27) for i, s in enumerate(smiles)]
+    def make(smiles=SMILES, number=2):
+        return [Planned(f"{number:02d}-{i:04d}", number, s, "K" * 27) for i, s in enumerate(smiles)]
 
     return make
 

@@ -28,7 +28,7 @@ def answered(value=-7.25):
 def test_what_is_planned_is_there_without_an_answer(ledger):
     ledger.plan([METHANE, ETHANOL], "me@here molgfn rounds")
     first, second = ledger.rows()
-    assert (first.entry, first.round, first.smiles) == ("02-0000", 2, "CCO")
+    assert (first.entry, first.number, first.smiles) == ("02-0000", 2, "CCO")
     assert (first.inchikey, first.asked_by) == (ETHANOL.inchikey, "me@here molgfn rounds")
     assert (first.paid, first.tries, first.asked, first.finished) == (True, 0, "", "")
     assert math.isnan(first.value)
