@@ -66,3 +66,9 @@ def cli():
         return result
 
     return run
+
+
+@pytest.fixture
+def qed_alone():
+    """Options for a reward that is QED and nothing else: quick, and known by heart."""
+    return ["--set", "reward.factors=[{scorer: QED, transform: identity}]"]

@@ -22,6 +22,7 @@ from molgfn.active.answer import Answer
 from molgfn.errors import CheckpointError
 from molgfn.machine.database import Database
 from molgfn.machine.remembered import Calls
+from molgfn.tables.columns import LEDGER_COLUMNS
 
 _SCHEMA_VERSION = 1
 _CREATE = """

@@ -61,9 +61,10 @@ def dock(
     from molgfn.cli.docking import opened_docking
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import RowsFailedError
+    from molgfn.tables.columns import docked_columns
     from molgfn.tables.reader import read_molecule_table
     from molgfn.tables.sink import csv_sink, text_sink
-    from molgfn.workflows.dock import dock_table, docked_columns, sdf_record
+    from molgfn.workflows.dock import dock_table, sdf_record
 
     failed: list[str] = []
     writes_poses = nullcontext(_write_nothing) if poses is None else text_sink(poses)
@@ -73,7 +74,7 @@ def dock(
             opened_docking(target, preset, workers, timeout_s, max_failures) as docking,
             progress_bar("dock", len(table)) as advance,
         ):
-            written = docked_columns(docking.target)
+            written = docked_columns(docking.target.name)
             replaced = [c for c in table.frame.columns if c in written and c != table.smiles_column]
             if replaced:
                 typer.echo(

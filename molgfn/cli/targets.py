@@ -34,13 +34,13 @@ def list_targets(
 
     from molgfn.reward.docking.catalogue import find_target, has_packaged_targets, target_names
     from molgfn.reward.docking.packages import CURE
+    from molgfn.tables.columns import TARGET_COLUMNS
     from molgfn.tables.sink import csv_sink
 
-    columns = ["target", *(f"{what}_{axis}" for what in ("center", "size") for axis in "xyz")]
     with csv_sink(output) as sink:
         found = [find_target(name) for name in target_names()]
         rows = [[t.name, *t.center, *t.size, t.source] for t in found]
-        sink.write(pd.DataFrame(rows, columns=[*columns, "source"]))
+        sink.write(pd.DataFrame(rows, columns=TARGET_COLUMNS))
     if not has_packaged_targets():
         typer.echo(f"58 more come with the package dockstring; {CURE}", err=True)
 

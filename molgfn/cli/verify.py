@@ -159,6 +159,7 @@ def _verify_run(run: Path, output: Path, beta: float | None, listed: Listed | No
     from molgfn.cli.progress import progress_bar
     from molgfn.molecules.sampler import load_sampler
     from molgfn.molecules.target.target import build_target
+    from molgfn.tables.columns import VERIFY_COLUMNS
     from molgfn.tables.sink import csv_sink
     from molgfn.workflows.verify import verify_policy
 
@@ -170,7 +171,7 @@ def _verify_run(run: Path, output: Path, beta: float | None, listed: Listed | No
         with progress_bar("score", len(terminal)) as advance:
             found = verify_policy(sampler, space, terminal, target, chosen, advance)
         found.save(output)
-        sink.write(pd.DataFrame(found.measures.items(), columns=["measure", "value"]))
+        sink.write(pd.DataFrame(found.measures.items(), columns=VERIFY_COLUMNS))
     typer.echo(f"{found.verdict()}; saved {output / 'verify.json'} and verify.png", err=True)
 
 

@@ -12,19 +12,10 @@ from numpy.typing import NDArray
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties.by_name import PROPERTIES
 from molgfn.errors import ConfigError
+from molgfn.tables.columns import RESERVED_COLUMNS
 
 if TYPE_CHECKING:
     from molgfn.reward.proxy.size import SizeBaseline
-
-#: Columns of the likelihood of a molecule under a policy.
-LIKELIHOOD_COLUMNS = ("log_likelihood", "n_trees", "log_likelihood_reason")
-#: Columns of the table of scored molecules that have a meaning of their own.
-RESERVED_COLUMNS = frozenset(
-    (
-        *("SMILES", "Score", "status", "reason", "InChIKey", "scaffold", "standard_SMILES"),
-        *("nearest_train_similarity", "n_fragments", *PROPERTIES, *LIKELIHOOD_COLUMNS),
-    )
-)
 
 
 def check_columns(columns: Iterable[str], owner: str, cure: str) -> None:
@@ -39,7 +30,7 @@ def check_columns(columns: Iterable[str], owner: str, cure: str) -> None:
         ConfigError: A name is empty or reserved.
     """
     for name in columns:
-        if not name or name in RESERVED_COLUMNS:
+        if not name or name in RESERVED_COLUMNS or name in PROPERTIES:
             raise ConfigError(f"{owner}: its column cannot be called {name!r}; {cure}")
 
 

@@ -19,10 +19,10 @@ from molgfn.reward.objectives import Objective, group_factors
 from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.proxy.store import find_proxy, load_proxy
-from molgfn.reward.scorers import SIMILARITY_COLUMN, ProxyScorer, are_built_in, find_scorer
+from molgfn.reward.scorers import ProxyScorer, are_built_in, find_scorer
 from molgfn.reward.table import RewardTable
 from molgfn.reward.transforms import transform
-from molgfn.tables.columns import KCAL_MOL
+from molgfn.tables.columns import KCAL_MOL, SIMILARITY_COLUMN
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
 from molgfn.errors import ConfigError, ScorerError, did_you_mean
 from molgfn.reward.command import CommandScorer
 from molgfn.reward.protocol import Scorer, Scores, Uncertainty
-from molgfn.tables.columns import member_columns, std_column
+from molgfn.tables.columns import SIMILARITY_COLUMN, member_columns, std_column
 
 if TYPE_CHECKING:
     # It loads torch, which a process that scores without a proxy does not need.
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 #: Packages offer scorers under this entry point group.
 ENTRY_POINT_GROUP = "molgfn.scorers"
-#: Column of the similarity to the nearest training molecule of the proxy.
-SIMILARITY_COLUMN = "nearest_train_similarity"
 
 
 @dataclass(frozen=True)

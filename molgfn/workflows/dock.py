@@ -12,6 +12,7 @@ from molgfn.errors import ConfigError, MoleculeError
 from molgfn.reward.docking.ligand import LigandError, read_ligand
 from molgfn.reward.docking.result import Docked
 from molgfn.reward.docking.target import Target
+from molgfn.tables.columns import docked_columns, docked_reason_column
 from molgfn.tables.reader import Table
 
 if TYPE_CHECKING:
@@ -30,18 +31,6 @@ class MoleculeDocking(Protocol):
         ...
 
 
-def docked_columns(target: Target) -> tuple[str, ...]:
-    """Columns of ``molgfn dock`` besides those of its input.
-
-    Args:
-        target: The target.
-
-    Returns:
-        SMILES, the energy, status, reason, InChIKey and the standard SMILES that was docked.
-    """
-    return ("SMILES", target.energy_column, "status", "reason", "InChIKey", "standard_SMILES")
-
-
 def dock_table(
     table: Table, docking: MoleculeDocking, on_done: Callable[[int], None]
 ) -> Iterator[tuple[pd.DataFrame, Docked | None]]:
@@ -58,7 +47,7 @@ def dock_table(
         :func:`docked_columns` and the further ones of the table, and its result; None where the
         SMILES cannot be read (status ``invalid``). A table without rows gives its header.
     """
-    columns = docked_columns(docking.target)
+    columns = docked_columns(docking.target.name)
     others = table.frame.drop(columns=[c for c in table.frame.columns if c in columns])
     if len(table) == 0:
         yield pd.concat([pd.DataFrame(columns=columns), others], axis=1), None
@@ -161,7 +150,7 @@ def oracle_columns(target: Target, reward: Reward) -> tuple[str, str]:
 
 
 def _oracle_columns(target: Target) -> tuple[str, str]:
-    return target.energy_column, f"{target.name}_docked_reason"
+    return target.energy_column, docked_reason_column(target.name)
 
 
 def _read(smiles: str) -> Molecule | tuple[str, str]:

@@ -13,9 +13,10 @@ from molgfn.gfn.condition import Condition
 from molgfn.machine.device import seeded
 from molgfn.molecules.rejection import RejectionControl
 from molgfn.molecules.sampler import Sampled, Sampler
+from molgfn.report.scored import scored_frame
 from molgfn.reward.reward import build_reward
 from molgfn.reward.scorers import are_built_in
-from molgfn.workflows.score import scored_frame
+from molgfn.tables.columns import SAMPLE_COLUMNS
 
 _NOT_REJECTED = (
     "note: draws that come more often than their reward asks for are not rejected, because your "
@@ -76,8 +77,8 @@ def candidate_table(
         on_drawn: Called with the number of molecules of every batch.
 
     Yields:
-        Blocks with the columns SMILES, InChIKey and n_fragments, or those of
-        :func:`molgfn.workflows.score.scored_frame` and n_fragments.
+        Blocks with ``SAMPLE_COLUMNS``, or the columns of
+        :func:`molgfn.report.scored.scored_frame` and n_fragments.
     """
     if top_k is None and not score:
         for batch in batches:
@@ -107,10 +108,5 @@ def candidate_table(
 
 
 def _plain_frame(batch: list[Sampled]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "SMILES": [s.molecule.smiles for s in batch],
-            "InChIKey": [s.molecule.inchikey for s in batch],
-            "n_fragments": [s.n_fragments for s in batch],
-        }
-    )
+    rows = [(s.molecule.smiles, s.molecule.inchikey, s.n_fragments) for s in batch]
+    return pd.DataFrame(rows, columns=SAMPLE_COLUMNS)

@@ -1,4 +1,4 @@
-"""The table of scored molecules: its columns are a contract, appended to but never renamed."""
+"""Scores the rows of a table."""
 
 from __future__ import annotations
 
@@ -9,54 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from molgfn.chem.molecule import Molecule, Unreadable, read_mol, read_or_reason
-from molgfn.chem.properties.by_name import PROPERTIES
-from molgfn.reward.protocol import LIKELIHOOD_COLUMNS
-from molgfn.tables.columns import std_column
+from molgfn.report.scored import scored_frame
+from molgfn.tables.columns import LIKELIHOOD_COLUMNS
 
 if TYPE_CHECKING:
     from molgfn.molecules.likelihood import MoleculeLikelihood
     from molgfn.reward.reward import Reward
-    from molgfn.reward.table import RewardTable
     from molgfn.tables.reader import Table
 
 #: Rows scored at a time: few enough for a progress bar to move, enough to fill a batch.
 CHUNK_ROWS = 256
-
-_PROPERTIES = ("MW", "logP", "TPSA", "QED", "SA")
-
-
-def scored_frame(molecules: Sequence[Molecule], rewards: RewardTable) -> pd.DataFrame:
-    """Put molecules and their rewards into the columns of ``molgfn score``.
-
-    Args:
-        molecules: The molecules.
-        rewards: Their rewards, in the same order.
-
-    Returns:
-        One row for each molecule: SMILES, Score, predicted values each with its standard deviation,
-        status, reason, InChIKey, scaffold, properties, nearest_train_similarity, heavy_atoms, then
-        what else the reward measured. A failed value is NaN.
-    """
-    measured = dict(rewards.columns)
-    predicted = [name for name in measured if std_column(name) in measured]
-    columns: dict[str, Any] = {
-        "SMILES": [molecule.smiles for molecule in molecules],
-        "Score": rewards.score,
-    }
-    for name in predicted:
-        columns[name] = measured[name]
-        columns[std_column(name)] = measured[std_column(name)]
-    columns["status"] = list(rewards.status)
-    columns["reason"] = list(rewards.reasons)
-    columns["InChIKey"] = [molecule.inchikey for molecule in molecules]
-    columns["scaffold"] = [molecule.scaffold for molecule in molecules]
-    for name in _PROPERTIES:
-        columns[name] = _property(name, molecules, measured)
-    if "nearest_train_similarity" in measured:
-        columns["nearest_train_similarity"] = measured["nearest_train_similarity"]
-    columns["heavy_atoms"] = [molecule.n_heavy_atoms for molecule in molecules]
-    columns.update((name, values) for name, values in measured.items() if name not in columns)
-    return pd.DataFrame(columns)
 
 
 def score_table(
@@ -78,11 +40,12 @@ def score_table(
 
     Yields:
         Blocks of rows, in all as many as the table has and in its order, with the columns of
-        :func:`scored_frame`, ``standard_SMILES`` (the molecule that was scored: largest component,
-        neutral), with ``likelihood`` those of ``LIKELIHOOD_COLUMNS``, and the further columns of
-        the table. ``SMILES`` is the text of the table. A missing likelihood has a reason of its
-        own and leaves the status as it is; it is that of the molecule as written, charges
-        included, where the policy can build that, else of the standard one.
+        :func:`~molgfn.report.scored.scored_frame`, ``standard_SMILES`` (the molecule that was
+        scored: largest component, neutral), with ``likelihood`` those of ``LIKELIHOOD_COLUMNS``,
+        and the further columns of the table. ``SMILES`` is the text of the table. A missing
+        likelihood has a reason of its own and leaves the status as it is; it is that of the
+        molecule as written, charges included, where the policy can build that, else of the
+        standard one.
     """
     rows = _RowScorer(reward, likelihood)
     replaced = replaced_columns(
@@ -194,9 +157,3 @@ class _RowLikelihood:
         found = self._likelihood(fresh)
         values = zip(found.log_likelihood, found.n_trees, found.reasons, strict=True)
         self._known.update(zip((m.smiles for m in fresh), values, strict=True))
-
-
-def _property(name: str, molecules: Sequence[Molecule], measured: dict[str, Any]) -> Any:
-    if name in measured:
-        return measured[name]
-    return [PROPERTIES[name](molecule.mol) for molecule in molecules]

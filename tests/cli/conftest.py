@@ -8,9 +8,6 @@ import sys
 
 import pytest
 
-#: A reward without a proxy: quick, and known by heart.
-QED_ALONE = ["--set", "reward.factors=[{scorer: QED, transform: identity}]"]
-
 
 def _heed_sigint():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -35,9 +32,3 @@ def start():
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
-
-
-@pytest.fixture
-def qed_alone():
-    """Options of ``score`` for a reward that is QED and nothing else."""
-    return list(QED_ALONE)

@@ -12,12 +12,7 @@ from numpy.typing import NDArray
 from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.chem.similarity import N_BITS
 from molgfn.reward.proxy.dataset import Dataset
-
-#: Columns of the table; ``interval`` is the half width of the conformal interval.
-COLUMNS = (
-    *("SMILES", "source", "measured", "predicted", "std", "interval"),
-    *("nearest_train_similarity", "random_forest", "heavy_atoms"),
-)
+from molgfn.tables.columns import HELD_OUT_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,8 @@ def held_out_table(
         simple: Simpler models that learned from the same molecules.
 
     Returns:
-        One row for each molecule, columns :data:`COLUMNS`.
+        One row for each molecule, columns ``HELD_OUT_COLUMNS``; ``interval`` is the half width
+        of the conformal interval.
     """
     forest, size = simple.predict(MoleculeBatch.of(data.molecules))
     columns = (
@@ -102,7 +98,7 @@ def held_out_table(
         forest,
         size,
     )
-    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
+    return pd.DataFrame(dict(zip(HELD_OUT_COLUMNS, columns, strict=True)))
 
 
 def _counts(molecules: MoleculeBatch) -> NDArray[np.float32]:

@@ -35,10 +35,10 @@ from molgfn.reward.proxy.architecture import Architecture, Weights
 from molgfn.reward.proxy.calibration import Calibration
 from molgfn.reward.proxy.card import model_card
 from molgfn.reward.proxy.dataset import Dataset, read_dataset
-from molgfn.reward.proxy.held_out import COLUMNS
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.proxy import Control, Proxy
 from molgfn.reward.proxy.size import SizeBaseline
+from molgfn.tables.columns import HELD_OUT_COLUMNS
 
 _FORMAT = 1
 _JSON, _TENSORS = "proxy.json", "proxy.safetensors"
@@ -134,9 +134,9 @@ def load_held_out(directory: Path) -> pd.DataFrame | None:
         return None
     try:
         frame = pd.read_csv(path, keep_default_na=False)
-        if tuple(frame.columns) != COLUMNS:
+        if tuple(frame.columns) != HELD_OUT_COLUMNS:
             raise ValueError(f"its columns are {', '.join(frame.columns)}")
-        return frame.astype(dict.fromkeys(COLUMNS[2:], float))
+        return frame.astype(dict.fromkeys(HELD_OUT_COLUMNS[2:], float))
     except (OSError, EOFError, ValueError) as error:
         text = " ".join(str(error).split())
         raise CheckpointError(

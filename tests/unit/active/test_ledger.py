@@ -16,6 +16,7 @@ from molgfn.active.answer import Answer
 from molgfn.active.ledger import Ledger, Planned, Row
 from molgfn.errors import CheckpointError, OutputError
 from molgfn.machine.remembered import Calls
+from molgfn.tables.columns import LEDGER_COLUMNS
 
 ETHANOL = Planned("02-0000", 2, "CCO", "LFQSCWFLJHTTHZ-UHFFFAOYSA-N")
 METHANE = Planned("02-0001", 2, "C", "VNWKTOKETHGBQD-UHFFFAOYSA-N")
@@ -135,7 +136,8 @@ def test_several_changes_at_once_are_all_made_or_none(ledger):
 def test_the_table_has_every_field(ledger):
     ledger.plan([ETHANOL, METHANE], "me")
     frame = ledger.frame()
-    assert list(frame.columns) == [field.name for field in fields(Row)]
+    assert len(frame.columns) == len(fields(Row))
+    assert tuple(frame.columns) == LEDGER_COLUMNS
     assert frame["entry"].tolist() == ["02-0000", "02-0001"]
     assert frame["value"].dtype == float
 

@@ -11,7 +11,7 @@ from molgfn.reward.proxy.evaluation import (
     summarise,
 )
 from molgfn.reward.proxy.features import DESCRIPTORS
-from molgfn.reward.proxy.held_out import COLUMNS
+from molgfn.tables.columns import HELD_OUT_COLUMNS
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def table():
             "random_forest": measured + rng.normal(0.0, 0.3, n),
             "heavy_atoms": size,
         }
-    )[list(COLUMNS)]
+    )[list(HELD_OUT_COLUMNS)]
 
 
 def test_models_are_compared_on_all_molecules_and_on_large_sources(table):
