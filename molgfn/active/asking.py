@@ -1,4 +1,4 @@
-"""Asking the oracle for a round, so that nothing is lost and nothing is asked twice."""
+"""Asking the oracle for a round: no answer is lost, and nothing is asked twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from molgfn.active.ledger import Ledger
 from molgfn.active.oracle import OracleSpec
 from molgfn.errors import ScorerError
 
-#: Calls that end in timeouts or dead processes, one after the other, which stop the asking.
+#: Calls in a row that end in timeouts or dead processes before the asking stops.
 MAX_FAILURES_IN_ROW = 10
 
 
@@ -23,19 +23,19 @@ def ask(
     molecules_per_call: int,
     on_done: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Ask the oracle for every molecule of a round that has no answer, and enter the answers.
+    """Ask the oracle for every molecule of a round that has no answer yet, and enter its answers.
 
     Args:
         ledger: The ledger, with the round planned.
         executor: Where the oracle is asked.
         spec: The oracle.
-        number: Number of the round.
-        molecules_per_call: Molecules given to one call.
+        number: The round.
+        molecules_per_call: Molecules of one call.
         on_done: Called with the number of molecules answered since the last call.
 
     Raises:
-        ScorerError: The oracle broke as a whole, or too many calls failed in a row; the answers
-            are in the ledger, and asking again asks for the others.
+        ScorerError: The oracle broke as a whole, or too many calls failed in a row; its answers
+            are in the ledger, and asking again asks for the rest.
         OutputError: The ledger cannot be written.
     """
     rows = ledger.unanswered(number)

@@ -12,24 +12,24 @@ from molgfn.active.local import measure_apart
 from molgfn.active.oracle import OracleSpec
 from molgfn.errors import MissingPackageError, MolgfnError, ScorerError
 
-#: Calls handed out for each thread of the cluster: one is done while the next is on its way.
+#: Calls handed out per thread of the cluster: one runs while the next is on its way.
 CALLS_PER_THREAD = 2
-#: Time for the scheduler to answer at first, seconds.
+#: Time limit for the first answer of the scheduler, seconds.
 _CONNECT_LIMIT_S = 10.0
 
 
 class DaskExecutor:
     """A client of a running scheduler.
 
-    A worker of the cluster asks the oracle in a process of its own, as a single machine does, so
-    time limits and tries are kept there. The call of a worker that is lost goes to another.
+    A worker of the cluster asks the oracle in a process of its own, as a single machine does, and
+    keeps time limits and tries there. The call of a lost worker goes to another one.
     """
 
     def __init__(self, address: str) -> None:
         """Connect.
 
         Args:
-            address: Of the scheduler, such as ``tcp://host:8786``.
+            address: Address of the scheduler, such as ``tcp://host:8786``.
 
         Raises:
             MissingPackageError: Dask is not installed.
@@ -72,7 +72,7 @@ class DaskExecutor:
         """Ask the oracle; see :meth:`molgfn.active.executors.Executor.run`."""
         waiting = iter(range(len(calls)))
         under_way: dict[Any, int] = {}
-        # With results: they are fetched at once, because a worker that dies takes its own along.
+        # With results: they are fetched at once, because those of a worker that dies are lost.
         done = self._distributed.as_completed(
             loop=self._client.loop, with_results=True, raise_errors=False
         )
@@ -97,7 +97,7 @@ class DaskExecutor:
                     else:
                         answers = self._failures(future, calls[index])
                 except MolgfnError as error:
-                    # Nothing more is handed out, but what is under way is paid for.
+                    # Nothing more is handed out, but what is under way is paid for and waited for.
                     fault = error
                 else:
                     yield index, answers
@@ -107,7 +107,7 @@ class DaskExecutor:
             raise fault
 
     def _n_calls(self) -> int:
-        """How many calls may be under way; the cluster may grow and shrink."""
+        """Calls that may be under way; the cluster may grow and shrink."""
         try:
             n_threads: int = sum(self._client.nthreads().values())
         except (OSError, ValueError) as error:
@@ -115,7 +115,7 @@ class DaskExecutor:
         return CALLS_PER_THREAD * max(1, n_threads)
 
     def _failures(self, future: Any, call: Call) -> list[Answer]:
-        """The answers of a call that was lost with every worker that it was given to."""
+        """Answers to a call that was lost with every worker that had it."""
         try:
             future.result()
         except MolgfnError:

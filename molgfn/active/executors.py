@@ -18,7 +18,7 @@ def ignore(_: int) -> None:
 
 
 class Executor(Protocol):
-    """Asks an oracle many things at once."""
+    """Asks an oracle in parallel."""
 
     def run(
         self, spec: OracleSpec, calls: Sequence[Call], on_start: Callable[[int], None] = ignore
@@ -27,16 +27,16 @@ class Executor(Protocol):
 
         Args:
             spec: The oracle.
-            calls: What to ask.
-            on_start: Called with the index of a call just before it is handed out, in the thread
-                that iterates; again for each time it is repeated here.
+            calls: The calls.
+            on_start: Called with the index of a call just before it is handed out, in the
+                iterating thread; once more for each retry on this machine.
 
         Yields:
             Index of each call and its answers, in the order of its molecules, as they come.
 
         Raises:
-            ScorerError: The oracle as a whole broke, as often as it may; raised after all answers
-                that could still be had.
+            ScorerError: The oracle as a whole broke in every try; raised after all answers that
+                could still be had.
         """
         ...
 
@@ -44,7 +44,7 @@ class Executor(Protocol):
 def open_executor(
     scheduler: str | None, n_workers: int | None = None
 ) -> AbstractContextManager[Executor]:
-    """Open the place where the oracle is asked.
+    """Open the executor that asks the oracle.
 
     Args:
         scheduler: Address of a running Dask scheduler, such as ``tcp://host:8786``; None for

@@ -1,7 +1,7 @@
-"""What was asked of the oracle and what it answered: one SQLite file in a run directory.
+"""The ledger of what the oracle was asked and answered: one SQLite file in a run directory.
 
-An answer is on disk as soon as it is there, so a process that is killed at any moment, resumed and
-given the ledger asks exactly for what has no answer yet.
+An answer is on disk as soon as it is there, so rounds that are killed at any moment and resumed ask
+exactly for what has no answer yet.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS asked (
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A molecule that the oracle is to be asked for.
+    """A molecule for which the oracle is to be asked.
 
     Attributes:
         entry: Name of the entry, such as ``02-0007``: round and place in its batch.
@@ -64,8 +64,8 @@ class Row:
         smiles: Standard SMILES.
         inchikey: Standard InChIKey.
         asked_by: Who asked, such as ``user@host molgfn rounds``, or the file it came from.
-        paid: Whether the oracle was called for it; not so for values that the user brought.
-        tries: How often it was handed to the oracle.
+        paid: Whether the oracle was called for it; False for values that the user brought.
+        tries: Times it was handed to the oracle.
         asked: When it was last handed out, UTC in ISO 8601; ``""`` before.
         finished: When its answer came; ``""`` before.
         value: Measured value; NaN where there is none.
@@ -73,7 +73,7 @@ class Row:
         status: ``ok``, ``failed`` or ``timeout``; ``""`` before there is an answer.
         reason: Why there is no value.
         cost_s: Time it took, seconds.
-        n_repeats: Measurements that the value is made of; 0 before there is an answer.
+        n_repeats: Measurements behind the value; 0 before there is an answer.
     """
 
     entry: str
@@ -94,7 +94,7 @@ class Row:
 
     @property
     def is_answered(self) -> bool:
-        """Whether there is an answer, be it a failure."""
+        """Whether there is an answer, even if it is a failure."""
         return self.finished != ""
 
 
@@ -102,7 +102,7 @@ _FIELDS = tuple(field.name for field in fields(Row))
 
 
 class Ledger:
-    """The ledger in one file. Every method is on disk when it returns."""
+    """The ledger in one file. Changes are on disk when a method returns."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the file.
@@ -111,7 +111,7 @@ class Ledger:
             path: The file, such as ``ledger.sqlite`` in the run directory.
 
         Raises:
-            OutputError: It cannot be opened, is no such file or of a newer molgfn.
+            OutputError: It cannot be opened, is no SQLite file, or a newer molgfn wrote it.
         """
         self._path = path
         cure = "restore the file from a copy, or start a new run"
@@ -136,7 +136,7 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make several changes at once: all of them or, if anything fails, none."""
+        """Make several changes: all of them or, if anything fails, none."""
         if self._is_changing():
             yield
             return
@@ -150,7 +150,7 @@ class Ledger:
         self._execute("COMMIT")
 
     def plan(self, entries: Sequence[Planned], asked_by: str, *, paid: bool = True) -> None:
-        """Enter molecules, all or none; those entered before stay as they are.
+        """Enter molecules, all or none; those that are there stay as they are.
 
         Args:
             entries: The molecules.
@@ -177,7 +177,7 @@ class Ledger:
                 )
 
     def started(self, entries: Sequence[str]) -> None:
-        """Note that molecules are about to be handed to the oracle.
+        """Record that molecules are about to be handed to the oracle.
 
         Args:
             entries: Their entries.
@@ -196,7 +196,7 @@ class Ledger:
         Args:
             entry: An entry without one.
             answer: The answer.
-            n_repeats: Measurements it is made of.
+            n_repeats: Measurements behind it.
 
         Raises:
             ValueError: The entry is unknown, or has an answer.
@@ -205,12 +205,12 @@ class Ledger:
         self._answer(entry, answer, n_repeats, "finished IS NULL", "has an answer; amend it")
 
     def amend(self, entry: str, answer: Answer, *, n_repeats: int = 1) -> None:
-        """Put another answer in the place of the one there, as a laboratory corrects a value.
+        """Replace an answer, as when a laboratory corrects a value.
 
         Args:
             entry: An entry with an answer.
             answer: The new one.
-            n_repeats: Measurements it is made of.
+            n_repeats: Measurements behind it.
 
         Raises:
             ValueError: The entry is unknown, or has no answer.
@@ -236,9 +236,6 @@ class Ledger:
     def unanswered(self, number: int) -> list[Row]:
         """Entries of a round that have no answer, in their order.
 
-        Args:
-            number: The round.
-
         Raises:
             OutputError: The file cannot be read.
         """
@@ -252,15 +249,15 @@ class Ledger:
         )
 
     def n_planned_paid(self) -> int:
-        """Number of molecules that the oracle is or will be called for, answered or not."""
+        """Molecules that the oracle was or will be called for, answered or not."""
         return self._count("paid")
 
     def known(self) -> dict[str, str]:
-        """Entry by SMILES of everything ever entered."""
+        """Entry by SMILES, of everything ever entered."""
         return {str(s): str(e) for s, e in self._execute("SELECT smiles, entry FROM asked")}
 
     def frame(self) -> pd.DataFrame:
-        """The whole ledger as a table, one row for each entry, in their order."""
+        """The whole ledger as a table, one row per entry, in their order."""
         rows = [[getattr(row, name) for name in _FIELDS] for row in self.rows()]
         return pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
 

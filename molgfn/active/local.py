@@ -1,4 +1,4 @@
-"""Asking the oracle in processes of this machine, which may crash or hang without harm."""
+"""Asking the oracle in processes of this machine, which may crash or hang without doing harm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORKER = "molgfn.active.worker"
 
 
 class LocalExecutor:
-    """Processes of this machine; they take no memory but while there is something to ask."""
+    """Processes of this machine, which exist only while there is something to ask."""
 
     def __init__(self, n_workers: int | None = None) -> None:
         """Start nothing yet.
@@ -63,7 +63,7 @@ class LocalExecutor:
                 elif outcome.death:
                     yield outcome.task.key, _all_failed(outcome)
                 else:
-                    # Nothing more is handed out, but what is under way is paid for.
+                    # Nothing more is handed out, but what is under way is paid for and waited for.
                     fault = ScorerError(broken)
                     queue.clear()
         if fault is not None:
@@ -71,7 +71,7 @@ class LocalExecutor:
 
 
 def measure_apart(spec_json: str, smiles: Call) -> list[Answer]:
-    """Ask the oracle in a process of its own, which is started for it; pure and picklable.
+    """Ask the oracle in a process that is started for this call; pure and picklable.
 
     Args:
         spec_json: The oracle, as :meth:`OracleSpec.to_json` wrote it.
@@ -81,14 +81,14 @@ def measure_apart(spec_json: str, smiles: Call) -> list[Answer]:
         Answers, in the order of the molecules.
 
     Raises:
-        ScorerError: The oracle as a whole broke, as often as it may.
+        ScorerError: The oracle as a whole broke in every try.
     """
     ((_, answers),) = LocalExecutor(1).run(OracleSpec.from_json(spec_json), [smiles])
     return answers
 
 
 def _read(outcome: Outcome) -> tuple[list[Answer] | None, str]:
-    """The answers of a call, or None and how the oracle broke."""
+    """Answers of a call, or None and how the oracle broke."""
     answer, n = outcome.answer, len(outcome.task.message["smiles"])
     if outcome.death:
         return None, ""

@@ -1,4 +1,4 @@
-"""The oracle: what it is, and asking it for a few molecules inside a worker process."""
+"""The oracle: its specification, and asking it inside a worker process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.scorers import find_scorer
 
 _KEY = "rounds.oracle.scorer"
-#: Time limit that a program never reaches, seconds: that of a call is kept from outside.
+#: Time limit that a program never reaches, seconds: that of its call is kept from outside.
 _PROGRAM_LIMIT_S = 2e6
 
 #: Answers of an opened oracle for molecules, in their order.
@@ -31,17 +31,17 @@ Measure = Callable[[Sequence[Molecule]], list[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class OracleSpec:
-    """An oracle as plain values, which any process can open.
+    """An oracle as plain values that any process can open.
 
     Attributes:
         scorer: See :class:`molgfn.config.rounds_schema.OracleConfig`.
         column: Column of the measured values.
         target: Where vina docks; ``""`` for other oracles.
         target_digest: Identity of that target's receptor and box.
-        preset: How hard vina searches.
-        value_column: Column of the scorer's own result that is the value; None for its first.
+        preset: Search effort of vina.
+        value_column: Column of the scorer's result that holds the value; None for its first.
         timeout_s: Time limit of one molecule, seconds.
-        tries: How often a call is made that breaks down.
+        tries: Tries of a call that breaks down.
     """
 
     scorer: str
@@ -55,7 +55,7 @@ class OracleSpec:
 
     @classmethod
     def of(cls, config: OracleConfig) -> OracleSpec:
-        """Check an oracle's configuration, with everything it needs.
+        """Check the configuration of an oracle and that everything it needs is there.
 
         Args:
             config: The configuration.
@@ -64,7 +64,7 @@ class OracleSpec:
             The oracle.
 
         Raises:
-            ConfigError: There is no such scorer or preset, or a column may not be called so.
+            ConfigError: There is no such scorer or preset, or the column may not have that name.
             TargetError: There is no such target.
             MissingPackageError: The packages for docking are not installed.
             ValueError: The oracle is the laboratory, which no process can ask.
@@ -107,14 +107,14 @@ class OracleSpec:
         return self.scorer.startswith(COMMAND_PREFIX)
 
     def describe(self) -> str:
-        """One line for people, such as ``AutoDock Vina on PARP1, 16 x 25000 evaluations, …``."""
+        """One line for readers, such as ``AutoDock Vina on PARP1, 16 x 25000 evaluations, …``."""
         if self.scorer == VINA:
             return f"AutoDock Vina on {self.target}, {PRESETS[self.preset].describe()}"
         return self.scorer
 
 
 def measure(spec_json: str, smiles: Sequence[str]) -> list[Answer]:
-    """Ask the oracle; to be called in a worker process, which keeps the oracle open.
+    """Ask the oracle inside a worker process, which keeps it open.
 
     Args:
         spec_json: The oracle, as :meth:`OracleSpec.to_json` wrote it.
@@ -179,7 +179,7 @@ def open_oracle(spec_json: str) -> Measure:
 
 
 def _open_scorer(name: str, value_column: str | None) -> Scorer:
-    """The scorer behind a name; the identity transform is there because a factor needs one."""
+    """The scorer of a name; the identity transform is there because a factor needs one."""
     if name.startswith(NOISY_PREFIX):
         return NoisyProperty(name)
     if name == COMMAND_PREFIX:
@@ -189,11 +189,11 @@ def _open_scorer(name: str, value_column: str | None) -> Scorer:
 
 
 def _no_proxy() -> Scorer:
-    raise ConfigError(f"{_KEY}: a proxy learns from the oracle, give what it shall learn from")
+    raise ConfigError(f"{_KEY}: a proxy learns from the oracle; name another scorer")
 
 
 def _value_column(name: str, scorer: Scorer, column: str) -> str | None:
-    """Column of the scorer's own result that is the value; a program tells later what it has."""
+    """Column of the scorer's result that holds the value; a program tells its columns later."""
     if name.startswith(COMMAND_PREFIX) or column in scorer.columns:
         return column
     if len(scorer.columns) > 1:

@@ -1,6 +1,6 @@
 """The process that asks the oracle: ``python -m molgfn.active.worker``.
 
-A process of its own, because a user's scorer may crash, hang or leak.
+It is a process because a user's scorer may crash, hang or leak memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from molgfn.machine.serving import Respond, end_in_order, one_line, serve
 
 
 def _make(order: dict[str, Any]) -> Respond:
-    # The user's modules are found as they were by the process that started this one.
+    # The user's modules are found where the process that started this one finds them.
     sys.path[:] = order["path"]
     spec_json: str = order["spec"]
     if OracleSpec.from_json(spec_json).starts_programs:

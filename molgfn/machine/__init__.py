@@ -1,1 +1,1 @@
-"""What the package asks of the machine: processes, files, databases, devices."""
+"""The machine underneath: processes, files, databases, devices, what is remembered."""

@@ -1,4 +1,4 @@
-"""How many processors there are to use."""
+"""The number of CPUs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def available_cpus() -> int:
-    """Number of CPUs that this process may use."""
+    """CPUs that this process may use, which may be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return max(1, os.cpu_count() or 1)

@@ -1,4 +1,4 @@
-"""An SQLite file that survives killed processes, with faults that say what to do."""
+"""An SQLite file that survives killed processes and names itself and the cure in its errors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from molgfn.errors import OutputError
 
-#: Seconds to wait for another command that is writing.
+#: How long to wait for another command that is writing, seconds.
 _BUSY_TIMEOUT_S = 60.0
 
 
 class Database:
-    """A connection that commits every statement at once.
+    """A connection that commits every statement by itself.
 
     Attributes:
         connection: The connection; use it inside :meth:`faults_named`.
@@ -27,12 +27,12 @@ class Database:
         Args:
             path: The file; its directory is created.
             name: What messages call it, such as ``docking cache``.
-            version: Version of the schema, 1 or more.
-            schema: Statement that creates what is not there.
-            cure: What messages say to do when it cannot be used.
+            version: Version of the schema, from 1.
+            schema: Statement that creates the tables that are missing.
+            cure: What error messages advise.
 
         Raises:
-            OutputError: It cannot be opened, is no such file or of a newer molgfn.
+            OutputError: It cannot be opened, is no SQLite file, or a newer molgfn wrote it.
         """
         self._path, self._name, self._cure = path, name, cure
         with self.faults_named():
@@ -50,12 +50,12 @@ class Database:
                 self.connection.execute(f"PRAGMA user_version = {version}")
 
     def close(self) -> None:
-        """Close the file; everything is on disk already."""
+        """Close the file; nothing is pending."""
         self.connection.close()
 
     @contextmanager
     def faults_named(self) -> Iterator[None]:
-        """Name the file in what SQLite complains about.
+        """Turn the complaints of SQLite into errors that name the file.
 
         Raises:
             OutputError: The file is damaged or gone, or the disk is full.
@@ -68,7 +68,7 @@ class Database:
             ) from error
 
     def _write_ahead(self) -> None:
-        """Let readers and a writer work at once; SQLite does not wait when two begin this."""
+        """Let readers work beside a writer; SQLite does not wait where two processes ask for it."""
         deadline = time.monotonic() + _BUSY_TIMEOUT_S
         while True:
             try:
@@ -79,6 +79,6 @@ class Database:
                 time.sleep(0.05)
             else:
                 break
-        # With a write-ahead log this is safe against a killed process; a power cut may cost the
-        # last results, never the file.
+        # With a write-ahead log a killed process loses nothing; a power cut may cost the last
+        # results, never the file.
         self.connection.execute("PRAGMA synchronous = NORMAL")

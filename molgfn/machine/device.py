@@ -1,4 +1,4 @@
-"""The device that computes, and the source of random numbers on it."""
+"""The device that computes, and its random numbers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from molgfn.errors import ConfigError
 
 
 def set_up_device(name: str) -> torch.device:
-    """Turn the device of a configuration into a torch device and make its sums reproducible.
+    """Turn the device of a configuration into a torch device, with reproducible sums.
 
-    On the CPU torch is held to one thread: sums over several differ in their last bits, and the
-    same seed shall give the same run whatever the number of cores. The networks are small, a
-    second thread would save less than a tenth of the time.
+    On the CPU torch is held to one thread: sums over several differ in their last bits, and a seed
+    should give the same run on any number of cores. The networks are small; a second thread would
+    save less than a tenth of the time.
 
     Args:
         name: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -21,7 +21,7 @@ def set_up_device(name: str) -> torch.device:
         The device; ``auto`` takes a GPU when there is one.
 
     Raises:
-        ConfigError: A GPU is asked for and there is none of that number.
+        ConfigError: There is no GPU of the number asked for.
     """
     torch.set_num_threads(1)
     n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -34,13 +34,5 @@ def set_up_device(name: str) -> torch.device:
 
 
 def seeded(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """Make a generator.
-
-    Args:
-        seed: The seed.
-        device: Where random numbers are drawn.
-
-    Returns:
-        The generator.
-    """
+    """A generator of random numbers on a device."""
     return torch.Generator(device).manual_seed(seed)

@@ -1,6 +1,6 @@
-"""Tasks in several processes at once: time limits, and new workers for dead ones.
+"""Tasks in parallel processes, with time limits, and new workers in place of dead ones.
 
-Everything happens in the thread that calls, so workers die with it.
+Everything happens in the calling thread, so workers die with it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Outcome:
     Attributes:
         task: The task.
         seconds: Time it took, seconds.
-        answer: The worker's answer; None where it gave none.
-        death: How its worker died; ``""`` where it answered or took too long.
+        answer: The worker's answer; None if it died or took too long.
+        death: How the worker died; ``""`` if it answered or took too long.
     """
 
     task: Task
@@ -130,14 +130,14 @@ class WorkerPool:
             n_starting += 1
 
     def _collect(self) -> Iterator[Outcome]:
-        """Wait until something happens, and tell what."""
+        """Wait for something to happen and report it."""
         deadlines = [w.deadline for w in self._workers if not w.is_ready or w.task is not None]
-        # Without one, all are dead.
+        # Without any deadline all workers are dead.
         wait_s = max(0.0, min(deadlines, default=0.0) - time.monotonic())
         for key, _ in self._selector.select(min(wait_s, _LONGEST_WAIT_S)):
             worker = key.fileobj
             if not isinstance(worker, WorkerProcess):
-                raise TypeError("something else than a worker is waited for")
+                raise TypeError("the selector holds something that is no worker")
             answers, is_running = worker.read()
             for answer in answers:
                 yield from self._heed(worker, answer)
@@ -165,7 +165,7 @@ class WorkerPool:
             yield Outcome(task, worker.busy_s, answer)
 
     def _bury(self, worker: WorkerProcess) -> Iterator[Outcome]:
-        """Clear up after a worker that has died by itself."""
+        """Clean up after a worker that died by itself."""
         worker.wait()
         seconds, how = worker.busy_s, self._remove(worker)
         if not worker.is_ready:

@@ -1,4 +1,4 @@
-"""One worker process seen from the parent: give it a task, read its answer, kill it."""
+"""A worker process as its parent sees it: give it a task, read its answer, kill it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from typing import Any
 
 import molgfn
 
-#: Time that a worker which is told to end has for ending what it started itself, seconds.
+#: Grace period before a worker is killed, seconds: it may have to end a program that it started.
 _GRACE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker is to do.
+    """Work for a worker.
 
     Attributes:
-        key: What the caller knows it by.
+        key: The caller's name for it.
         message: What the worker is told, JSON values.
         limit_s: Time limit, seconds.
         tries: Times it was tried before.
@@ -39,7 +39,7 @@ class Task:
     tries: int = 0
 
     def again(self) -> Task:
-        """The same task, tried once more."""
+        """The same task, for one more try."""
         return replace(self, tries=self.tries + 1)
 
 
@@ -47,20 +47,20 @@ class WorkerProcess:
     """A running worker.
 
     Attributes:
-        task: What it is doing, None while it starts or waits.
+        task: Its task, None while it starts or idles.
         is_ready: Whether it has started up.
-        deadline: When it will have taken too long for what it does now, monotonic seconds.
+        deadline: When its start or its task times out, on the monotonic clock, seconds.
     """
 
     def __init__(self, module: str, order: dict[str, Any], start_limit_s: float) -> None:
-        """Start it; it dies with the thread that calls this.
+        """Start it; it dies with the calling thread.
 
         Args:
-            module: Module that is run; it calls :func:`molgfn.machine.serving.serve`.
+            module: Module to run, which calls :func:`molgfn.machine.serving.serve`.
             order: What it is told first, JSON values.
-            start_limit_s: Time it has to get ready, seconds.
+            start_limit_s: Time limit for its start, seconds.
         """
-        # Not a pipe: a library may say more than a pipe that nobody reads can hold.
+        # Not a pipe: a library may write more than an unread pipe holds.
         self._complaints, name = tempfile.mkstemp()
         Path(name).unlink()
         with _sigint_held_back():
@@ -81,7 +81,7 @@ class WorkerProcess:
         self._send(order | {"parent": os.getpid()})
 
     def fileno(self) -> int:
-        """Descriptor to wait on for an answer."""
+        """Descriptor that is readable when an answer has come."""
         stream = self._process.stdout
         if stream is None:
             raise ValueError("the worker has no standard output")
@@ -89,7 +89,7 @@ class WorkerProcess:
 
     @property
     def inlet(self) -> int:
-        """Descriptor to wait on where there is something unsent."""
+        """Descriptor that is writable when more can be sent."""
         stream = self._process.stdin
         if stream is None:
             raise ValueError("the worker has no standard input")
@@ -97,41 +97,33 @@ class WorkerProcess:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether its pipe had no room for all that was posted."""
+        """Whether posted messages are still waiting for room in its pipe."""
         return bool(self._unsent)
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the process is alive."""
         return self._process.poll() is None
 
     @property
     def busy_s(self) -> float:
-        """Time since it got its task, seconds."""
+        """Time since it was given its task, seconds."""
         return time.monotonic() - self._began
 
     def give(self, task: Task) -> None:
-        """Have it do a task.
-
-        Args:
-            task: The task.
-        """
+        """Hand it a task and start its clock."""
         self.task = task
         self._began = time.monotonic()
         self.deadline = self._began + task.limit_s
         self._send(task.message)
 
     def post(self, message: dict[str, Any]) -> None:
-        """Have it do something once it has done all that it was told before; never waits.
-
-        Args:
-            message: What it is told, JSON values.
-        """
+        """Queue a message, JSON values, behind those it has not answered yet; never blocks."""
         self._unsent += json.dumps(message).encode() + b"\n"
         self.push()
 
     def push(self) -> None:
-        """Send on what its pipe had no room for; never waits."""
+        """Send what waits for room in its pipe; never blocks."""
         with suppress(BlockingIOError):
             while self._unsent:
                 try:
@@ -141,10 +133,10 @@ class WorkerProcess:
                 self._unsent = self._unsent[n_sent:]
 
     def read(self) -> tuple[list[dict[str, Any]], bool]:
-        """Read what it has written; never waits.
+        """Read what it has written; never blocks.
 
         Returns:
-            Its answers, and whether it is still running.
+            Its answers, and whether its output is still open.
         """
         is_open = True
         while True:
@@ -160,12 +152,12 @@ class WorkerProcess:
         return [json.loads(line) for line in lines], is_open
 
     def stop(self) -> str:
-        """End it, if it still runs.
+        """End it if it still runs.
 
         Returns:
-            How it ended, with the end of what it said on standard error.
+            How it ended, with the tail of its standard error.
         """
-        # Most die of this at once; one that has started a program ends that first.
+        # Most die of this at once; one that started a program ends that first.
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=_GRACE_S)
@@ -182,12 +174,12 @@ class WorkerProcess:
         return _how(code) + (f": {words[-200:]}" if words else "")
 
     def wait(self) -> None:
-        """Wait for a process whose output has ended, so that its own exit code is seen."""
+        """Wait for a process whose output has ended, to see its own exit code."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=10)
 
     def _send(self, values: dict[str, Any]) -> None:
-        """Tell it something, and wait until all is in its pipe."""
+        """Send a message and wait until all of it is in the pipe."""
         self.post(values)
         with selectors.DefaultSelector() as selector:
             selector.register(self.inlet, selectors.EVENT_WRITE)
@@ -198,7 +190,7 @@ class WorkerProcess:
 
 @contextmanager
 def _sigint_held_back() -> Iterator[None]:
-    """Ctrl-C, which reaches the whole group of processes, never ends one that starts in here."""
+    """Shield processes that start here from Ctrl-C, which reaches the whole process group."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -207,7 +199,7 @@ def _sigint_held_back() -> Iterator[None]:
 
 
 def _environment() -> dict[str, str]:
-    """One thread each, and this molgfn even where it runs from a folder that is not installed."""
+    """One thread each, and this very molgfn, even if it runs uninstalled from a folder."""
     package = str(Path(molgfn.__file__).parents[1])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}

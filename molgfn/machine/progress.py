@@ -1,12 +1,12 @@
-"""How a report tells how far it has come, without knowing of a terminal."""
+"""Progress of long work, reported without knowing about terminals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-#: Opens one stage of the work by its name and number of items; what it gives is called with the
-#: number of items done since the last call.
+#: Opens a stage of the work, given its name and number of items; the function it yields is called
+#: with the number of items done since the last call.
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 

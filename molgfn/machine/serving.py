@@ -1,10 +1,10 @@
-"""What runs inside a worker process.
+"""The loop inside a worker process.
 
-It reads one JSON object a line on standard input and writes one for each: first that it is ready,
-then the answer to every task. It ends when its input does, and on Linux with its parent at once.
+It reads JSON objects from standard input, one a line, and writes one for each: first that it is
+ready, then the answer to every task. It ends with its input, and on Linux at once with its parent.
 
-Talk of the libraries on standard output must not get between the answers, so those go through a
-copy of the stream and standard output itself is joined to standard error.
+Libraries print to standard output, which must not mix with the answers: those go through a copy of
+the stream, and standard output itself is redirected to standard error.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def serve(
     """Serve until the input ends.
 
     Args:
-        make: Makes from the first order what answers each task.
-        faults: What it may raise; the parent is told and the process ends.
+        make: Turns the first order into the function that answers each task.
+        faults: Exceptions that it may raise; they are reported to the parent and end the process.
     """
-    # Ctrl-C reaches the whole group of processes; the parent decides when to stop this one.
+    # Ctrl-C reaches the whole process group; the parent decides when this one stops.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -49,17 +49,17 @@ def serve(
 
 
 def end_in_order() -> None:
-    """From now on, end by an exception when told to, or when the parent is gone.
+    """From now on, end by an exception on SIGTERM and when the parent is gone.
 
-    For a worker that waits for a program it has started and must not leave behind; one that is
-    deep in compiled code would not hear.
+    For a worker that waits for a program which it must not leave behind; one deep in compiled code
+    would not notice the signal.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     _ask_for_signal(signal.SIGTERM)
 
 
 def one_line(error: BaseException | str) -> str:
-    """The message of an error, else its name."""
+    """The message of an error on one line, or the name of its class if it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -71,7 +71,7 @@ def _answer(stream: IO[str], values: dict[str, Any]) -> None:
 def _die_with(parent: int) -> None:
     """Have the kernel kill this process when its parent is gone.
 
-    Elsewhere than on Linux the end of the input does it, after the task in hand.
+    On systems other than Linux it ends with its input, after the current task.
     """
     _ask_for_signal(signal.SIGKILL)
     if sys.platform == "linux" and os.getppid() != parent:  # it died before the kernel was asked

@@ -1,11 +1,11 @@
-"""Docking results on disk, one SQLite file that every command shares.
+"""Docking results on disk, in one SQLite file that all commands share.
 
 A result is written as soon as it is there, so a killed command loses only what was in flight. The
-key holds everything the energy depends on: InChIKey and canonical SMILES (an InChIKey alone would
-merge tautomers, which dock differently), target, settings and versions.
+key holds everything that the energy depends on: InChIKey and canonical SMILES (the InChIKey alone
+would merge tautomers, which dock differently), target, settings and versions.
 
-Kept are energies and failures that belong to the molecule. A timeout or a crash may be the fault of
-a busy machine: it is not kept, and the next command tries again.
+Energies are kept, and failures that belong to the molecule. A timeout or a crash may be the fault
+of a busy machine: it is not kept, and the next command tries again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _KEY = "inchikey = ? AND smiles = ? AND target = ? AND settings = ? AND engine =
 
 @dataclass(frozen=True, slots=True)
 class ResultKind:
-    """What the results of one job have in common.
+    """What all results of a job depend on.
 
     Attributes:
         target: Digest of the target.
@@ -49,7 +49,7 @@ class ResultKind:
 
 
 def default_cache_file() -> Path:
-    """The file that commands use: ``docking.sqlite`` in the cache directory."""
+    """The file that all commands share: ``docking.sqlite`` in the cache directory."""
     return cache_directory() / "docking.sqlite"
 
 
@@ -64,7 +64,7 @@ class ResultCache:
             kind: Target, settings and versions.
 
         Raises:
-            OutputError: It cannot be opened, is no such file or of a newer molgfn.
+            OutputError: It cannot be opened, is no SQLite file, or a newer molgfn wrote it.
         """
         self._kind = kind
         self._database = Database(
@@ -107,7 +107,7 @@ class ResultCache:
             )
 
     def close(self) -> None:
-        """Close the file; everything is on disk already."""
+        """Close the file; nothing is pending."""
         self._database.close()
 
     def _key(self, molecule: Molecule) -> tuple[str, ...]:

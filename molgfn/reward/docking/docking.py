@@ -1,4 +1,4 @@
-"""Docking molecules: the one object that puts target, worker processes and cache together."""
+"""Docking molecules: one object that joins target, worker processes and cache."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from molgfn.reward.docking.target import Target
 from molgfn.reward.docking.worker import encode_order
 from molgfn.reward.protocol import Scores
 
-#: What a worker calls to make its docking function.
+#: Makes the docking function of a worker.
 VINA_DOCKER = "molgfn.reward.docking.protocol:vina_docker"
 #: Time limit of a molecule for each of its conformers, seconds; three are usual.
 TIME_LIMIT_S = 300.0
 MAX_FAILURES_IN_ROW = 10
-#: How often a molecule is tried whose worker dies: the first time may be somebody else's fault.
+#: Tries of a molecule whose worker dies: the first death may have another cause.
 MAX_TRIES = 2
 _WORKER = "molgfn.reward.docking.worker"
 
 
 class Docking:
-    """Docks molecules into one target; a scorer too.
+    """Docks molecules into one target; it is a scorer too.
 
-    Open it with ``with``: worker processes live until it is closed.
+    Open it in a ``with`` statement: worker processes live until it is closed.
 
         with Docking(find_target("PARP1")) as docking:
             for molecule, docked in zip(molecules, docking.dock(molecules)):
@@ -58,18 +58,18 @@ class Docking:
         cache_file: Path | None = None,
         docker: str = VINA_DOCKER,
     ) -> None:
-        """Open the cache; no process is started before there is a molecule that it lacks.
+        """Open the cache; processes start with the first molecule that it lacks.
 
         Args:
             target: Receptor and box.
-            settings: How hard to search.
+            settings: Search effort and seeds.
             n_workers: Processes, about 550 MB each; None for the CPUs that this process may use.
             time_limit_s: Time limit of a molecule, seconds; None for ``TIME_LIMIT_S`` a conformer.
             max_failures_in_row: Timeouts, crashes and faults of the engine one after the other
                 that stop the job. Refused molecules do not count.
-            tries: How often a molecule is tried whose process dies.
+            tries: Tries of a molecule whose process dies.
             cache_file: Where results are kept; None for the file all commands share.
-            docker: ``module:function`` that makes a docking function in a worker.
+            docker: ``module:function`` that makes the docking function in a worker.
 
         Raises:
             MissingPackageError: The packages for docking are not installed.
@@ -122,13 +122,7 @@ class Docking:
         return (self.target.energy_column,)
 
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
-        """Dock molecules as a scorer.
-
-        Args:
-            molecules: Molecules.
-
-        Returns:
-            Energies, NaN with a reason where there is none.
+        """Dock molecules as a scorer does: energies, NaN with a reason where there is none.
 
         Raises:
             ScorerError: See :meth:`dock`.
@@ -140,7 +134,7 @@ class Docking:
     def dock(
         self, molecules: Sequence[Molecule], on_done: Callable[[int], None] = lambda _: None
     ) -> Iterator[Docked]:
-        """Dock molecules; one that occurs several times, or was docked before, costs nothing.
+        """Dock molecules; repeats and molecules docked before cost nothing.
 
         Args:
             molecules: Molecules.

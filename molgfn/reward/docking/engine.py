@@ -1,4 +1,4 @@
-"""One Vina object: a receptor with its maps, computed once, and ligands docked one by one."""
+"""AutoDock Vina with the maps of one receptor, into which ligands are docked one by one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from molgfn.reward.docking.target import Target
 
 
 class Engine(Protocol):
-    """Docks prepared ligands into the one target it was made for."""
+    """Docks prepared ligands into one target."""
 
     def dock(self, pdbqt: str, restarts: int) -> tuple[float, str]:
         """Dock a ligand.
@@ -50,14 +50,7 @@ class VinaEngine:
         self._vina.compute_vina_maps(center=list(target.center), box_size=list(target.size))
 
     def dock(self, pdbqt: str, restarts: int) -> tuple[float, str]:
-        """Dock a ligand; see :class:`Engine`.
-
-        Args:
-            pdbqt: The ligand.
-            restarts: Independent searches.
-
-        Returns:
-            Best energy, kcal/mol, and its pose as PDBQT.
+        """Dock a ligand; see :meth:`Engine.dock`.
 
         Raises:
             TypeError: Vina knows no such atom type.

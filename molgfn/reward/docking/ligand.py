@@ -1,4 +1,4 @@
-"""From a molecule to what vina docks: limits, a conformer in three dimensions, PDBQT."""
+"""Ligands for vina: limits on what can be docked, conformers, PDBQT."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class LigandError(MoleculeError):
 
 
 class EmbeddingTimeoutError(MoleculeError):
-    """No conformer within the time limit; on a machine with less to do there may be one."""
+    """No conformer within the time limit; a less busy machine may find one."""
 
 
 def read_ligand(smiles: str) -> Molecule:
-    """Read a molecule for docking: what ``molgfn score`` scores, unless that is not what is meant.
+    """Read a molecule for docking, in the standard form that ``molgfn score`` scores.
 
-    Counter-ions and solvents are left out and charges made neutral. Of a mixture no part is chosen.
+    Counter-ions and solvents are left out and charges neutralised. A mixture is refused, not cut.
 
     Args:
         smiles: SMILES as a user writes it.

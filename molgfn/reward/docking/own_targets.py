@@ -25,7 +25,7 @@ from molgfn.reward.docking.target import Target, Triple, check_box
 #: Room around the ligand on every side, Å, and the shortest side of a box made from one.
 PADDING_A = 5.0
 SHORTEST_SIDE_A = 18.0
-#: A ligand whose every atom is farther than this from the receptor was not bound to it, Å.
+#: A ligand with no atom this close to the receptor was not bound to it, Å.
 CONTACT_A = 5.0
 #: Fewer receptor atoms in or near the box than this are no pocket.
 FEWEST_ATOMS = 10
@@ -34,14 +34,14 @@ FEWEST_ATOMS = 10
 def add_target(
     name: str, receptor: Path, center: Triple, size: Triple, ligand: Path | None = None
 ) -> tuple[Target, list[str]]:
-    """Check and store a target; it is there as a whole or not at all.
+    """Check a target and store it, whole or not at all.
 
     Args:
         name: New name: letters, digits, ``_``, ``-``, ``.``.
         receptor: PDBQT file, or PDB file to be prepared.
         center: Middle of the box, Å.
         size: Sides of the box, Å.
-        ligand: File that the box was made from, for the record and to check that it lies at the
+        ligand: File that the box was made from, for the record and to check that it touches the
             receptor.
 
     Returns:

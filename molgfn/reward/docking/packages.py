@@ -1,4 +1,4 @@
-"""The optional packages of docking, the extra ``dock``: are they there, and which versions?"""
+"""The optional packages for docking, the extra ``dock``, and their versions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from molgfn.errors import MissingPackageError
 
-#: What a user without the extra is told to do.
+#: Advice for users without the extra.
 CURE = "install them with `pip install 'molgfn[dock]'`"
 #: Packages that a docking process imports.
 ENGINE_PACKAGES = ("vina", "meeko", "gemmi", "scipy")

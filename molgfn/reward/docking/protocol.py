@@ -1,4 +1,4 @@
-"""From a SMILES to an energy that can be believed: conformers, repeats, and when to give up.
+"""From a SMILES to an energy that can be trusted: conformers, repeats, and when to give up.
 
 Vina now and then gets stuck and returns a poor local minimum, or a positive energy where nothing
 fits. Either is a wrong number rather than a weak binder, so it is repeated from another conformer
@@ -31,7 +31,7 @@ Preparation = Callable[[str, int], str]
 
 
 class UnreliableError(LigandError):
-    """The energies of a molecule cannot be believed."""
+    """The energies of a molecule cannot be trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def vina_docker(target: Target, settings: DockingSettings) -> Callable[[str], Po
 
     Args:
         target: Receptor and box.
-        settings: How hard to search.
+        settings: Search effort and seeds.
 
     Returns:
         From a canonical SMILES to the best pose; see :func:`dock_molecule`.
@@ -69,12 +69,12 @@ def vina_docker(target: Target, settings: DockingSettings) -> Callable[[str], Po
 def dock_molecule(
     engine: Engine, smiles: str, settings: DockingSettings, prepare: Preparation = ligand_pdbqt
 ) -> tuple[float, str]:
-    """Dock one molecule from as many conformers as the settings say, and repeat what looks wrong.
+    """Dock one molecule from the conformers that the settings ask for, repeating what looks wrong.
 
     Args:
         engine: Docks a prepared ligand.
         smiles: Canonical SMILES.
-        settings: How hard to search.
+        settings: Search effort and seeds.
         prepare: Makes the ligand.
 
     Returns:

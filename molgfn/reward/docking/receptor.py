@@ -1,4 +1,4 @@
-"""Receptors: reading PDBQT as vina does, and making it from a PDB file with meeko."""
+"""Receptors: reading PDBQT as vina does, and making it from PDB with meeko."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def receptor_coordinates(text: str, source: str) -> NDArray[np.float64]:
         Shape ``(atoms, 3)``, Å.
 
     Raises:
-        TargetError: It is no rigid PDBQT receptor; the message names the line.
+        TargetError: It is not a rigid PDBQT receptor; the message names the line.
     """
     points = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -109,7 +109,7 @@ def prepare_pdb(text: str, source: str, center: Triple, size: Triple) -> tuple[s
 
 
 def box_distance(points: NDArray[np.float64], center: Triple, size: Triple) -> NDArray[np.float64]:
-    """How far points are outside a box.
+    """Distance of points from a box.
 
     Args:
         points: Shape ``(n, 3)``, Å.
@@ -227,13 +227,7 @@ def _listed(names: Sequence[str], limit: int = 8) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Read a receptor or ligand file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its text.
+    """Read the text of a receptor or ligand file.
 
     Raises:
         TargetError: It is missing or cannot be read.

@@ -1,4 +1,4 @@
-"""How hard a molecule is docked: presets, seeds, and what makes two energies comparable."""
+"""Search effort and seeds of docking: presets, and what makes two energies comparable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from molgfn.errors import UsageError, did_you_mean
 
-#: Counts up when the way from a SMILES to its energy changes, so that no old result is taken.
+#: Raised when the way from a SMILES to its energy changes, so that old results are not reused.
 PROTOCOL_VERSION = 1
 
 
@@ -61,13 +61,7 @@ PRESETS = {
 
 
 def find_preset(name: str) -> DockingSettings:
-    """Settings by name.
-
-    Args:
-        name: One of ``PRESETS``.
-
-    Returns:
-        The settings.
+    """Settings by the name of a preset.
 
     Raises:
         UsageError: There is no such preset.

@@ -11,7 +11,7 @@ from pathlib import Path
 from molgfn.errors import TargetError
 from molgfn.tables.columns import docked_column
 
-#: A box below this cannot hold a drug, one above makes vina's search hopeless, Å.
+#: A smaller box cannot hold a drug, in a larger one vina's search is hopeless, Å.
 MIN_BOX_SIDE, MAX_BOX_SIDE = 5.0, 60.0
 
 Triple = tuple[float, float, float]
@@ -26,7 +26,7 @@ class Target:
         receptor: PDBQT file of the receptor.
         center: Middle of the box, Å.
         size: Sides of the box, Å.
-        source: Where it comes from, for people.
+        source: Where it comes from, for readers.
     """
 
     name: str
@@ -58,11 +58,7 @@ class Target:
 
 
 def check_box(center: Triple, size: Triple) -> None:
-    """Refuse a box that is none.
-
-    Args:
-        center: Middle, Å.
-        size: Sides, Å.
+    """Refuse a box that cannot be searched; middle and sides in Å.
 
     Raises:
         TargetError: A number is not finite, or a side is out of range.

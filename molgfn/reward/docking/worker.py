@@ -1,7 +1,7 @@
 """The process that docks: ``python -m molgfn.reward.docking.worker``, one for each CPU.
 
-It must be a process: Vina does not heed Python's signals, ends the process on an empty ligand and
-aborts on a coordinate that is no number.
+It must be a process: Vina ignores Python's signals, exits on an empty ligand and aborts on a
+coordinate that is not a number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from molgfn.reward.docking.settings import DockingSettings
 from molgfn.reward.docking.target import Target
 
 #: What meeko and vina are known to raise; vina calls exit too. Anything else ends the process, and
-#: the parent starts another.
+#: the parent starts a new one.
 _ENGINE_FAULTS = (
     *(RuntimeError, TypeError, ValueError, LookupError, AttributeError, ImportError, OSError),
     SystemExit,
@@ -26,15 +26,12 @@ _ENGINE_FAULTS = (
 
 
 def encode_order(docker: str, target: Target, settings: DockingSettings) -> dict[str, Any]:
-    """What a worker is told first.
+    """The first message to a worker, JSON values.
 
     Args:
         docker: ``module:function`` that makes the function to call with each SMILES.
         target: Receptor and box.
-        settings: How hard to search.
-
-    Returns:
-        JSON values.
+        settings: Search effort and seeds.
     """
     return {
         "docker": docker,
