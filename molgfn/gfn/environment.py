@@ -1,6 +1,7 @@
 """What a generative flow network asks of states and of the environment they live in.
 
-Implemented by :mod:`molgfn.molecules.env` (trees of fragments) and :mod:`molgfn.hypergrid.env`.
+Implemented by :mod:`molgfn.molecules.env` (trees of fragments) and
+:class:`molgfn.gfn.discrete.DiscreteEnvironment` (rows of integers, such as the hypergrid).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Implemented by :class:`molgfn.molecules.policy.network.FlowPolicy`,
 :class:`molgfn.molecules.policy.uniform.UniformPolicy` and
-:class:`molgfn.hypergrid.policy.HypergridPolicy`, which inherit the defaults from here.
+:class:`molgfn.gfn.perceptron.PerceptronPolicy`, which inherit the defaults from here.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from molgfn.gfn.checkpoint import (
 )
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.environment import Environment, S
+from molgfn.gfn.log_partition import LogPartition
 from molgfn.gfn.policy import PolicyNetwork
 from molgfn.gfn.replay import ReplayBuffer
 from molgfn.gfn.rollout import rollout, rollout_backward
@@ -58,19 +59,30 @@ class Networks(Generic[S]):
 
     @classmethod
     def build(
-        cls, make_policy: Callable[[], PolicyNetwork[S]], log_z: nn.Module, device: torch.device
+        cls,
+        make_policy: Callable[[], PolicyNetwork[S]],
+        config: TrainConfig,
+        device: torch.device,
+        *,
+        seed: int,
+        hidden: int = 16,
+        n_objectives: int = 1,
     ) -> Networks[S]:
-        """Make the policy and a sampler that starts equal to it.
+        """Make a policy, a sampler that starts equal to it, and the network of log Z.
 
         Args:
             make_policy: Makes a policy with fresh weights.
-            log_z: The network of log Z.
-            device: Where the networks shall live.
-
-        Returns:
-            The networks.
+            config: Range of beta.
+            device: Where the networks live.
+            seed: Seed of the weights.
+            hidden: Width of the network of log Z.
+            n_objectives: K, number of weights in a condition.
         """
-        policy, sampler = make_policy().to(device), make_policy().to(device)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            low, high = config.beta_min, config.beta_max
+            log_z = LogPartition(hidden, beta_min=low, beta_max=high, n_objectives=n_objectives)
+            policy, sampler = make_policy().to(device), make_policy().to(device)
         sampler.load_state_dict(policy.state_dict())
         sampler.requires_grad_(requires_grad=False)
         return cls(policy, sampler, log_z.to(device))

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from molgfn.gfn.discrete import RowStates
 from molgfn.gfn.target import Target
 from molgfn.hypergrid.env import Hypergrid
-from molgfn.hypergrid.states import HypergridStates
 
 #: The empirical distribution is over this many states visited last (Bengio et al. 2021).
 WINDOW = 200_000
 
 
-class HypergridTarget(Target[HypergridStates]):
+class HypergridTarget(Target[RowStates]):
     """The log reward of terminal states, with a record of the modes found.
 
     Every call counts as states visited, repeats included, as in the curves of Bengio et al. 2021:
@@ -31,7 +31,7 @@ class HypergridTarget(Target[HypergridStates]):
         self._found_after: dict[int, int] = {}
         self._recent: deque[int] = deque(maxlen=WINDOW)
 
-    def log_parts(self, states: HypergridStates) -> Tensor:
+    def log_parts(self, states: RowStates) -> Tensor:
         """Score B terminal states: log(R(x) / (R0 + 2.5)), at most 0, ``(B, 1)``, nats."""
         cells = self._env.cell_numbers(states).tolist()
         self._distinct.update(cells)

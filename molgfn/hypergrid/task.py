@@ -10,10 +10,9 @@ import torch
 from molgfn.config.schema import TrainConfig
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.likelihood import log_likelihood
-from molgfn.gfn.log_partition import LogPartition
+from molgfn.gfn.perceptron import PerceptronPolicy
 from molgfn.gfn.trainer import Networks, Trainer
 from molgfn.hypergrid.env import Hypergrid
-from molgfn.hypergrid.policy import HypergridPolicy
 from molgfn.hypergrid.target import HypergridTarget
 from molgfn.machine.device import seeded, set_up_device
 
@@ -65,10 +64,7 @@ class GridTraining:
         set_up_device("cpu")
         self.env = env
         self.target = HypergridTarget(env)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            log_z = LogPartition(16, beta_min=config.beta_min, beta_max=config.beta_max)
-            networks = Networks.build(lambda: HypergridPolicy(env), log_z, env.device)
+        networks = Networks.build(lambda: PerceptronPolicy(env), config, env.device, seed=seed)
         self._trainer = Trainer(env, networks, self.target, config, generator=seeded(seed))
         self._terminal = env.terminal_states()
         self._distribution = env.log_reward(self._terminal).double().softmax(0)

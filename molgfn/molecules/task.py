@@ -6,7 +6,6 @@ import torch
 
 from molgfn.config.schema import Config
 from molgfn.fragments.vocabulary import Vocabulary
-from molgfn.gfn.log_partition import LogPartition
 from molgfn.gfn.trainer import Networks
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
@@ -70,13 +69,11 @@ def build_networks(
     Returns:
         The networks, on the environment's device.
     """
-    train = config.train
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        log_z = LogPartition(
-            config.policy.hidden,
-            beta_min=train.beta_min,
-            beta_max=train.beta_max,
-            n_objectives=n_objectives,
-        )
-        return Networks.build(lambda: build_policy(config, env, n_objectives), log_z, env.device)
+    return Networks.build(
+        lambda: build_policy(config, env, n_objectives),
+        config.train,
+        env.device,
+        seed=config.seed,
+        hidden=config.policy.hidden,
+        n_objectives=n_objectives,
+    )

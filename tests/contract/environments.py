@@ -15,12 +15,12 @@ from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.tree import FragmentTree
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.condition import Condition
+from molgfn.gfn.discrete import RowStates
+from molgfn.gfn.perceptron import MaskedCategorical
 from molgfn.gfn.policy import Policy
 from molgfn.gfn.rollout import rollout
 from molgfn.gfn.trajectories import Trajectories
 from molgfn.hypergrid.env import Hypergrid
-from molgfn.hypergrid.policy import MaskedCategorical
-from molgfn.hypergrid.states import HypergridStates
 from molgfn.molecules.env.fragment_env import STOP, FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
 from molgfn.molecules.policy.uniform import UniformPolicy
@@ -168,12 +168,12 @@ def each(states: Any) -> Iterator[Any]:
 def hypergrid(n_dimensions: int) -> Case:
     env = Hypergrid(n_dimensions, 8)
 
-    class Uniform(Policy[HypergridStates]):
-        def __call__(self, states: HypergridStates, condition: Condition) -> MaskedCategorical:
+    class Uniform(Policy[RowStates]):
+        def __call__(self, states: RowStates, condition: Condition) -> MaskedCategorical:
             mask = env.legal_mask(states)
             return MaskedCategorical(torch.where(mask, 0.0, -torch.inf), condition.log_beta)
 
-    def actions(state: HypergridStates) -> Tensor:
+    def actions(state: RowStates) -> Tensor:
         return env.legal_mask(state)[0].nonzero()
 
     return Case(env, Uniform(), actions, lambda found: torch.zeros(len(found)).long())

@@ -15,10 +15,9 @@ from molgfn.gfn.exact import (
     space_log_likelihood,
 )
 from molgfn.gfn.likelihood import log_likelihood
-from molgfn.gfn.log_partition import LogPartition
+from molgfn.gfn.perceptron import PerceptronPolicy
 from molgfn.gfn.trainer import Networks, Trainer
 from molgfn.hypergrid.env import Hypergrid
-from molgfn.hypergrid.policy import HypergridPolicy
 from molgfn.hypergrid.target import HypergridTarget
 
 CPU = torch.device("cpu")
@@ -40,7 +39,7 @@ def test_the_exact_flow_ends_in_proportion_to_reward(n_dimensions: int) -> None:
 def test_both_ways_to_the_likelihood_agree() -> None:
     env = Hypergrid(3, 8)
     torch.manual_seed(0)
-    policy = HypergridPolicy(env, hidden=16)
+    policy = PerceptronPolicy(env, hidden=16)
     backward = log_likelihood(env, policy, env.terminal_states(), ASKED)
     forward = space_log_likelihood(env.space(), policy, ASKED)
     torch.testing.assert_close(backward, forward, atol=1e-4, rtol=0)
@@ -55,10 +54,7 @@ def trained(
 ) -> tuple[HypergridTarget, float]:
     """Train; returns what was visited and the L1 distance of the sampler from R/Z."""
     env = Hypergrid(n_dimensions, 8, r0)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        log_z = LogPartition(16, beta_min=1, beta_max=1)
-        networks = Networks.build(lambda: HypergridPolicy(env, hidden), log_z, CPU)
+    networks = Networks.build(lambda: PerceptronPolicy(env, hidden), config, CPU, seed=0)
     visited = HypergridTarget(env)
     generator = torch.Generator().manual_seed(0)
     trainer = Trainer(env, networks, visited, config, generator=generator)

@@ -13,9 +13,9 @@ from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.gfn.balance import OBJECTIVES
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import space_log_likelihood
+from molgfn.gfn.perceptron import PerceptronPolicy
 from molgfn.gfn.rollout import draw_terminal, rollout, rollout_backward
 from molgfn.hypergrid.env import Hypergrid
-from molgfn.hypergrid.policy import HypergridPolicy
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.policy.network import FlowPolicy
 from molgfn.molecules.policy.uniform import UniformPolicy
@@ -145,9 +145,9 @@ def test_the_network_is_the_same_function(case: Case) -> None:
             )
 
 
-def small_grid() -> tuple[Hypergrid, HypergridPolicy]:
+def small_grid() -> tuple[Hypergrid, PerceptronPolicy]:
     env = Hypergrid(2, 8)
-    return env, HypergridPolicy(env, hidden=16)
+    return env, PerceptronPolicy(env, hidden=16)
 
 
 def small_fragments() -> tuple[FragmentEnv, FlowPolicy]:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from molgfn.gfn import distinct
+from molgfn.gfn.discrete import RowStates
 from molgfn.gfn.distinct import distinct_rows, distinct_states
-from molgfn.hypergrid.states import HypergridStates
 
 
 def check(rows):
@@ -30,7 +30,7 @@ def test_rows_that_share_a_hash_are_told_apart(monkeypatch):
 
 
 def test_equal_states_of_one_condition_are_found_and_others_stay_apart():
-    states = HypergridStates(
+    states = RowStates(
         torch.tensor([[1, 2], [1, 2], [2, 1], [1, 2], [1, 2]]),
         torch.tensor([False, False, False, False, True]),
     )

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from molgfn.errors import ConfigError
+from molgfn.gfn.discrete import RowStates
 from molgfn.hypergrid.env import Hypergrid
-from molgfn.hypergrid.states import HypergridStates
 
 
 def at(*positions, stopped=False):
     coordinates = torch.tensor(positions)
-    return HypergridStates(coordinates, torch.full((len(positions),), stopped))
+    return RowStates(coordinates, torch.full((len(positions),), stopped))
 
 
 def test_reward_in_a_mode_at_a_corner_in_the_shell_and_in_the_middle():
@@ -75,22 +75,22 @@ def test_masks_at_the_border():
 
 def test_steps_by_hand():
     env = Hypergrid(2, 8)
-    actions = torch.tensor([[0], [1], [env.stop]])
+    actions = torch.tensor([[0], [1], [env.n_actions]])
     following = env.step(at((0, 0), (3, 0), (3, 4)), actions)
-    assert following.coordinates.tolist() == [[1, 0], [3, 1], [3, 4]]
+    assert following.values.tolist() == [[1, 0], [3, 1], [3, 4]]
     assert following.stopped.tolist() == [False, False, True]
     assert env.log_pb(following, actions).tolist() == pytest.approx([0.0, -math.log(2), 0.0])
 
 
 def test_parents_by_hand():
     env = Hypergrid(2, 8)
-    states = HypergridStates(
+    states = RowStates(
         torch.tensor([[0, 0], [3, 1], [0, 2], [5, 5], [0, 0]]),
         torch.tensor([False, False, False, True, True]),
     )
     index, parents, actions, log_pb = env.parents(states)
     assert index.tolist() == [1, 1, 2, 3, 4]
-    assert parents.coordinates.tolist() == [[2, 1], [3, 0], [0, 1], [5, 5], [0, 0]]
+    assert parents.values.tolist() == [[2, 1], [3, 0], [0, 1], [5, 5], [0, 0]]
     assert not parents.stopped.any()
     assert actions.tolist() == [[0], [1], [1], [2], [2]]
     assert log_pb.tolist() == pytest.approx([-math.log(2), -math.log(2), 0, 0, 0])

@@ -4,13 +4,13 @@ import json
 
 import torch
 
+from molgfn.gfn.discrete import RowStates
 from molgfn.hypergrid.env import Hypergrid
-from molgfn.hypergrid.states import HypergridStates
 from molgfn.hypergrid.target import HypergridTarget
 
 
 def at(*positions):
-    return HypergridStates(torch.tensor(positions), torch.ones(len(positions), dtype=torch.bool))
+    return RowStates(torch.tensor(positions), torch.ones(len(positions), dtype=torch.bool))
 
 
 def test_modes_are_dated_by_states_visited():

@@ -1,4 +1,4 @@
-"""The flow policy of the hypergrid: a perceptron on one-hot coordinates."""
+"""A flow policy for rows of integers: a perceptron on their one-hot encoding."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from molgfn.errors import ConfigError
 from molgfn.gfn.condition import Condition
+from molgfn.gfn.discrete import DiscreteEnvironment, RowStates
 from molgfn.gfn.draw import draw
 from molgfn.gfn.policy import PolicyNetwork
-from molgfn.hypergrid.env import Hypergrid
-from molgfn.hypergrid.states import HypergridStates
 
 
 @dataclass(frozen=True)
@@ -58,13 +57,13 @@ class MaskedCategorical:
         return log_prob.gather(1, actions).squeeze(1)
 
 
-class HypergridPolicy(PolicyNetwork[HypergridStates]):
+class PerceptronPolicy(PolicyNetwork[RowStates]):
     """P_F(action | state, condition) and the flow through the state."""
 
     def __init__(
-        self, env: Hypergrid, hidden: int = 256, layers: int = 2, n_objectives: int = 1
+        self, env: DiscreteEnvironment, hidden: int = 256, layers: int = 2, n_objectives: int = 1
     ) -> None:
-        """Build the network for the grid's size.
+        """Build the network for the environment's size.
 
         Args:
             env: The environment.
@@ -80,15 +79,15 @@ class HypergridPolicy(PolicyNetwork[HypergridStates]):
             raise ConfigError(f"hidden and layers must be at least 1, came {hidden} and {layers}")
         self.env = env
         n_weights = n_objectives if n_objectives > 1 else 0
-        widths = [env.n_dimensions * env.side + 1 + n_weights] + [hidden] * layers
+        widths = [env.n_columns * env.n_levels + 1 + n_weights] + [hidden] * layers
         body: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
             body += [nn.Linear(n_in, n_out), nn.ReLU()]
         self.body = nn.Sequential(*body)
-        self.action_logits = nn.Linear(hidden, env.n_dimensions + 1)
+        self.action_logits = nn.Linear(hidden, env.n_actions + 1)
         self.log_flow = nn.Linear(hidden, 1)
 
-    def forward(self, states: HypergridStates, condition: Condition) -> MaskedCategorical:
+    def forward(self, states: RowStates, condition: Condition) -> MaskedCategorical:
         """Compute the distribution over the actions of every state.
 
         Args:
@@ -98,7 +97,7 @@ class HypergridPolicy(PolicyNetwork[HypergridStates]):
         Returns:
             The distribution, differentiable in the weights.
         """
-        one_hot = nn.functional.one_hot(states.coordinates, self.env.side).flatten(1)
+        one_hot = nn.functional.one_hot(states.values, self.env.n_levels).flatten(1)
         log_beta = condition.log_beta[:, None]
         hidden = self.body(torch.cat([one_hot.to(log_beta), log_beta, condition.features], 1))
         log_flow: Tensor = self.log_flow(hidden).squeeze(1)

@@ -7,11 +7,11 @@ import torch
 
 from molgfn.errors import ConfigError
 from molgfn.gfn.condition import Condition
+from molgfn.gfn.discrete import RowStates
+from molgfn.gfn.perceptron import MaskedCategorical, PerceptronPolicy
 from molgfn.hypergrid.env import Hypergrid
-from molgfn.hypergrid.policy import HypergridPolicy, MaskedCategorical
-from molgfn.hypergrid.states import HypergridStates
 
-CORNERS = HypergridStates(torch.tensor([[0, 0], [7, 0], [7, 7]]), torch.zeros(3, dtype=torch.bool))
+CORNERS = RowStates(torch.tensor([[0, 0], [7, 0], [7, 7]]), torch.zeros(3, dtype=torch.bool))
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def env():
 @pytest.fixture
 def policy(env):
     torch.manual_seed(0)
-    return HypergridPolicy(env, hidden=16, layers=2)
+    return PerceptronPolicy(env, hidden=16, layers=2)
 
 
 def every_log_prob(distribution):
@@ -72,7 +72,7 @@ def test_the_condition_matters_and_every_weight_learns(policy):
 
 def test_a_network_without_width_is_refused(env):
     with pytest.raises(ConfigError, match="at least 1, came 0 and 2"):
-        HypergridPolicy(env, hidden=0)
+        PerceptronPolicy(env, hidden=0)
 
 
 def test_actions_are_drawn_in_the_states_that_are_asked_for(env, policy):
