@@ -79,6 +79,13 @@ def test_results_come_as_they_are_done_and_each_try_is_announced(open_docking):
     assert [result.cost_s > 0 for _, result in found] == [False, False, True, True]
 
 
+@pytest.mark.parametrize(("n_molecules", "n_processes"), [(1, 1), (2, 2), (5, 3)])
+def test_no_more_processes_start_than_there_are_molecules(open_docking, n_molecules, n_processes):
+    with open_docking(n_workers=3) as docking:
+        list(docking.dock(molecules(*GOOD[:n_molecules])))
+        assert len(docking._pool._workers) == n_processes
+
+
 def test_a_scorer_too(open_docking):
     with open_docking() as docking:
         assert docking.columns == ("T_docked_kcal_mol",)
