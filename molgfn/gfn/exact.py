@@ -1,4 +1,4 @@
-"""Exact flows and exact probabilities on an environment whose states are listed."""
+"""Exact probabilities on an environment whose states are listed."""
 
 from __future__ import annotations
 
@@ -16,74 +16,6 @@ from molgfn.gfn.space import Space
 ACTION_CHUNK = 32_768
 
 
-def exact_log_flow(space: Space[S], log_reward: Tensor) -> Tensor:
-    r"""Compute the flow through every state under the uniform backward policy.
-
-    .. math:: F(s) = R(s)\,[s \text{ may stop}] + \sum_{s \to s'} \frac{k}{L(s')} F(s')
-
-    The flow of the initial state is the partition function Z.
-
-    Args:
-        space: The listed environment.
-        log_reward: log R of the states that may stop, in the order of ``space.terminal``, shape
-            ``(n_terminal,)``, nats.
-
-    Returns:
-        log F, shape ``(N,)``, float64, nats.
-
-    Raises:
-        ValueError: There is not one reward for each state that may stop.
-    """
-    terminal = space.terminal
-    if log_reward.shape != terminal.shape:
-        raise ValueError(
-            f"log_reward has shape {tuple(log_reward.shape)}, but {len(terminal)} states may stop"
-        )
-    log_flow = _empty(space)
-    log_flow[terminal] = log_reward.double()
-    log_share = _log_backward_share(space)
-    child_depth = space.depth[space.edge_child]
-    for depth in child_depth.unique().flip(0):
-        edge = (child_depth == depth).nonzero().squeeze(1)
-        edge_flow = log_flow[space.edge_child[edge]] + log_share[edge]
-        inflow = log_sum_by_group(edge_flow, space.edge_parent[edge], len(space))
-        log_flow = torch.logaddexp(log_flow, inflow)
-    return log_flow
-
-
-def exact_log_pf(space: Space[S], log_flow: Tensor) -> Tensor:
-    r"""Compute the forward policy of the exact flow, one value per single action.
-
-    The m actions of an edge share its flow evenly:
-
-    .. math:: P_F(a|s) = \frac{1}{m} \frac{k}{L(s')} \frac{F(s')}{F(s)}
-
-    Args:
-        space: The listed environment.
-        log_flow: From :func:`exact_log_flow`, shape ``(N,)``, nats.
-
-    Returns:
-        log P_F of ``space.actions``, shape ``(A,)``, float64, nats.
-    """
-    edge_flow = log_flow[space.edge_child] + _log_backward_share(space)
-    log_pf = edge_flow - space.edge_m.double().log() - log_flow[space.edge_parent]
-    return log_pf[space.action_edge]
-
-
-def exact_log_stop(space: Space[S], log_flow: Tensor, log_reward: Tensor) -> Tensor:
-    """Compute the stop probability of the exact flow, R(s) / F(s).
-
-    Args:
-        space: The listed environment.
-        log_flow: From :func:`exact_log_flow`, shape ``(N,)``, nats.
-        log_reward: The log R it was made with, shape ``(n_terminal,)``, nats.
-
-    Returns:
-        log P(stop) of the states of ``space.terminal``, shape ``(n_terminal,)``, float64, nats.
-    """
-    return log_reward.double() - log_flow[space.terminal]
-
-
 def log_terminal_probability(space: Space[S], log_pf: Tensor, log_stop: Tensor) -> Tensor:
     r"""Compute where trajectories end, by one pass from the initial state over all actions.
 
@@ -99,7 +31,8 @@ def log_terminal_probability(space: Space[S], log_pf: Tensor, log_stop: Tensor) 
     Returns:
         log p(x) in the order of ``space.terminal``, shape ``(n_terminal,)``, float64, nats.
     """
-    through = _empty(space)
+    device = space.actions.device
+    through = torch.full((len(space),), -torch.inf, dtype=torch.float64, device=device)
     through[0] = 0.0
     parent_depth = space.depth[space.action_state]
     child = space.edge_child[space.action_edge]
@@ -170,12 +103,3 @@ def _policy_log_pf(
         stops = space.stop_action.expand(len(stopping), -1)
         log_stop.append(distribution.log_prob(stops, stopping).double())
     return torch.cat(log_pf), torch.cat(log_stop)
-
-
-def _log_backward_share(space: Space[S]) -> Tensor:
-    """log(k / L(child)) of every edge, shape (E,)."""
-    return (space.edge_k.double() / space.n_leaves[space.edge_child].double()).log()
-
-
-def _empty(space: Space[S]) -> Tensor:
-    return torch.full((len(space),), -torch.inf, dtype=torch.float64, device=space.actions.device)

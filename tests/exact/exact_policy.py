@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from exact_flow import exact_log_flow, exact_log_pf, exact_log_stop
 from torch import Tensor
 
 from molgfn.config.schema import TrainConfig
 from molgfn.gfn.balance import Residuals, evaluate, residuals
 from molgfn.gfn.condition import Condition
-from molgfn.gfn.exact import exact_log_flow, exact_log_pf, exact_log_stop
 from molgfn.gfn.space import Space
 from molgfn.gfn.trajectories import Trajectories
 

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from exact_flow import exact_log_flow, exact_log_pf, exact_log_stop
 
 from molgfn.config.schema import TrainConfig
 from molgfn.gfn.condition import Condition
-from molgfn.gfn.exact import (
-    exact_log_flow,
-    exact_log_pf,
-    exact_log_stop,
-    log_terminal_probability,
-    space_log_likelihood,
-)
+from molgfn.gfn.exact import log_terminal_probability, space_log_likelihood
 from molgfn.gfn.likelihood import log_likelihood
 from molgfn.gfn.perceptron import PerceptronPolicy
 from molgfn.gfn.trainer import Networks, Trainer

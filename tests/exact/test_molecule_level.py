@@ -7,19 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from exact_flow import exact_log_flow, exact_log_pf, exact_log_stop
 
 from molgfn.chem.molecule import Molecule
 from molgfn.config.schema import Config, LimitsConfig, PolicyConfig, TrainConfig
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.condition import Condition
-from molgfn.gfn.exact import (
-    exact_log_flow,
-    exact_log_pf,
-    exact_log_stop,
-    log_terminal_probability,
-    space_log_likelihood,
-)
+from molgfn.gfn.exact import log_terminal_probability, space_log_likelihood
 from molgfn.gfn.space import Space
 from molgfn.gfn.trainer import Trainer
 from molgfn.machine.device import seeded
