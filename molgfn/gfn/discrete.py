@@ -176,6 +176,7 @@ class DiscreteEnvironment(ABC):
 
         Raises:
             ConfigError: There are more than ``max_states``.
+            ValueError: Forward and backward steps disagree, or two actions are the same step.
         """
         layer, n_steps = self.initial_states(1).values, 0
         start = tuple(layer[0].tolist())
@@ -192,7 +193,9 @@ class DiscreteEnvironment(ABC):
         values = torch.tensor(rows, device=self.device)
         states = RowStates(values, torch.zeros(len(rows), dtype=torch.bool, device=self.device))
         parent, action = self.forward_mask(values).nonzero(as_tuple=True)
-        child = [number[tuple(row)] for row in self.apply(values[parent], action).tolist()]
+        reached = [number[tuple(row)] for row in self.apply(values[parent], action).tolist()]
+        child = torch.tensor(reached, dtype=torch.long, device=self.device)
+        self._check_edges(values, parent, child)
         one = torch.ones_like(parent)
         return Space(
             states=states,
@@ -202,7 +205,7 @@ class DiscreteEnvironment(ABC):
             log_symmetry=self.log_symmetry(states).double(),
             n_leaves=self.backward_mask(values).sum(1),
             edge_parent=parent,
-            edge_child=torch.tensor(child, dtype=torch.long, device=self.device),
+            edge_child=child,
             edge_m=one,
             edge_k=one.clone(),
             action_state=parent.clone(),
@@ -210,6 +213,22 @@ class DiscreteEnvironment(ABC):
             action_edge=torch.arange(len(parent), device=self.device),
             stop_action=self.stop_actions(1)[0],
         )
+
+    def _check_edges(self, values: Tensor, parent: Tensor, child: Tensor) -> None:
+        """Refuse an environment whose sampler would be biased, naming a row at fault."""
+        n_into = torch.bincount(child, minlength=len(values))
+        n_back = self.backward_mask(values).sum(1)
+        for number in (n_into != n_back).nonzero().squeeze(1).tolist()[:1]:
+            raise ValueError(
+                f"{int(n_into[number])} steps lead to row {values[number].tolist()}, but "
+                f"backward_mask has {int(n_back[number])}"
+            )
+        edges, count = (parent * len(values) + child).unique(return_counts=True)
+        for edge in edges[count > 1].tolist()[:1]:
+            raise ValueError(
+                f"several actions lead from row {values[edge // len(values)].tolist()} to "
+                f"{values[edge % len(values)].tolist()}; leave all but one out"
+            )
 
     def terminal_states(self) -> RowStates:
         """Every terminal state, in the order of :meth:`space`."""

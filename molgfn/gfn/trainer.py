@@ -62,7 +62,7 @@ class Networks(Generic[S]):
         cls,
         make_policy: Callable[[], PolicyNetwork[S]],
         config: TrainConfig,
-        device: torch.device,
+        device: torch.device | str,
         *,
         seed: int,
         hidden: int = 16,

@@ -18,7 +18,7 @@ from molgfn.reward.guard import applicability
 from molgfn.reward.objectives import Objective, group_factors
 from molgfn.reward.protocol import Scorer, Scores, check_columns
 from molgfn.reward.proxy.proxy import Proxy
-from molgfn.reward.proxy.store import find_proxy, load_proxy
+from molgfn.reward.proxy.store import load_proxy
 from molgfn.reward.scorers import ProxyScorer, are_built_in, find_scorer
 from molgfn.reward.table import RewardTable
 from molgfn.reward.transforms import transform
@@ -158,7 +158,7 @@ def build_reward(
     @cache
     def proxy_scorer() -> ProxyScorer:
         scorer = ProxyScorer(
-            load_proxy(find_proxy(config.proxy)),
+            load_proxy(config.proxy),
             with_members=acquisition.needs_members,
             with_similarity=with_similarity or config.guard.min_similarity > 0.0,
         )

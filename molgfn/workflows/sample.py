@@ -29,7 +29,7 @@ def draw_candidates(
     n: int,
     *,
     condition: Condition,
-    seed: int,
+    seed: int = 0,
     rejection_control: bool | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[list[Sampled]]:

@@ -74,18 +74,17 @@ def check_writable(directory: Path) -> None:
     check_folder_writable(directory)
 
 
-def load_proxy(directory: Path) -> Proxy:
-    """Read a proxy.
+def load_proxy(directory: Path | str) -> Proxy:
+    """Read a proxy, onto the CPU.
 
     Args:
-        directory: A directory written by :func:`save_proxy`.
-
-    Returns:
-        The proxy, on the CPU.
+        directory: A directory written by :func:`save_proxy`, or the name of a shipped proxy.
 
     Raises:
         CheckpointError: A file is missing, garbled, of a newer format, or does not fit the others.
+        ConfigError: There is no proxy of that name.
     """
+    directory = find_proxy(directory) if isinstance(directory, str) else directory
     about = _read_json(directory / _JSON)
     tensors = _read_tensors(directory / _TENSORS)
     try:

@@ -20,7 +20,7 @@ from molgfn.molecules.target.chunk_score import ChunkScore
 from molgfn.molecules.target.tree_batch import TreeBatch
 from molgfn.molecules.target.tree_features import TreeFeaturiser
 from molgfn.reward.proxy.features import Graphs
-from molgfn.reward.proxy.store import find_proxy, load_proxy
+from molgfn.reward.proxy.store import load_proxy
 from molgfn.reward.reward import build_reward
 
 
@@ -71,7 +71,7 @@ def test_graphs_of_the_blocks_of_2021_too(shared_data):
 
 
 def test_predictions_of_trees_are_those_of_their_molecules(sampler, states):
-    proxy = load_proxy(find_proxy("parp1"))
+    proxy = load_proxy("parp1")
     ours = proxy.predict_graphs(TreeFeaturiser(sampler.env.vocabulary)(states))
     theirs = proxy.predict(sampler.env.molecules(states))
     assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))

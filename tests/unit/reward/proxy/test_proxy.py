@@ -36,7 +36,7 @@ ODD = ["C", "[Na+].[Cl-]", "[Fe]", "C[Si](C)(C)C", "[2H]C", "C#N", "C1CC1", "FS(
 
 @pytest.fixture(scope="module")
 def shipped():
-    return load_proxy(find_proxy("parp1"))
+    return load_proxy("parp1")
 
 
 @pytest.fixture(scope="module")
