@@ -176,12 +176,18 @@ class DiscreteEnvironment(ABC):
 
         Raises:
             ConfigError: There are more than ``max_states``.
-            ValueError: Forward and backward steps disagree, or two actions are the same step.
+            ValueError: Forward and backward steps disagree, two actions are the same step, or
+                trajectories are longer than ``max_steps``.
         """
         layer, n_steps = self.initial_states(1).values, 0
         start = tuple(layer[0].tolist())
         depth = {start: 0}
         while len(layer):
+            if n_steps == self.max_steps:
+                raise ValueError(
+                    f"row {layer[0].tolist()} is reached by {n_steps} steps, and stop would be one "
+                    f"more than max_steps, {self.max_steps}"
+                )
             state, action = self.forward_mask(layer).nonzero(as_tuple=True)
             layer, n_steps = self.apply(layer[state], action).unique(dim=0), n_steps + 1
             # A row that several numbers of steps lead to has the largest.

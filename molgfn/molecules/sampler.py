@@ -156,7 +156,7 @@ class Sampler:
             ) from error
 
 
-def load_sampler(run: Path | None, device: str = "auto") -> Sampler:
+def load_sampler(run: Path | None = None, device: str = "auto") -> Sampler:
     """Load the policy of a run.
 
     Args:

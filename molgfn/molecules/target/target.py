@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import islice, pairwise
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from molgfn.chem.molecule import Molecule
 from molgfn.config.reward_schema import RewardConfig
 from molgfn.gfn.target import Target
+from molgfn.machine.remembered import Calls, MemoryStore, Remembered, in_order
 from molgfn.molecules.decoding import Decoder
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
@@ -72,12 +73,21 @@ class MoleculeTarget(Target[FragmentStates]):
         self.objectives = tuple(each.name for each in reward.objectives)
         self.member_power = reward.member_power
         self._decode = Decoder(env) if divide_by_multiplicity else None
-        self._multiplicity: OrderedDict[str, float] = OrderedDict()
-        self._cache: OrderedDict[str, tuple[float, ...]] = OrderedDict()
+        self._multiplicity: Remembered[str, float] = Remembered(MemoryStore(CACHE_CAPACITY))
+        self._remember(())
         self._queue = ChunkQueue(ChunkScore(env, reward))
-        self._n_distinct = 0
         self._modes = Modes()
         self._last: tuple[FragmentStates, dict[str, int], _Found] | None = None
+
+    def _remember(self, known: Iterable[tuple[str, tuple[float, ...]]]) -> None:
+        """Begin with the objectives of some states."""
+        self._store: MemoryStore[str, tuple[float, ...]] = MemoryStore(CACHE_CAPACITY, known)
+        self._remembered = Remembered(self._store)
+
+    @property
+    def calls(self) -> Calls:
+        """How many distinct states were scored, and how many were known."""
+        return self._remembered.calls
 
     def workers(
         self, n_workers: int, order: dict[str, Any], tell: Callable[[str], None]
@@ -102,16 +112,25 @@ class MoleculeTarget(Target[FragmentStates]):
         place: dict[str, int] = {}
         for i, key in enumerate(keys):
             place.setdefault(key, i)
-        found = {key: self._cache[key] for key in place if key in self._cache}
+        found: _Found = {}
         self._last = states, place, found
-        chunks = self._cut(states, {key: i for key, i in place.items() if key not in found})
-        self._queue.begin([chunk for _, chunk in chunks])
-        begun, rest = iter(chunks), iter(keys)
+        coming = self._remembered(place, partial(self._score, states, place))
+        rest = iter(keys)
         for batch in batches:
             own = list(islice(rest, len(batch)))
             while not found.keys() >= set(own):
-                found.update(self._finish(*next(begun)))
+                key, parts = next(coming)
+                found[key] = parts
             yield self._tensor([found[key] for key in own])
+
+    def _score(
+        self, states: FragmentStates, place: Mapping[str, int], missing: Iterator[str]
+    ) -> Generator[tuple[str, tuple[float, ...]], None, None]:
+        """Score states by their place in a batch, chunk by chunk."""
+        chunks = self._cut(states, {key: place[key] for key in missing})
+        self._queue.begin([chunk for _, chunk in chunks])
+        for keys, chunk in chunks:
+            yield from zip(keys, self._finish(chunk), strict=True)
 
     def _tensor(
         self, parts: Sequence[tuple[float, ...]], dtype: torch.dtype | None = None
@@ -135,8 +154,8 @@ class MoleculeTarget(Target[FragmentStates]):
         spans = [slice(*edge) for edge in pairwise(sorted(edges))]
         return [(keys[span], Chunk(packed[span], with_modes)) for span in spans]
 
-    def _finish(self, keys: list[str], chunk: Chunk) -> _Found:
-        """Wait for the objectives of a chunk, and remember them."""
+    def _finish(self, chunk: Chunk) -> list[tuple[float, ...]]:
+        """Wait for the objectives of a chunk, and count its modes."""
         scored = self._queue.finish(chunk)
         parts = [each.log_parts for each in scored]
         if self._decode is not None:
@@ -148,12 +167,7 @@ class MoleculeTarget(Target[FragmentStates]):
         for each, own in zip(scored, parts, strict=True):
             if each.candidate is not None and not math.isnan(own[0]):
                 self._modes.consider(each.candidate)
-        found = dict(zip(keys, parts, strict=True))
-        self._n_distinct += len(found)
-        self._cache.update(found)
-        while len(self._cache) > CACHE_CAPACITY:
-            self._cache.popitem(last=False)
-        return found
+        return parts
 
     def log_multiplicity(self, states: FragmentStates) -> Tensor:
         """Count the trees of every molecule that the environment can build.
@@ -165,27 +179,20 @@ class MoleculeTarget(Target[FragmentStates]):
             Natural logarithm, 0 where trees do not share rewards, NaN where they are too many to
             count, shape ``(B,)``, on the CPU.
         """
-        if self._decode is None:
+        decode = self._decode
+        if decode is None:
             return torch.zeros(len(states))
         keys = self._env.keys(states)
-        found = {key: self._multiplicity[key] for key in keys if key in self._multiplicity}
-        fresh = {key: i for i, key in enumerate(keys) if key not in found}
-        if fresh:
-            index = torch.tensor(list(fresh.values()), device=states.device)
-            molecules = self._env.molecules(states[index])
-            found.update(zip(fresh, self._count_trees(list(fresh), molecules), strict=True))
-        return torch.tensor([found[key] for key in keys])
+        place = {key: i for i, key in enumerate(keys)}
 
-    def _count_trees(self, keys: list[str], molecules: list[Molecule]) -> list[float]:
-        """Log of the number of trees, remembered by key; it is never saved: it can be redone."""
-        if self._decode is None:
-            return [0.0] * len(keys)
-        counts = [len(decoded.trees) for decoded in self._decode(molecules)]
-        log_counts = [math.log(n) if n else math.nan for n in counts]
-        self._multiplicity.update(zip(keys, log_counts, strict=True))
-        while len(self._multiplicity) > CACHE_CAPACITY:
-            self._multiplicity.popitem(last=False)
-        return log_counts
+        def count(missing: Iterator[str]) -> Generator[tuple[str, float], None, None]:
+            fresh = list(missing)
+            if fresh:
+                index = torch.tensor([place[key] for key in fresh], device=states.device)
+                counts = [len(each.trees) for each in decode(self._env.molecules(states[index]))]
+                yield from zip(fresh, (math.log(n) if n else math.nan for n in counts), strict=True)
+
+        return torch.tensor(list(in_order(keys, self._multiplicity(keys, count))))
 
     def statistics(self) -> dict[str, float]:
         """Count distinct states scored and modes found.
@@ -193,7 +200,7 @@ class MoleculeTarget(Target[FragmentStates]):
         Returns:
             ``distinct`` and ``modes``.
         """
-        return {"distinct": self._n_distinct, "modes": len(self._modes)}
+        return {"distinct": self.calls.computed, "modes": len(self._modes)}
 
     def divergence(self) -> dict[str, float]:
         """Compare the proxy with its control on the best molecules that were scored last.
@@ -226,11 +233,11 @@ class MoleculeTarget(Target[FragmentStates]):
         With the cache a resumed training scores no molecule again, and counts as if never stopped.
         """
         return {
-            "keys": list(self._cache),
+            "keys": [key for key, _ in self._store.items()],
             "log_parts": [
-                [None if math.isnan(x) else x for x in parts] for parts in self._cache.values()
+                [None if math.isnan(x) else x for x in parts] for _, parts in self._store.items()
             ],
-            "n_distinct": self._n_distinct,
+            "n_distinct": self.calls.computed,
             "modes": self._modes.smiles,
         }
 
@@ -238,6 +245,6 @@ class MoleculeTarget(Target[FragmentStates]):
         """Undo :meth:`state_dict`; older versions kept the score alone."""
         values = state["log_parts"] if "log_parts" in state else [[x] for x in state["log_scores"]]
         parts = (tuple(math.nan if x is None else x for x in each) for each in values)
-        self._cache = OrderedDict(zip(state["keys"], parts, strict=True))
-        self._n_distinct = int(state["n_distinct"])
+        self._remember(zip(state["keys"], parts, strict=True))
+        self._remembered.calls = Calls(computed=int(state["n_distinct"]))
         self._modes = Modes(state["modes"])

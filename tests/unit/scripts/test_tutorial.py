@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 import molgfn
 
@@ -74,11 +75,22 @@ def test_a_wrong_way_back_is_found_out(tutorial, monkeypatch):
 
 
 def test_actions_that_are_the_same_step_are_found_out(tutorial, monkeypatch):
-    """Any number of the first two may be put in as either: a symmetry nobody corrects."""
+    """The second action does what the first does: a symmetry that nothing corrects."""
+    as_first = torch.tensor([0, 0, 2, 3, 4, 5, 6, 7])
     apply = tutorial.Subsets.apply
-    same = staticmethod(lambda values, actions: apply(values, actions.masked_fill(actions == 1, 0)))
-    monkeypatch.setattr(tutorial.Subsets, "apply", same)
-    with pytest.raises(ValueError, match="several actions lead from row|steps lead to row"):
+    for name, wrong in (
+        ("apply", lambda values, actions: apply(values, as_first[actions])),
+        ("forward_mask", lambda values: values[:, as_first] == 0),
+        ("backward_mask", lambda values: values[:, as_first] == 1),
+    ):
+        monkeypatch.setattr(tutorial.Subsets, name, staticmethod(wrong))
+    with pytest.raises(ValueError, match="several actions lead from row"):
+        tutorial.Subsets(8, 2, 8, 9).space()
+
+
+def test_trajectories_without_end_are_found_out(tutorial, monkeypatch):
+    monkeypatch.setattr(tutorial.Subsets, "forward_mask", staticmethod(lambda values: values >= 0))
+    with pytest.raises(ValueError, match="max_steps, 9"):
         tutorial.Subsets(8, 2, 8, 9).space()
 
 

@@ -174,7 +174,7 @@ def test_memory_of_tree_counts_is_bounded(monkeypatch):
     target = MoleculeTarget(CHAINS, StubReward(), divide_by_multiplicity=True)
     states = terminal(PROPANE, PROPANE_AGAIN, BUTANE)
     log_score(target, states)
-    assert len(target._multiplicity) == 1
+    assert len(target._multiplicity._store) == 1
     assert target.log_multiplicity(states).tolist() == pytest.approx(LOG_TREES)
 
 
