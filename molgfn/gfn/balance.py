@@ -1,9 +1,9 @@
-"""What an objective asks of a batch of trajectories: the residuals that shall vanish.
+"""The balance equations of each objective: residuals of a batch, zero at the optimum.
 
-Flows of states are learned up to the environment's symmetry potential, as F(s) |Aut(s)|, but for
+Flows of states are learned up to the environment's symmetry potential, as F(s) |Aut(s)|, except
 that of the initial state, which is Z. Every objective then takes the local part of log P_B alone:
 the potential of intermediate states cancels in each balance equation, and only those of the
-initial and of the terminal state remain, parts of the first and of the last transition.
+initial and terminal states remain, as parts of the first and last transitions.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ TERMINAL_WEIGHT = 10.0
 
 @dataclass(frozen=True)
 class Evaluated(Generic[S]):
-    """A batch of trajectories as a policy sees it.
+    """A batch of B trajectories as a policy sees it.
 
     Attributes:
         env: The environment.
         policy: The policy.
-        batch: B trajectories with T transitions in all.
-        condition: What each of the B trajectories is asked for.
-        group: Number of the group of every trajectory, those of one condition and start, ``(B,)``.
-        log_reward: log R of every trajectory's end, shape ``(B,)``, nats.
-        log_z: Learned log Z of the condition of every trajectory, shape ``(B,)``, nats.
+        batch: The trajectories, T transitions in all.
+        condition: Condition of each trajectory.
+        group: Group of each trajectory (same condition and start), shape ``(B,)``.
+        log_reward: log R of each end, shape ``(B,)``, nats.
+        log_z: Learned log Z of each condition, shape ``(B,)``, nats.
         log_pf: log P_F of every transition, shape ``(T,)``, nats.
         log_flow: log F of the state that every transition leaves, shape ``(T,)``, nats.
-        weight: How much every trajectory counts, > 0, shape ``(B,)``.
+        weight: Weight of each trajectory in the loss, > 0, shape ``(B,)``.
     """
 
     env: Environment[S]
@@ -67,12 +67,7 @@ class Evaluated(Generic[S]):
 
 @dataclass(frozen=True)
 class Residuals:
-    """What shall vanish.
-
-    Attributes:
-        value: Residuals, nats.
-        weight: Their weights, same shape, not all 0.
-    """
+    """Residuals, zero at the optimum, in nats, and their weights, same shape, not all 0."""
 
     value: Tensor
     weight: Tensor
@@ -88,20 +83,10 @@ def evaluate(
     log_z: Tensor,
     half_weight_nats: float = math.inf,
 ) -> Evaluated[S]:
-    """Send the states of a batch through the policy, each distinct one once.
+    """Evaluate log P_F and log F of a batch, each distinct state once; differentiable.
 
-    Args:
-        env: The environment.
-        policy: The policy.
-        batch: B trajectories.
-        condition: What each of the B trajectories is asked for.
-        group: Number of the group of every trajectory, shape ``(B,)``.
-        log_reward: log R of every trajectory's end, shape ``(B,)``, nats.
-        log_z: Learned log Z of the condition of every trajectory, shape ``(B,)``, nats.
-        half_weight_nats: See :func:`molgfn.gfn.relevance.relevance`; by default all count alike.
-
-    Returns:
-        The batch with log P_F and log F, differentiable in the weights.
+    ``group``, ``log_reward`` and ``log_z`` have shape ``(B,)``, see :class:`Evaluated`. By default
+    all trajectories count alike, see :func:`molgfn.gfn.relevance.relevance`.
     """
     states, index, like = distinct_states(batch.states, group[batch.trajectory])
     owner = batch.trajectory[like]
@@ -116,15 +101,7 @@ def evaluate(
 
 
 def residuals(of: Evaluated[S], config: TrainConfig) -> Residuals:
-    """Compute the residuals of the configured objective.
-
-    Args:
-        of: The evaluated batch.
-        config: Names the objective and its settings.
-
-    Returns:
-        Residuals and weights, differentiable in the weights of the networks.
-    """
+    """Residuals of the configured objective, differentiable in the weights of the networks."""
     return OBJECTIVES[config.objective](of, config)
 
 
@@ -174,7 +151,7 @@ def _flow_matching(of: Evaluated[S], config: TrainConfig) -> Residuals:
     log_flow = _log_flow(env, parents, distribution.log_flow, of.log_z[owner])
     edges = log_flow + distribution.log_prob(actions) + log_factor
     inflow = log_sum_by_group(edges, child, len(states))
-    # The end of a trajectory has one parent, and what it gives on is its reward.
+    # The end of a trajectory has one parent, and its outflow is its reward.
     ends = batch.position == batch.length[batch.trajectory] - 1
     end_inflow = (of.log_flow + of.log_pf - batch.log_pb)[ends]
     value = flow_matching(
@@ -197,7 +174,7 @@ OBJECTIVES: dict[str, Callable[[Evaluated[S], TrainConfig], Residuals]] = {
 
 
 def _log_flow(env: Environment[S], states: S, relative: Tensor, log_z: Tensor) -> Tensor:
-    """Log F of states from what the policy says relative to log Z; F of the start is Z."""
+    """Log F of states from the policy's log F(s)/Z; F of the start is Z."""
     return log_z + torch.where(env.is_initial(states), torch.zeros_like(relative), relative)
 
 

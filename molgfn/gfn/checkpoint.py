@@ -21,23 +21,16 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Part:
-    """Tensors with the JSON document that belongs to them.
-
-    Attributes:
-        tensors: Tensors by name.
-        document: Plain JSON values.
-    """
+    """Named tensors with the JSON document that belongs to them."""
 
     tensors: Mapping[str, Tensor]
     document: Mapping[str, object]
 
 
 def save_parts(directory: Path, parts: Mapping[str, Part]) -> None:
-    """Write parts into a new directory that appears only when it is complete.
+    """Write parts by name into a new directory that appears only once complete.
 
-    Args:
-        directory: The directory to make; one that is there is replaced.
-        parts: Parts by file name, without suffix.
+    An existing directory is replaced.
 
     Raises:
         OutputError: The disk is full or the place cannot be written.
@@ -51,18 +44,10 @@ def save_parts(directory: Path, parts: Mapping[str, Part]) -> None:
 
 
 def load_part(directory: Path, name: str) -> Part:
-    """Read one part of a checkpoint and check it against its digest.
-
-    Args:
-        directory: A directory made by :func:`save_parts`.
-        name: Name of the part.
-
-    Returns:
-        The part, tensors on the CPU.
+    """Read one part of a checkpoint onto the CPU and check it against its digest.
 
     Raises:
-        CheckpointError: A file is missing, garbled, of another format, or does not match its
-            digest.
+        CheckpointError: A file is missing, corrupt, of another format, or fails its digest.
     """
     tensors, document = directory / f"{name}.safetensors", directory / f"{name}.json"
     try:
@@ -86,62 +71,30 @@ def load_part(directory: Path, name: str) -> Part:
 
 
 def checkpoint_path(directory: Path, step: int) -> Path:
-    """Name the checkpoint of a step.
-
-    Args:
-        directory: Folder of the checkpoints.
-        step: Steps done.
-
-    Returns:
-        The path, sorted by step.
-    """
+    """Path of the checkpoint after a step; names sort by step."""
     return directory / f"step_{step:08d}"
 
 
 def checkpoints(directory: Path) -> list[Path]:
-    """List complete checkpoints.
-
-    Args:
-        directory: Folder of the checkpoints; it need not exist.
-
-    Returns:
-        Paths, oldest first.
-    """
+    """List complete checkpoints, oldest first; the folder need not exist."""
     return sorted(path for path in directory.glob("step_*") if path.is_dir())
 
 
 def prune(directory: Path, keep: int) -> None:
-    """Delete all but the newest checkpoints, and what killed processes left.
-
-    Args:
-        directory: Folder of the checkpoints.
-        keep: How many to keep.
-    """
+    """Delete all but the newest ``keep`` checkpoints, and what killed processes left behind."""
     for old in checkpoints(directory)[:-keep]:
         remove_folder(old)
     remove_leftovers(directory)
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Turn an optimiser's state into named tensors.
-
-    Args:
-        optimizer: An optimiser whose state holds tensors only, such as Adam.
-
-    Returns:
-        Tensors by ``index.name``.
-    """
+    """Turn the state of an optimiser that holds tensors only, such as Adam, into named tensors."""
     state = optimizer.state_dict()["state"]
     return {f"{i}.{name}": value for i, values in state.items() for name, value in values.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Undo :func:`flatten_optimizer`.
-
-    Args:
-        optimizer: An optimiser over the same parameters.
-        tensors: Tensors by ``index.name``.
-    """
+    """Undo :func:`flatten_optimizer` for an optimiser over the same parameters."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         index, name = key.split(".", 1)
@@ -150,29 +103,13 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 
 
 def subset(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Select tensors by prefix.
-
-    Args:
-        tensors: Tensors by name.
-        prefix: Prefix, without the slash that ends it.
-
-    Returns:
-        The tensors under the prefix, named without it.
-    """
+    """Tensors under a prefix (given without its slash), renamed without it."""
     start = f"{prefix}/"
     return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
 
 
 def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Undo :func:`subset`.
-
-    Args:
-        tensors: Tensors by name.
-        prefix: Prefix to add, without slash.
-
-    Returns:
-        The tensors, renamed.
-    """
+    """Undo :func:`subset`."""
     return {f"{prefix}/{k}": v for k, v in tensors.items()}
 
 

@@ -1,4 +1,4 @@
-"""What trajectories are asked for: how greedy they are and how much each objective counts."""
+"""Conditions of trajectories: how sharp the reward is and how much each objective counts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Condition:
-    """The conditions of B trajectories.
+    """Conditions of B trajectories: the sharpness of the reward and the weight of each objective.
 
-    A policy, asked with a condition, draws x in proportion to R(x | condition), see
+    Given a condition, a policy draws x in proportion to R(x | condition), see
     :meth:`molgfn.gfn.target.Target.log_reward`.
 
     Attributes:
-        log_beta: Logarithm of the exponent of the reward, as networks read it, ``(B,)``, float32.
-        beta: The exponent itself, ``(B,)``. It is kept because neither of the two gives the other
-            back to the last bit.
+        log_beta: Log of the reward exponent, as networks read it, ``(B,)``, float32.
+        beta: The exponent itself, ``(B,)``; kept because neither of the two gives the other back
+            to the last bit.
         weights: Share of each of K objectives, rows sum to 1, shape ``(B, K)``.
     """
 
@@ -37,16 +37,10 @@ class Condition:
         weights: Sequence[float] = (1.0,),
         device: torch.device | str = "cpu",
     ) -> Condition:
-        """Ask n times for the same.
-
-        Args:
-            beta: Exponent of the reward, above 0.
-            n: B.
-            weights: How much each objective counts; only their ratios matter.
-            device: Where the tensors live.
+        """Repeat one condition n times; only the ratios of the weights matter.
 
         Raises:
-            ValueError: beta is not above 0, or a weight is negative or all are 0.
+            ValueError: beta is not above 0, a weight is negative, or all are 0.
         """
         total = math.fsum(weights)
         if not (0 < beta < math.inf and total > 0 and min(weights) >= 0):
@@ -67,16 +61,10 @@ class Condition:
         *,
         generator: torch.Generator,
     ) -> Condition:
-        """Draw conditions for a training.
+        """Draw n training conditions on the generator's device.
 
-        beta is log-uniform and stratified over its range. Weights are uniform on the simplex, but
-        for the first row, which weighs all objectives alike.
-
-        Args:
-            n: B.
-            beta_range: Smallest and largest beta.
-            n_objectives: K.
-            generator: Source of randomness; its device is that of the tensors.
+        beta is log-uniform, stratified over its range. Weights are uniform on the simplex, except
+        in the first row, where all objectives weigh the same.
         """
         device = generator.device
         low, high = math.log(beta_range[0]), math.log(beta_range[1])
@@ -91,7 +79,7 @@ class Condition:
 
     @classmethod
     def at(cls, log_beta: Tensor, weights: Tensor | None = None) -> Condition:
-        """Ask for B values of log beta ``(B,)``, weights ``(B, K)``; default: one objective."""
+        """Conditions at log beta ``(B,)`` and weights ``(B, K)``; default: one objective."""
         if weights is None:
             weights = torch.ones_like(log_beta)[:, None]
         return cls(log_beta, log_beta.exp(), weights / weights.sum(1, keepdim=True))
@@ -103,7 +91,7 @@ class Condition:
         return Condition(self.log_beta[index], self.beta[index], self.weights[index])
 
     def repeat(self, n: int) -> Condition:
-        """The one condition of a batch of one, n times."""
+        """Repeat a single condition n times."""
         if len(self) != 1:
             raise ValueError(f"only a single condition can be repeated, came {len(self)}")
         return Condition(self.log_beta.expand(n), self.beta.expand(n), self.weights.expand(n, -1))
@@ -119,19 +107,15 @@ class Condition:
 
     @property
     def features(self) -> Tensor:
-        """What a network reads besides :attr:`log_beta`: no weight of a single objective."""
+        """Network input besides :attr:`log_beta`: the weights, none for a single objective."""
         shown = self.weights if self.n_objectives > 1 else self.weights[:, :0]
         return shown.to(self.log_beta)
 
     def groups(self, start: Tensor | None = None) -> Tensor:
-        """Number trajectories that are asked for the same, in ascending order of beta.
+        """Number the groups of equal conditions, in ascending order of beta, shape ``(B,)``.
 
-        Args:
-            start: Number of the start of every trajectory, shape ``(B,)``; default: all alike.
-                Only trajectories of one group share a log Z.
-
-        Returns:
-            Number of the group of every trajectory, from 0, shape ``(B,)``.
+        Trajectories of different starts, numbered by ``start`` ``(B,)``, never share a group: only
+        those of one group share a log Z.
         """
         group: Tensor = self.log_beta.unique(return_inverse=True)[1]
         columns = list(self.features.unbind(1)) + ([] if start is None else [start])

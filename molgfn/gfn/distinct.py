@@ -1,4 +1,4 @@
-"""Finding rows that are equal, fast: by a hash, which is then proved right."""
+"""Finding equal rows fast: by a hash that is then verified."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from molgfn.gfn.environment import S
 
 
 def distinct_states(states: S, group: Tensor) -> tuple[S, Tensor, Tensor]:
-    """Find the states that differ: trajectories of one condition begin alike.
+    """Find the distinct pairs of state and condition; trajectories of one condition start alike.
 
     Args:
         states: B states.
-        group: Number of the condition of every state, shape ``(B,)``.
+        group: Condition number of each state, shape ``(B,)``.
 
     Returns:
-        The D distinct pairs of state and condition; which of them each state is, ``(B,)``; and
-        one of the B that is like each of them, ``(D,)``.
+        The D distinct states; the index among them of each state, ``(B,)``; a representative of
+        each among the B, ``(D,)``.
     """
     rows = torch.cat([states.to_tensor(), group[:, None]], 1)
     distinct, index, like = distinct_rows(rows)
@@ -27,18 +27,15 @@ def distinct_states(states: S, group: Tensor) -> tuple[S, Tensor, Tensor]:
 
 
 def distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Find the rows that differ.
+    """Find the distinct rows of an integer matrix ``(B, C)``.
 
-    ``Tensor.unique`` with a dimension compares rows one by one, each comparison an operation of
-    its own. Here each row gets one number, a sum of its entries times random numbers modulo 2^64,
-    and should two unlike rows ever share it, which the result would show, torch's way is taken.
-
-    Args:
-        rows: Shape ``(B, C)``, int64.
+    ``Tensor.unique`` with a dimension compares rows one by one, one operation per comparison.
+    Here each row is hashed to a sum of its entries times random numbers modulo 2^64. Should two
+    unlike rows ever collide, which the result would show, torch's way is taken.
 
     Returns:
-        The D distinct rows, ``(D, C)``; which of them each row is, ``(B,)``; and the number of a
-        row that is like each of them, ``(D,)``.
+        The D distinct rows, ``(D, C)``; the index among them of each row, ``(B,)``; a
+        representative of each among the B, ``(D,)``.
     """
     keys = (rows * _multipliers(rows.shape[1]).to(rows.device)).sum(1)
     index = keys.unique(return_inverse=True)[1]
@@ -51,7 +48,7 @@ def distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _representatives(index: Tensor) -> Tensor:
-    """For every number that occurs, from 0 on, a place where it does."""
+    """A position of each number from 0 on."""
     n_distinct = int(index.max()) + 1 if len(index) else 0
     places = torch.arange(len(index), device=index.device)
     return torch.zeros(n_distinct, dtype=torch.long, device=index.device).scatter(0, index, places)

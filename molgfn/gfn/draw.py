@@ -1,25 +1,19 @@
-"""Drawing columns: by logits, in blocks, or all alike."""
+"""Drawing columns of a matrix: by logits, or uniformly by a mask."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-#: Columns that are drawn from in two steps come in multiples of this.
+#: Block size of two-step draws; their number of columns is a multiple of it.
 BLOCK = 16
 
 
 def draw_uniform(mask: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw one of the marked columns of every row.
+    """Draw one of the marked columns of every row of a mask ``(B, C)``, shape ``(B,)``.
 
-    As ``torch.multinomial`` does it, which would ask the device whether its weights are valid.
-
-    Args:
-        mask: True = possible, shape ``(B, C)``.
-        generator: Source of randomness.
-
-    Returns:
-        Columns, shape ``(B,)``; any one where none is possible.
+    Like ``torch.multinomial``, but without the device synchronisation of its checks. A row without
+    a marked column gives an arbitrary one.
     """
     lot = torch.empty(mask.shape, device=mask.device).exponential_(generator=generator)
     return lot.reciprocal_().masked_fill_(~mask, -1.0).argmax(1)
@@ -30,8 +24,8 @@ def draw(
 ) -> Tensor:
     """Draw a legal column for every index by inversion.
 
-    Many columns are drawn from in two steps, a block of columns and a column within it: summing
-    up blocks takes a fraction of the time of a running sum.
+    Many columns are drawn from in two steps, a block and a column within it: summing blocks takes
+    a fraction of the time of a running sum.
 
     Args:
         logits: -inf where illegal, at least one legal per row, shape ``(B, C)``.
@@ -63,7 +57,7 @@ def _invert(weights: Tensor, generator: torch.Generator) -> Tensor:
     )
     # The numbers are at most 1 - 2^-53, which keeps the product below the total.
     threshold = threshold * total[:, -1:]
-    # The first column whose running total exceeds it; one of probability 0 adds nothing. Where
-    # nothing is legal, as where nobody will ask, it is the last.
+    # The first column whose running total exceeds it, never one of probability 0. In a row without
+    # a legal column, whose result is unused, it is the last.
     place = torch.searchsorted(total, threshold, right=True).squeeze(1)
     return place.clamp_(max=weights.shape[1] - 1)

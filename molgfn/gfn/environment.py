@@ -1,4 +1,4 @@
-"""What a generative flow network asks of states and of the environment they live in.
+"""The interface of states and environments.
 
 Implemented by :mod:`molgfn.molecules.env` (trees of fragments) and
 :class:`molgfn.gfn.discrete.DiscreteEnvironment` (rows of integers, such as the hypergrid).
@@ -30,7 +30,7 @@ class States(Protocol):
 
     @classmethod
     def cat(cls, batches: Sequence[Self]) -> Self:
-        """Join batches one after the other."""
+        """Concatenate batches."""
 
     def to_tensor(self) -> Tensor:
         """Pack the batch into one integer tensor, one row per state."""
@@ -56,7 +56,7 @@ class Environment(Protocol[S]):
 
     @property
     def lockstep(self) -> bool:
-        """Whether batches keep their size to the longest trajectory, as a GPU likes it."""
+        """Whether batches keep their size to the longest trajectory, as suits a GPU."""
 
     def initial_states(self, n_states: int) -> S:
         """Make a batch of the initial state."""
@@ -65,7 +65,7 @@ class Environment(Protocol[S]):
         """Mask the states that are the initial state, shape ``(B,)``."""
 
     def compact(self, states: S, n_steps: int) -> S:
-        """The same states without the room that only more than ``n_steps`` steps can fill."""
+        """Drop storage that states cannot fill within ``n_steps`` steps."""
 
     def stop_actions(self, n_states: int) -> Tensor:
         """The action that stops, ``(B, A)``."""

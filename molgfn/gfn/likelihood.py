@@ -1,4 +1,4 @@
-"""Exact log-likelihood of terminal states, by dynamic programming over all that leads to them."""
+"""Exact log-likelihood of terminal states, by dynamic programming over their ancestors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def log_likelihood(
 ) -> Tensor:
     r"""Compute log p(x), the probability that a trajectory of the policy ends in x.
 
-    The probability to pass through a state is a sum over its parents. Each edge has the
+    The probability of passing through a state is a sum over its parents. Each edge has the
     probability of one action, times the number m of equivalent actions, over the number k of
     equivalent backward steps (MATHS.md, section 4):
 
@@ -37,14 +37,14 @@ def log_likelihood(
               \log \frac{m_l}{k_l} = -\log L(s') - \log P_B(s_l \mid s')
 
     The symmetry potential of intermediate states telescopes, so only those of the initial state
-    and of x are needed. Orders of construction that pass through one state are merged: the policy
+    and of x are needed. Construction orders that pass through one state are merged: the policy
     sees each state once.
 
     Args:
         env: The environment, with its symmetry correction on.
         policy: The policy, giving equivalent actions the same probability.
         terminal: B terminal states.
-        condition: What the policy is asked for, a single condition.
+        condition: A single condition.
 
     Returns:
         log p(x), shape ``(B,)``, float64, nats.
@@ -73,7 +73,7 @@ def _log_likelihood(
 
 @dataclass(frozen=True)
 class _Layer(Generic[S]):
-    """All backward steps from C distinct states to their P distinct parents.
+    """All backward steps from C distinct states (``n_children``) to their P distinct parents.
 
     Attributes:
         n_children: C.

@@ -1,6 +1,6 @@
-"""Trajectories that keep step, so that a GPU is asked for nothing before all of them have ended.
+"""Trajectories in lockstep, so that the host never waits for the GPU before all have ended.
 
-What such a walk does follows from the sizes alone, so on a GPU it is recorded and replayed.
+The operations of such a walk follow from the sizes alone, so on a GPU it is recorded and replayed.
 """
 
 from __future__ import annotations
@@ -25,18 +25,10 @@ def walk(
     generator: torch.Generator,
     epsilon: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Walk until the longest possible trajectory has ended; others stand still at their ends.
+    """Walk until the longest possible trajectory has ended; finished ones stand still.
 
-    Args:
-        env: The environment.
-        policy: The sampling policy.
-        condition: What each of the B trajectories is asked for.
-        generator: Source of randomness.
-        epsilon: Share of uniform actions in every trajectory, shape ``(B,)``; None = none.
-
-    Returns:
-        All L + 1 states of every trajectory, packed, ``(L + 1, B, C)``; the actions,
-        ``(L, B, A)``.
+    Arguments as for :func:`molgfn.gfn.rollout.rollout`. Returns all L + 1 states of every
+    trajectory, packed, ``(L + 1, B, C)``, and the actions, ``(L, B, A)``.
     """
 
     def work(generator: torch.Generator, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -62,16 +54,7 @@ def walk(
 
 
 def steps_of(env: Environment[S], visited: Tensor, actions: Tensor) -> Steps[S]:
-    """Pick the steps of trajectories out of a walk; what stands still makes none.
-
-    Args:
-        env: The environment.
-        visited: As :func:`walk` returns, ``(L + 1, B, C)``.
-        actions: Likewise, ``(L, B, A)``.
-
-    Returns:
-        The steps.
-    """
+    """Extract the steps of trajectories from a :func:`walk`; standing still is no step."""
     states, following = _before_and_after(env, visited)
     n, going = actions.shape[1], (~states.stopped).nonzero().squeeze(1)
     return Steps(
@@ -80,16 +63,7 @@ def steps_of(env: Environment[S], visited: Tensor, actions: Tensor) -> Steps[S]:
 
 
 def walk_back(env: Environment[S], terminal: S, *, generator: torch.Generator) -> Steps[S]:
-    """Walk back until the longest possible trajectory has come to its start.
-
-    Args:
-        env: The environment.
-        terminal: B terminal states.
-        generator: Source of randomness.
-
-    Returns:
-        The steps, last ones first.
-    """
+    """Walk back until the longest possible trajectory has reached its start; last steps first."""
     from_tensor = terminal.from_tensor
 
     def work(generator: torch.Generator, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -97,7 +71,7 @@ def walk_back(env: Environment[S], terminal: S, *, generator: torch.Generator) -
         for _ in range(env.max_steps):
             states = from_tensor(visited[-1])
             parents, actions = env.sample_backward(states, generator=generator)
-            # Who is back at the start stays there.
+            # A trajectory back at its start stays there.
             done = env.is_initial(states)[:, None]
             visited.append(torch.where(done, visited[-1], parents.to_tensor()))
             taken.append(actions)

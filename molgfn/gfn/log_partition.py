@@ -14,11 +14,11 @@ N_BETA_BINS = 16
 
 
 class ConditionEncoding(nn.Module):
-    """Thermometer encoding of log beta over the range of the training, then the weights.
+    """Thermometer encoding of log beta over the training range, then log beta and the weights.
 
     The k-th feature rises from 0 to 1 between two neighbouring marks, so that a network can
-    resolve beta at every scale; log beta itself follows and tells values outside. A single
-    objective has no weight to tell.
+    resolve beta at every scale; log beta itself identifies values outside the range. With a single
+    objective there are no weights.
     """
 
     marks: Tensor

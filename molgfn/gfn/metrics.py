@@ -34,16 +34,8 @@ class Fit:
 
 
 def fit(log_p: Array, log_reward: Array) -> Fit:
-    """Fit log p against log R.
-
-    Args:
-        log_p: Exact log-likelihoods, shape ``(n,)``, nats.
-        log_reward: log R of the same objects, shape ``(n,)``, nats.
-
-    Returns:
-        The fit.
-    """
-    from scipy.stats import spearmanr  # takes half as long to load as torch; a fit alone needs it
+    """Fit exact log p against log R of the same objects, each ``(n,)``, nats."""
+    from scipy.stats import spearmanr  # slow to import, and only a fit needs it
 
     slope = regression_slope(log_reward, log_p)
     if np.isnan(slope):
@@ -59,15 +51,7 @@ def fit(log_p: Array, log_reward: Array) -> Fit:
 
 
 def regression_slope(x: Array, y: Array) -> float:
-    """Slope of the least-squares line of y against x.
-
-    Args:
-        x: Shape ``(n,)``.
-        y: Shape ``(n,)``.
-
-    Returns:
-        The slope; NaN for fewer than 3 points or where x or y does not vary.
-    """
+    """Slope of y against x; NaN for fewer than 3 points or where x or y does not vary."""
     if len(x) < 3 or np.ptp(x) < 1e-9 or np.ptp(y) < 1e-9:
         return float("nan")
     centred = x - x.mean()
@@ -76,13 +60,13 @@ def regression_slope(x: Array, y: Array) -> float:
 
 @dataclass(frozen=True)
 class Partition:
-    """What samples of a policy tell about log Z.
+    """Estimates of log Z from samples of a policy.
 
     Attributes:
         log_z: Importance estimate log mean(R/p), nats.
         lower: ELBO, mean of log R - log p over the policy's samples; at most log Z, nats.
         upper: EUBO, the same mean over the target, the samples weighted by R/p; at least log Z
-            but for the error of the weights, nats.
+            up to the error of the weights, nats.
         entropy: Entropy of the policy's distribution over terminal states, nats.
         effective_samples: (sum w)^2 / sum w^2 of the weights: how many samples of the target the
             samples are worth. Below about 100 the estimate and the upper bound are rough.
@@ -96,14 +80,9 @@ class Partition:
 
 
 def partition(log_p: Array, log_reward: Array) -> Partition:
-    """Estimate log Z and its bounds from samples of the policy.
+    """Estimate log Z and its bounds from samples of the policy, repeats included.
 
-    Args:
-        log_p: Exact log-likelihoods of samples, repeats included, shape ``(n,)``, nats.
-        log_reward: log R of the same samples, shape ``(n,)``, nats.
-
-    Returns:
-        The estimates.
+    Takes exact log p and log R of the samples, each ``(n,)``, nats.
 
     Raises:
         ValueError: There is no sample.
@@ -123,28 +102,12 @@ def partition(log_p: Array, log_reward: Array) -> Partition:
 
 
 def l1_distance(log_p: Array, log_target: Array) -> float:
-    """Sum of absolute differences of two distributions over listed objects.
-
-    Args:
-        log_p: Log-probabilities, shape ``(n,)``, nats.
-        log_target: Log-probabilities of the target, shape ``(n,)``, nats.
-
-    Returns:
-        0 for equal distributions, 2 for disjoint ones.
-    """
+    """Sum of absolute differences of two distributions given in nats; 0 if equal, 2 if disjoint."""
     return float(np.abs(np.exp(log_p) - np.exp(log_target)).sum())
 
 
 def jensen_shannon(log_p: Array, log_target: Array) -> float:
-    """Jensen–Shannon divergence of two distributions over listed objects.
-
-    Args:
-        log_p: Log-probabilities, shape ``(n,)``, nats.
-        log_target: Log-probabilities of the target, shape ``(n,)``, nats.
-
-    Returns:
-        0 for equal distributions, log 2 for disjoint ones, nats.
-    """
+    """Jensen–Shannon divergence of two distributions, nats; 0 if equal, log 2 if disjoint."""
     middle = np.logaddexp(log_p, log_target) - np.log(2.0)
 
     def divergence(log_q: Array) -> float:

@@ -1,4 +1,4 @@
-"""Objectives as residuals that vanish where forward and backward flow agree."""
+"""Objectives as residuals, zero where forward and backward flow agree."""
 
 from __future__ import annotations
 

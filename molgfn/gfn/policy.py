@@ -1,4 +1,4 @@
-"""What a generative flow network asks of a policy.
+"""The interface of policies.
 
 Implemented by :class:`molgfn.molecules.policy.network.FlowPolicy`,
 :class:`molgfn.molecules.policy.uniform.UniformPolicy` and
@@ -39,19 +39,15 @@ class FlowDistribution(Distribution, Protocol):
 
 
 class Policy(Protocol[S_contra]):
-    """Maps B states and as many conditions to a distribution over actions."""
+    """Maps B states, each with its condition, to a distribution over actions."""
 
     def __call__(self, states: S_contra, condition: Condition, /) -> Distribution:
         """Compute the distribution."""
 
     def prepare(self, *, lockstep: bool = False) -> Callable[[S_contra, Condition], Distribution]:
-        """Compute what depends on the weights alone, once for many calls.
+        """Compute what depends on the weights alone; valid until they change.
 
-        Args:
-            lockstep: Whether the function must ask nothing of the device.
-
-        Returns:
-            The same function, good as long as the weights stay as they are.
+        With ``lockstep`` the returned function never waits for the device.
         """
         return self
 

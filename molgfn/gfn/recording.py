@@ -13,7 +13,7 @@ from torch import Tensor
 #: Recordings of one owner that are kept; each holds the memory of a pass.
 MAX_RECORDINGS = 8
 
-#: Some work: random numbers and inputs in, tensors out. It asks the device for nothing.
+#: Work without device synchronisation: generator and inputs in, tensors out.
 Work = Callable[[torch.Generator, Sequence[Tensor]], list[Tensor]]
 
 
@@ -25,18 +25,18 @@ def replayed(
     of: object,
     within: object = None,
 ) -> list[Tensor]:
-    """Do some work, on a GPU by replaying it where it was done before for these sizes.
+    """Do some work; on a GPU, replay it if it was done before for these sizes.
 
-    The work is hundreds of small operations; to launch each takes the host longer than the device
-    needs to compute it. A CUDA graph launches all of them at once. The first time the work is
-    done as usual, so that what is done once pays for no recording.
+    The work is hundreds of small operations; launching each takes the host longer than the device
+    needs to compute it. A CUDA graph launches all of them at once. The first call runs as usual, so
+    that one-off work pays for no recording.
 
     Args:
         work: The work. What it reads besides its inputs, such as weights, may change in place
-            and must stay where it is in memory.
-        inputs: What it is given, on one device.
+            but must stay where it is in memory.
+        inputs: Its inputs, on one device.
         generator: Source of randomness; it advances as if the work were done afresh.
-        of: Whose work it is; recordings live as long.
+        of: Owner of the work; recordings live as long.
         within: Another object whose tensors the work reads.
 
     Returns:
@@ -60,7 +60,7 @@ def replayed(
 
 @dataclass(frozen=True)
 class _Recording:
-    """One recording.
+    """A CUDA graph with the tensors that it reads and writes.
 
     Attributes:
         graph: The operations.
@@ -89,7 +89,7 @@ class _Recording:
         return cls(graph, held, outputs, generator, within)
 
     def replay(self, inputs: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
-        """Compute; the next replay will not touch what this one returns."""
+        """Compute; the results survive the next replay."""
         for held, given in zip(self.inputs, inputs, strict=True):
             held.copy_(given)
         self.generator.set_state(generator.get_state())
@@ -98,7 +98,7 @@ class _Recording:
         return [output.clone() for output in self.outputs]
 
 
-#: By owner, then by sizes; None where the work was done but once.
+#: By owner, then by sizes; None where the work was done only once.
 _recordings: WeakKeyDictionary[object, OrderedDict[tuple[object, ...], _Recording | None]] = (
     WeakKeyDictionary()
 )

@@ -1,4 +1,4 @@
-"""Terminal states seen so far, remembered once each."""
+"""Replay buffer of the distinct terminal states seen so far."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ TOP_SHARE = 0.1
 class ReplayBuffer(Generic[S]):
     """Distinct terminal states seen so far, good and bad, with the parts of their log reward.
 
-    The bad ones are worth as much as the good: only from them can a policy learn how improbable
-    they should be. States, not trajectories, are kept: a fresh backward trajectory is drawn at
-    each use, which is valid under any backward policy. Parts, not rewards, are kept: they give
-    the reward of any condition.
+    Bad states are worth as much as good ones: only from them can a policy learn how improbable
+    they should be. States, not trajectories, are kept: each use draws a fresh backward trajectory,
+    which is valid under any backward policy. Parts, not rewards, are kept: they give the reward of
+    any condition. Beyond ``capacity``, states below the best tenth are thinned out evenly over the
+    range of their scores.
 
     References:
         Shen et al. 2023, Towards understanding and improving GFlowNet training (prioritised
@@ -29,18 +30,10 @@ class ReplayBuffer(Generic[S]):
     """
 
     def __init__(self, capacity: int, states_type: type[S], target: Target[S]) -> None:
-        """Make an empty buffer.
-
-        Args:
-            capacity: Most states kept; beyond it those below the best tenth are thinned out
-                evenly over the range of their scores.
-            states_type: Class of the states, to unpack them.
-            target: Ranks states by their parts.
-        """
         self.capacity = capacity
         self._states_type = states_type
         self._target = target
-        # States stay where they were put; only the order of their places is kept sorted.
+        # States stay in place; only the order of their places is kept sorted.
         self._packed = torch.zeros(0, 0, dtype=torch.long)
         self._log_parts = torch.zeros(0, 1)
         self._key_at: list[str] = []
@@ -52,13 +45,7 @@ class ReplayBuffer(Generic[S]):
         return len(self._best_first)
 
     def add(self, states: S, keys: list[str], log_parts: Tensor) -> None:
-        """Remember states that are new.
-
-        Args:
-            states: B terminal states.
-            keys: Their canonical keys.
-            log_parts: Parts of their log rewards, no NaN, shape ``(B, ...)``, nats.
-        """
+        """Add new terminal states by canonical key, with parts ``(B, ...)``, nats, no NaN."""
         fresh: dict[str, int] = {}
         for i, key in enumerate(keys):
             if key not in self._known:
@@ -79,12 +66,12 @@ class ReplayBuffer(Generic[S]):
         self._known.difference_update(self._key_at[place] for place in freed)
 
     def _order(self, places: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Order in which places are best first under the weights of one condition, (1, K)."""
+        """Order of the places, best first under the weights of one condition, (1, K)."""
         score = self._target.log_score(self._log_parts[places], weights)
         return score.argsort(descending=True, stable=True)
 
     def _store(self, packed: Tensor, log_parts: Tensor, keys: list[str]) -> Tensor:
-        """Put states in the places that are free, then behind the others; returns the places."""
+        """Store states in free places first, then at the end; returns the places."""
         while len(self._free) < len(keys):
             self._grow(packed.shape[1], log_parts)
         places, self._free = self._free[: len(keys)], self._free[len(keys) :]
@@ -114,7 +101,7 @@ class ReplayBuffer(Generic[S]):
         Args:
             condition: Conditions of G groups.
             group: Group of each of the n draws, shape ``(n,)``.
-            generator: Source of randomness; its device is that of the states.
+            generator: Source of randomness, on the device of the states.
 
         Returns:
             n terminal states and the parts of their log rewards, shape ``(n, ...)``, nats.
@@ -150,12 +137,7 @@ class ReplayBuffer(Generic[S]):
         return [self._key_at[place] for place in self._best_first.tolist()]
 
     def load(self, tensors: dict[str, Tensor], keys: list[str]) -> None:
-        """Fill the buffer from a checkpoint.
-
-        Args:
-            tensors: What :meth:`tensors` returned, of this version or of one that kept scores.
-            keys: What :attr:`keys` returned.
-        """
+        """Restore :meth:`tensors` and :attr:`keys`, also of an older version that kept scores."""
         self._packed = tensors["states"]
         is_old = "log_parts" not in tensors
         self._log_parts = tensors["log_score"][:, None] if is_old else tensors["log_parts"]
@@ -164,7 +146,7 @@ class ReplayBuffer(Generic[S]):
 
 
 def _kept(n: int, capacity: int) -> Tensor:
-    """Places to keep of a list that is sorted best first: the best, and the rest thinned evenly."""
+    """Places to keep of a list sorted best first: the best, and the rest thinned evenly."""
     if n <= capacity:
         return torch.arange(n)
     n_top = max(1, round(TOP_SHARE * capacity))

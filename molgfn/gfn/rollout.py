@@ -25,17 +25,9 @@ def rollout(
     generator: torch.Generator,
     epsilon: Tensor | None = None,
 ) -> Trajectories[S]:
-    """Sample one trajectory per condition with a policy.
+    """Sample one trajectory per condition.
 
-    Args:
-        env: The environment.
-        policy: The sampling policy.
-        condition: What each of the B trajectories is asked for.
-        generator: Source of randomness.
-        epsilon: Share of uniform actions in every trajectory, shape ``(B,)``; default: none.
-
-    Returns:
-        The trajectories.
+    ``epsilon`` ``(B,)`` is the probability of a uniform action in each trajectory; default: 0.
     """
     if env.lockstep:
         walked = lockstep.walk(env, policy, condition, generator=generator, epsilon=epsilon)
@@ -49,17 +41,7 @@ def rollout(
 def draw_terminal(
     env: Environment[S], policy: Policy[S], condition: Condition, *, generator: torch.Generator
 ) -> S:
-    """Sample the ends of trajectories alone: the same as those of :func:`rollout`, sooner.
-
-    Args:
-        env: The environment.
-        policy: The sampling policy.
-        condition: What each of the B trajectories is asked for.
-        generator: Source of randomness.
-
-    Returns:
-        B terminal states.
-    """
+    """Sample only the ends of trajectories, equal to those of :func:`rollout` but faster."""
     if env.lockstep:
         visited, _ = lockstep.walk(env, policy, condition, generator=generator, epsilon=None)
         return env.initial_states(0).from_tensor(visited[-1])
@@ -75,21 +57,12 @@ def draw_terminal(
 def rollout_backward(
     env: Environment[S], terminal: S, *, generator: torch.Generator
 ) -> Trajectories[S]:
-    """Sample one trajectory to each terminal state with the backward policy.
-
-    Args:
-        env: The environment.
-        terminal: B terminal states.
-        generator: Source of randomness.
-
-    Returns:
-        The trajectories, transitions in backward order.
-    """
+    """Sample a trajectory to each terminal state with the backward policy, last steps first."""
     walk_back = lockstep.walk_back if env.lockstep else _walk_back
     return Trajectories.of(env, walk_back(env, terminal, generator=generator))
 
 
-# Cheaper than no_grad by a fourteenth of a rollout; what is joined afterwards may be learned from.
+# Saves a fourteenth of a rollout over no_grad; tensors joined afterwards can take part in autograd.
 @torch.inference_mode()
 def _walk(
     env: Environment[S],
@@ -98,7 +71,7 @@ def _walk(
     generator: torch.Generator,
     epsilon: Tensor | None,
 ) -> Iterator[Steps[S]]:
-    """Yield the same step of all trajectories that are still under way."""
+    """Yield the steps of all unfinished trajectories, one position at a time."""
     decide, n, group = policy.prepare(), len(condition), condition.groups()
     states = env.initial_states(n)
     alive = torch.arange(n, device=group.device)
@@ -110,7 +83,7 @@ def _walk(
             distribution = decide(distinct, condition[alive[first]])
             share = None if epsilon is None else epsilon[alive]
             actions = distribution.sample(index, generator, share)
-        else:  # nothing but stop is left
+        else:  # only stop is left
             actions = env.stop_actions(len(alive))
         following = env.step(states, actions)
         yield Steps(alive, torch.full_like(alive, n_steps), states, actions, following)
@@ -119,7 +92,7 @@ def _walk(
 
 
 def _walk_back(env: Environment[S], terminal: S, *, generator: torch.Generator) -> Steps[S]:
-    """Walk back until each trajectory has come to its start; last steps first."""
+    """Walk back until each trajectory has reached its start; last steps first."""
     states = terminal
     alive = torch.arange(len(terminal), device=terminal.device)
     undone = torch.zeros_like(alive)

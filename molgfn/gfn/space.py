@@ -15,13 +15,13 @@ class Space(Generic[S]):
     """Classes of isomorphic states of an environment small enough to list.
 
     An *edge* joins a parent class to a child class by one kind of action. m counts the actions of
-    the parent's representative that are this edge, k the backward steps of the child that undo
+    the parent's representative that form this edge, k the backward steps of the child that undo
     it. Both are 1 throughout where an environment has no symmetry.
 
     Attributes:
-        states: One representative of every class, none stopped; number 0 is the initial state,
-            parents come before children; N of them.
-        keys: The environment's canonical key of every state, ``""`` for an empty initial one.
+        states: One representative of each of N classes, none stopped; the first is the initial
+            state, parents come before children.
+        keys: Canonical key of every state, ``""`` for an empty initial one.
         depth: Number of steps from the initial state; an edge leads to a greater depth, ``(N,)``.
         may_stop: Whether the state may be terminal, shape ``(N,)``.
         log_symmetry: log |Aut(s)|, whether or not the environment corrects for it, shape
@@ -33,7 +33,7 @@ class Space(Generic[S]):
         edge_k: k of every edge, shape ``(E,)``; over the edges into a state they sum to L.
         action_state: State of every legal action but stop, ascending, shape ``(A,)``.
         actions: The actions as the environment takes them, shape ``(A, a)``.
-        action_edge: Edge that the action is one of, shape ``(A,)``.
+        action_edge: Edge to which the action belongs, shape ``(A,)``.
         stop_action: The action that stops, shape ``(a,)``.
     """
 

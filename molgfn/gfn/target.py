@@ -1,4 +1,4 @@
-"""What a policy is trained to follow: the reward of terminal states, kept in its parts.
+"""The interface of training targets: the reward of terminal states, kept in its parts.
 
 Implemented by :class:`molgfn.molecules.target.target.MoleculeTarget` and
 :class:`molgfn.hypergrid.target.HypergridTarget`.
@@ -22,7 +22,7 @@ class Target(ABC, Generic[S_contra]):
     """Scores terminal states by K objectives; a stub needs :meth:`log_parts` alone.
 
     Attributes:
-        objectives: Names of the objectives, K in all.
+        objectives: Names of the K objectives.
         member_power: Exponent of the mean over the members of an ensemble, where parts come by
             member.
     """
@@ -32,43 +32,38 @@ class Target(ABC, Generic[S_contra]):
 
     @abstractmethod
     def log_parts(self, states: S_contra, /) -> Tensor:
-        """Compute the log of every objective.
+        """Log of every objective, at most 0, NaN where a score failed, nats, on the CPU.
 
-        Args:
-            states: B terminal states.
-
-        Returns:
-            At most 0, NaN where a score failed, nats: shape ``(B, K)``, or ``(B, M, K)`` by each
-            of M members of an ensemble, on the CPU.
+        Shape ``(B, K)``, or ``(B, M, K)`` for the M members of an ensemble.
         """
 
     def log_parts_of(self, batches: Sequence[S_contra], /) -> Iterator[Tensor]:
         """Yield the parts of each batch in turn.
 
-        When the first is asked for, all may begin to be scored, elsewhere and at once; the result
-        does not depend on that.
+        Scoring of all batches may start, elsewhere and in parallel, with the first; results do not
+        depend on it.
         """
         return map(self.log_parts, batches)
 
     def log_multiplicity(self, states: S_contra, /) -> Tensor:
-        """Log of how many states share the reward of each, ``(B,)``, nats, on the CPU."""
+        """Log of the number of states that share the reward of each, ``(B,)``, nats, CPU."""
         return torch.zeros(len(states))
 
     def log_reward(
         self, log_parts: Tensor, log_multiplicity: Tensor, condition: Condition, floor: float
     ) -> Tensor:
-        r"""Compute log R(x | condition), which the policy follows; nothing else does.
+        r"""Compute log R(x | condition), the only target of the policy.
 
         .. math:: \log R = \max\Big(\beta \sum_{i=1}^K K w_i \phi_i,\ \text{floor}\Big) - \log n
 
-        Equal weights give the plain product of all objectives. Of an ensemble the sum is taken by
-        each member, and their mean of the power ``member_power`` is the score.
+        Equal weights give the plain product of all objectives. With an ensemble the sum is taken
+        per member, and the power mean over members with exponent ``member_power`` is the score.
 
         Args:
             log_parts: :math:`\phi`, as :meth:`log_parts` returns it, nats.
             log_multiplicity: log n, shape ``(B,)``, nats.
             condition: beta and w of each.
-            floor: Least log reward, before n divides it, nats.
+            floor: Least log reward before division by n, nats.
 
         Returns:
             Shape ``(B,)``, NaN where the score failed, nats.
@@ -78,14 +73,9 @@ class Target(ABC, Generic[S_contra]):
         return log_reward - log_multiplicity.to(log_reward)
 
     def log_score(self, log_parts: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Compute the log of the score, the reward before beta.
+        """Log of the score, the reward before beta, shape ``(B,)``, nats.
 
-        Args:
-            log_parts: As :meth:`log_parts` returns it, nats.
-            weights: Share of each objective, shape ``(B, K)``; default: all alike.
-
-        Returns:
-            Shape ``(B,)``, nats.
+        ``weights`` ``(B, K)`` are shares of the objectives; default: equal.
         """
         if weights is not None:
             scale = (weights.shape[1] * weights).to(log_parts)

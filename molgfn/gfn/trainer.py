@@ -37,7 +37,7 @@ from molgfn.gfn.trajectories import Trajectories, join
 HUBER_NATS = 5.0
 #: The learning rate falls to this share of its start along a cosine.
 FINAL_LEARNING_RATE_SHARE = 0.03
-#: States of a replay buffer that are scored anew at once.
+#: Batch size for scoring a replay buffer anew.
 RESCORED_AT_ONCE = 512
 #: Batches in a row without a single score, after which the scorer is declared broken.
 MAX_FAILED_BATCHES = 10
@@ -48,7 +48,7 @@ class Networks(Generic[S]):
     """The networks of a training.
 
     Attributes:
-        policy: The policy that learns.
+        policy: The policy being trained.
         sampler: Its running average, which samples.
         log_z: log Z as a function of the condition; every objective but VarGrad learns it.
     """
@@ -68,16 +68,7 @@ class Networks(Generic[S]):
         hidden: int = 16,
         n_objectives: int = 1,
     ) -> Networks[S]:
-        """Make a policy, a sampler that starts equal to it, and the network of log Z.
-
-        Args:
-            make_policy: Makes a policy with fresh weights.
-            config: Range of beta.
-            device: Where the networks live.
-            seed: Seed of the weights.
-            hidden: Width of the network of log Z.
-            n_objectives: K, number of weights in a condition.
-        """
+        """Build policy, equal sampler and log Z network on a device, with weights from a seed."""
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             low, high = config.beta_min, config.beta_max
@@ -93,9 +84,9 @@ class TrainerDocument(TypedDict):
 
     Attributes:
         step: Steps done.
-        failed_batches: Batches in a row without a single score.
+        failed_batches: Consecutive batches without a single score.
         replay_keys: Canonical keys of the states of the replay buffer, best first.
-        score: What the target keeps.
+        score: State of the target.
     """
 
     step: int
@@ -120,15 +111,6 @@ class Trainer(Generic[S]):
         *,
         generator: torch.Generator,
     ) -> None:
-        """Set up a training at step 0.
-
-        Args:
-            env: The environment.
-            networks: Policy, sampler and log Z on the environment's device.
-            target: Scores terminal states.
-            config: How to train.
-            generator: Source of all randomness, on the environment's device.
-        """
         self.env = env
         self.networks = networks
         self.target = target
@@ -146,10 +128,7 @@ class Trainer(Generic[S]):
         )
 
     def train_step(self) -> dict[str, float]:
-        """Sample and score one batch, and learn from it and from what came before.
-
-        Returns:
-            What happened: step, loss, log Z, scores of the states that the policy sampled, counts.
+        """Sample and score one batch, and learn from it and from replayed states; returns metrics.
 
         Raises:
             NumericalError: The loss is not finite.
@@ -197,7 +176,7 @@ class Trainer(Generic[S]):
     def _with_replay(
         self, batch: Trajectories[S], log_parts: Tensor, group: Tensor, asked: Condition
     ) -> tuple[Trajectories[S], Tensor, Tensor]:
-        """Join sampled trajectories with replayed ones; their parts and groups."""
+        """Join sampled and replayed trajectories, with their parts and groups."""
         n = self.config.replay_batch_size if len(self._replay) else 0
         if not n:
             return batch, log_parts, group
@@ -207,7 +186,7 @@ class Trainer(Generic[S]):
         return batch, torch.cat([log_parts, known_parts]), torch.cat([group, again])
 
     def _refuse_silence(self, log_score: Tensor) -> None:
-        """Stop where nothing is left to learn from; with a filled replay buffer there is."""
+        """Raise after too many batches without anything to learn from, sampled or replayed."""
         silent = bool(log_score.isnan().all()) and not len(self._replay)
         self._failed_batches = self._failed_batches + 1 if silent else 0
         if self._failed_batches >= MAX_FAILED_BATCHES:
@@ -223,7 +202,7 @@ class Trainer(Generic[S]):
         scored = ~_failed(log_parts)
         if not scored.any():
             return math.nan, math.nan
-        # A failed score takes no part, neither as a zero nor in its group's mean.
+        # A failed score enters neither the loss nor its group's mean.
         batch, log_parts, group = batch.select(scored), log_parts[scored], group[scored]
         condition = asked[group]
         log_reward = self.target.log_reward(
@@ -270,8 +249,8 @@ class Trainer(Generic[S]):
     def _rollout(self, condition: Condition) -> Trajectories[S]:
         """Sample with the policy and, for the configured share, at random.
 
-        Without random trajectories the policy would hardly see what it makes improbable, and
-        could not learn how improbable it should be.
+        Without random trajectories the policy would hardly see what it makes improbable, and could
+        not learn how improbable that should be.
         """
         share, epsilon = self._epsilon(), None
         if share or self._n_random:
@@ -303,16 +282,13 @@ class Trainer(Generic[S]):
             self._replay.add(states, self.env.keys(states), log_parts[scored])
 
     def warm_start(self, part: Part) -> None:
-        """Begin where another training ended, whose reward was another.
+        """Start from the :meth:`state` of another training, which had another reward.
 
-        The policy and what it has seen are taken over, the latter scored anew. log Z and the state
-        of the optimiser belong to the old reward and start afresh.
-
-        Args:
-            part: What :meth:`state` of that training returned.
+        The policy and the states it has seen are kept, the latter scored anew. log Z and the
+        optimiser belong to the old reward and start afresh.
 
         Raises:
-            CheckpointError: It belongs to a network of another shape.
+            CheckpointError: The networks differ in shape.
         """
         states_type = type(self.env.initial_states(1))
         try:
@@ -349,13 +325,10 @@ class Trainer(Generic[S]):
         return Part(tensors, {**document})
 
     def load(self, part: Part) -> None:
-        """Continue from a saved state.
-
-        Args:
-            part: What :meth:`state` returned.
+        """Continue from a saved :meth:`state`.
 
         Raises:
-            CheckpointError: The state belongs to a network of another shape.
+            CheckpointError: The networks differ in shape.
         """
         tensors, document = part.tensors, cast(TrainerDocument, part.document)
         networks = self.networks

@@ -1,4 +1,4 @@
-"""Trajectories of a batch, packed one after the other."""
+"""Trajectories of a batch, packed without padding."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Steps(Generic[S]):
     """Steps of B trajectories, T in all, in any order.
 
     Attributes:
-        trajectory: Number of the trajectory of every step, shape ``(T,)``.
-        position: Number of every step in its trajectory, from 0, shape ``(T,)``.
-        states: Where they begin.
-        actions: What is done there, shape ``(T, A)``.
-        following: Where that leads.
+        trajectory: Trajectory of every step, shape ``(T,)``.
+        position: Position of every step in its trajectory, from 0, shape ``(T,)``.
+        states: States before the step.
+        actions: Actions taken, shape ``(T, A)``.
+        following: States after it.
     """
 
     trajectory: Tensor
@@ -37,11 +37,11 @@ class Trajectories(Generic[S]):
     Attributes:
         states: Every state from which an action was taken, T in all.
         actions: The actions, shape ``(T, A)``.
-        trajectory: Number of the trajectory of every transition, shape ``(T,)``.
-        position: Number of every transition in its trajectory, from 0, shape ``(T,)``.
+        trajectory: Trajectory of every transition, shape ``(T,)``.
+        position: Position of every transition in its trajectory, from 0, shape ``(T,)``.
         log_pb: log P_B of every transition, up to a potential of the intermediate states that
             telescopes: the sum along a trajectory is exact, ``(T,)``, nats.
-        terminal: The terminal states, B in all.
+        terminal: The B terminal states.
     """
 
     states: S
@@ -53,15 +53,7 @@ class Trajectories(Generic[S]):
 
     @classmethod
     def of(cls, env: Environment[S], steps: Steps[S]) -> Trajectories[S]:
-        """Find the ends of trajectories, and how probable the way back from there is.
-
-        Args:
-            env: The environment.
-            steps: All steps of B whole trajectories.
-
-        Returns:
-            The trajectories, transitions in the order of the steps.
-        """
+        """Assemble whole trajectories from their steps, in the order of the steps."""
         owner, following = steps.trajectory, steps.following
         ends = following.stopped.nonzero().squeeze(1)
         begins = (steps.position == 0).nonzero().squeeze(1)
@@ -75,39 +67,18 @@ class Trajectories(Generic[S]):
         return len(self.terminal)
 
     def total(self, values: Tensor) -> Tensor:
-        """Sum the values of the transitions of every trajectory.
-
-        Args:
-            values: Shape ``(T,)``.
-
-        Returns:
-            Shape ``(B,)``.
-        """
+        """Sum values of transitions ``(T,)`` over each trajectory, shape ``(B,)``."""
         total = torch.zeros(len(self), dtype=values.dtype, device=values.device)
         return total.index_add(0, self.trajectory, values)
 
     def padded(self, values: Tensor) -> Tensor:
-        """Lay the values of the transitions out in a row for every trajectory.
-
-        Args:
-            values: Shape ``(T,)``.
-
-        Returns:
-            Shape ``(B, L)``, L being the longest trajectory; 0 where one has ended.
-        """
+        """Lay values of transitions ``(T,)`` out by trajectory, ``(B, L)``; 0 after the end."""
         n_steps = int(self.position.max()) + 1
         rows = torch.zeros(len(self), n_steps, dtype=values.dtype, device=values.device)
         return rows.index_put((self.trajectory, self.position), values)
 
     def select(self, mask: Tensor) -> Trajectories[S]:
-        """Keep some of the trajectories.
-
-        Args:
-            mask: True = kept, shape ``(B,)``.
-
-        Returns:
-            The trajectories, in their order.
-        """
+        """Keep the trajectories where a mask ``(B,)`` is True, in order."""
         if mask.all():
             return self
         kept = mask[self.trajectory]
@@ -128,15 +99,7 @@ class Trajectories(Generic[S]):
 
 
 def join(first: Trajectories[S], second: Trajectories[S]) -> Trajectories[S]:
-    """Put two batches of trajectories one after the other.
-
-    Args:
-        first: B trajectories.
-        second: C trajectories.
-
-    Returns:
-        B + C trajectories.
-    """
+    """Concatenate two batches of trajectories."""
     cat = type(first.states).cat
     return Trajectories(
         cat([first.states, second.states]),

@@ -1,4 +1,4 @@
-"""Terminal states with the exact log p and the log R of each."""
+"""Terminal states with their exact log p and log R."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Weighed:
-    """Terminal states with what the policy gives them and what they deserve.
+    """n terminal states with the likelihood under a policy and their reward.
 
     Attributes:
-        keys: Canonical keys of n states, repeats allowed.
+        keys: Canonical keys, repeats allowed.
         log_p: Exact log-likelihood, shape ``(n,)``, nats.
         log_reward: log R, shape ``(n,)``, nats; NaN where the score failed.
     """
@@ -29,14 +29,7 @@ class Weighed:
         return len(self.keys)
 
     def unseen(self, seen: Collection[str]) -> Weighed:
-        """Select the distinct states with a score that are not among others.
-
-        Args:
-            seen: Keys of the others.
-
-        Returns:
-            The states, in the order of their first appearance.
-        """
+        """Distinct scored states whose key is not in ``seen``, in order of first appearance."""
         first = {key: i for i, key in reversed(list(enumerate(self.keys)))}
         kept = sorted(
             i for key, i in first.items() if key not in seen and not np.isnan(self.log_reward[i])
@@ -44,14 +37,7 @@ class Weighed:
         return self.take(kept)
 
     def take(self, rows: Sequence[int]) -> Weighed:
-        """Select states.
-
-        Args:
-            rows: Their numbers.
-
-        Returns:
-            The states, in that order.
-        """
+        """Select states by row, in the given order."""
         chosen = np.array(rows, dtype=np.int64)
         return Weighed(
             tuple(self.keys[i] for i in rows), self.log_p[chosen], self.log_reward[chosen]
@@ -59,14 +45,7 @@ class Weighed:
 
     @classmethod
     def cat(cls, sets: Sequence[Weighed]) -> Weighed:
-        """Join sets one after the other.
-
-        Args:
-            sets: The sets.
-
-        Returns:
-            One set.
-        """
+        """Concatenate sets."""
         none = np.zeros(0)
         return cls(
             tuple(key for s in sets for key in s.keys),
