@@ -10,10 +10,10 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from molgfn.config.choices import TrainingObjective
+from molgfn.config.choices import training_objectives
 from molgfn.config.reward_schema import FactorConfig, RewardConfig
 from molgfn.config.rounds_schema import RoundsConfig
-from molgfn.errors import ConfigError
+from molgfn.errors import ConfigError, did_you_mean
 
 __all__ = [
     "Config",
@@ -139,7 +139,7 @@ class TrainConfig:
     log_reward_floor: float = -300.0
     half_weight_nats: float = 10.0
     n_beta_groups: int = 8
-    objective: TrainingObjective = "vargrad"
+    objective: str = "vargrad"
     sub_trajectory_decay: float = 0.9
     symmetry_correction: bool = True
     checkpoint_every: int = 100
@@ -194,6 +194,12 @@ class TrainConfig:
             if size % parts:
                 raise ConfigError(f"{key} must be a multiple of {of} ({parts}), came {size}")
         each = self.batch_size // (self.updates_per_step * self.n_beta_groups)
+        known = training_objectives()
+        if self.objective not in known:
+            raise ConfigError(
+                f"train.objective must be one of {', '.join(known)}, came {self.objective!r}"
+                f"{did_you_mean(self.objective, known)}"
+            )
         if self.objective == "vargrad" and each < 2:
             raise ConfigError(
                 "train.batch_size must be at least twice train.updates_per_step times "

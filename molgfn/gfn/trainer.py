@@ -14,7 +14,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from molgfn.config.schema import TrainConfig
 from molgfn.errors import CheckpointError, NumericalError, ScorerError
-from molgfn.gfn.balance import evaluate, residuals
+from molgfn.gfn.balance import evaluate
 from molgfn.gfn.checkpoint import (
     Part,
     flatten_optimizer,
@@ -25,6 +25,7 @@ from molgfn.gfn.checkpoint import (
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.environment import Environment, S
 from molgfn.gfn.log_partition import LogPartition
+from molgfn.gfn.objectives import find_objective
 from molgfn.gfn.policy import PolicyNetwork
 from molgfn.gfn.replay import ReplayBuffer
 from molgfn.gfn.rollout import rollout, rollout_backward
@@ -222,7 +223,7 @@ class Trainer(Generic[S]):
             log_z,
             self.config.half_weight_nats,
         )
-        residual = residuals(evaluated, self.config)
+        residual = find_objective(self.config.objective)(evaluated, self.config)
         loss = _weighted_huber(residual.value, residual.weight)
         if not loss.isfinite():
             raise NumericalError(

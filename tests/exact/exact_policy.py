@@ -11,8 +11,9 @@ from exact_flow import exact_log_flow, exact_log_pf, exact_log_stop
 from torch import Tensor
 
 from molgfn.config.schema import TrainConfig
-from molgfn.gfn.balance import Residuals, evaluate, residuals
+from molgfn.gfn.balance import Residuals, evaluate
 from molgfn.gfn.condition import Condition
+from molgfn.gfn.objectives import find_objective
 from molgfn.gfn.space import Space
 from molgfn.gfn.trajectories import Trajectories
 
@@ -83,6 +84,6 @@ def absolute_residuals(
         log_reward=log_reward,
         log_z=policy.log_z.expand(n),
     )
-    found: Residuals = residuals(evaluated, TrainConfig(objective=objective))  # type: ignore[arg-type]
+    found: Residuals = find_objective(objective)(evaluated, TrainConfig(objective=objective))
     assert (found.weight > 0).sum() >= n
     return found.value[found.weight > 0].abs()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from molgfn.gfn.balance import OBJECTIVES
+from molgfn.config.choices import training_objectives
 from molgfn.gfn.exact import log_symmetry_bias
 from molgfn.gfn.rollout import rollout_backward
 from molgfn.hypergrid.env import Hypergrid
@@ -30,7 +30,7 @@ def at_exact_flow(
     return absolute_residuals(objective, env, policy, batch, log_reward)
 
 
-@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize("objective", training_objectives())
 def test_every_objective_vanishes_at_the_exact_flow(case: Case, objective: str) -> None:
     log_reward = random_log_reward(case.space)
     policy = TablePolicy(case.env, case.space, case.numbers, log_reward)
@@ -38,7 +38,7 @@ def test_every_objective_vanishes_at_the_exact_flow(case: Case, objective: str) 
     assert found.max() < 1e-5
 
 
-@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize("objective", training_objectives())
 def test_negative_control_without_correction_is_far_off(case: Case, objective: str) -> None:
     log_reward = random_log_reward(case.space)
     policy = TablePolicy(case.env, case.space, case.numbers, log_reward)
@@ -49,7 +49,7 @@ def test_negative_control_without_correction_is_far_off(case: Case, objective: s
     assert found.max() > 0.5
 
 
-@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize("objective", training_objectives())
 def test_every_objective_vanishes_on_the_hypergrid_too(objective: str) -> None:
     env = Hypergrid(2, 8, 0.01)
     terminal = env.terminal_states()
@@ -58,7 +58,7 @@ def test_every_objective_vanishes_on_the_hypergrid_too(objective: str) -> None:
     assert at_exact_flow(objective, env, policy, terminal, log_reward).max() < 1e-5
 
 
-@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize("objective", training_objectives())
 def test_no_objective_vanishes_at_another_reward(objective: str) -> None:
     case = case_of("linkers")
     log_reward = random_log_reward(case.space)

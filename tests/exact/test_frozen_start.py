@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from molgfn.config.choices import training_objectives
 from molgfn.errors import ConfigError
 from molgfn.fragments.symmetry import TreeSymmetry
-from molgfn.gfn.balance import OBJECTIVES
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.likelihood import log_likelihood
 from molgfn.gfn.rollout import rollout_backward
@@ -89,7 +89,7 @@ def test_control_without_the_potential_of_the_start(
     forget_start(monkeypatch)
     order = ORDERS[case.env.vocabulary.name]
     assert total(case, case.env) == pytest.approx(1 / order, abs=1e-6)
-    for objective in OBJECTIVES:
+    for objective in training_objectives():
         found = residuals(case, case.env, objective)
         # The group's mean takes up a constant: VarGrad does not notice.
         assert (found.max() > 0.9 * math.log(order)) == (objective != "vargrad"), objective

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
+from molgfn.config.choices import training_objectives
 from molgfn.config.schema import LimitsConfig, PolicyConfig
 from molgfn.fragments.vocabulary_file import find_vocabulary
-from molgfn.gfn.balance import OBJECTIVES
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import space_log_likelihood
 from molgfn.gfn.perceptron import PerceptronPolicy
@@ -67,7 +67,7 @@ def test_uniform_actions_are_uniform(case: Case, env: FragmentEnv) -> None:
 
 
 @pytest.mark.parametrize("backward", [False, True])
-@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize("objective", training_objectives())
 def test_every_objective_vanishes_along_the_trajectories(
     case: Case, env: FragmentEnv, objective: str, backward: bool
 ) -> None:

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from molgfn.gfn.objectives import trajectory_balance, vargrad
+from molgfn.gfn.objectives.trajectory_balance import trajectory_balance
+from molgfn.gfn.objectives.vargrad import vargrad
 from molgfn.gfn.segments import group_mean
 
 
