@@ -76,6 +76,11 @@ def print_text(text: str) -> None:
         raise OutputError(f"cannot write standard output: {error.strerror}") from error
 
 
+def say(text: str) -> None:
+    """Tell the user something on standard error."""
+    typer.echo(text, err=True)
+
+
 @contextmanager
 def _reported() -> Iterator[None]:
     try:

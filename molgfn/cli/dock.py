@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from molgfn.cli.boundary import say
 from molgfn.cli.docking import PRESET_HELP, TARGET_HELP, WORKERS_HELP
 
 
@@ -61,41 +62,17 @@ def dock(
     from molgfn.cli.docking import opened_docking
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import RowsFailedError
-    from molgfn.tables.columns import docked_columns
     from molgfn.tables.reader import read_molecule_table
     from molgfn.tables.sink import csv_sink, text_sink
-    from molgfn.workflows.dock import dock_table, sdf_record
+    from molgfn.workflows.dock import dock_and_write
 
-    failed: list[str] = []
-    writes_poses = nullcontext(_write_nothing) if poses is None else text_sink(poses)
-    with csv_sink(output) as sink, writes_poses as write_pose:
+    with csv_sink(output) as sink, nullcontext() if poses is None else text_sink(poses) as pose:
         table = read_molecule_table(file, smiles_column)
-        with (
-            opened_docking(target, preset, workers, timeout_s, max_failures) as docking,
-            progress_bar("dock", len(table)) as advance,
-        ):
-            written = docked_columns(docking.target.name)
-            replaced = [c for c in table.frame.columns if c in written and c != table.smiles_column]
-            if replaced:
-                typer.echo(
-                    f"computed anew, not taken from the input: {', '.join(replaced)}", err=True
-                )
-            for frame, result in dock_table(table, docking, advance):
-                sink.write(frame)
-                if result is not None and result.status == "ok":
-                    smiles = str(frame["SMILES"].iloc[0])
-                    write_pose(sdf_record(result, docking.target, sink.n_rows, smiles))
-                elif len(frame):
-                    status, reason = frame["status"].iloc[0], frame["reason"].iloc[0]
-                    failed.append(f"row {sink.n_rows} is {status}: {reason}")
-    typer.echo(f"docked {len(table) - len(failed)} of {len(table)} rows", err=True)
-    for line in failed[:5]:
-        typer.echo(line, err=True)
-    if len(failed) > 5:
-        typer.echo(f"and {len(failed) - 5} more; see the columns status and reason", err=True)
-    if failed and strict:
-        raise RowsFailedError(f"{len(failed)} of {len(table)} rows could not be docked (--strict)")
-
-
-def _write_nothing(_text: str) -> None:
-    """Stand in for a file of poses that nobody asked for."""
+        with opened_docking(target, preset, workers, timeout_s, max_failures) as docking:
+            failures = dock_and_write(
+                table, docking, sink.write, pose, progress=progress_bar, tell=say
+            )
+    for line in (failures.summary, *failures.shown()):
+        say(line)
+    if failures.lines and strict:
+        raise RowsFailedError(failures.complaint)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from molgfn.cli.boundary import print_text
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from molgfn.fragments.mining import LibraryReport, MiningResult
+from molgfn.cli.boundary import print_text, say
 
 fragments_app = typer.Typer(
     help="Make, check and show fragment vocabularies.", no_args_is_help=True
 )
-
-_SHOWN_ROWS = 10
 
 
 @fragments_app.callback()
@@ -61,49 +53,21 @@ def build(
 
     Example: molgfn fragments build library.smi.gz -o my.yaml --size 200
     """
-    from dataclasses import replace
-    from functools import partial
-
-    from rich.progress import track
-
-    from molgfn.errors import TableError
-    from molgfn.fragments.mining import LibraryReport, MiningOptions, mine, read_library
-    from molgfn.fragments.vocabulary_file import save_vocabulary
+    from molgfn.cli.progress import progress_bar
+    from molgfn.fragments.mining import MiningOptions
     from molgfn.machine.files import check_file_writable
-    from molgfn.tables import read_molecule_table
+    from molgfn.tables.reader import read_molecule_table
+    from molgfn.workflows.build_vocabulary import build_vocabulary
 
-    console = _console()
     check_file_writable(output)
-    table = read_molecule_table(library, smiles_column)
-    report = LibraryReport()
-    watch = partial(track, console=console, disable=not console.is_terminal, transient=True)
-    rows = watch(enumerate(table.smiles, 1), "reading", total=len(table))
-    molecules = read_library(rows, report)
-    for line in _library_lines(report, len(molecules)):
-        console.print(line)
-    if not molecules:
-        raise TableError(
-            f"{table.source}: none of {len(table)} rows is a neutral molecule of common elements; "
-            "is --smiles-column the right one?"
-        )
-    options = MiningOptions(size, min_count, min_pair_count, max_heavy_atoms, max_fragments)
-    result = mine(watch(molecules, "cutting"), output.stem if name is None else name, options)
-    provenance = {
-        "source": Path(table.source).name,
-        "molecules": len(molecules),
-        "rule": "cut every acyclic single bond that touches a ring atom",
-        "command": f"molgfn fragments build --size {size} --min-count {min_count} "
-        f"--min-pair-count {min_pair_count} --max-heavy-atoms {max_heavy_atoms} "
-        f"--max-fragments {max_fragments}",
-        "rebuilt": {
-            "mined": str(result.library),
-            "held out": str(result.held_out),
-        },
-    }
-    vocabulary = replace(result.vocabulary, provenance=provenance)
-    save_vocabulary(vocabulary, output, result.pair_counts)
-    for line in _result_lines(result, output):
-        console.print(line)
+    build_vocabulary(
+        read_molecule_table(library, smiles_column),
+        output.stem if name is None else name,
+        MiningOptions(size, min_count, min_pair_count, max_heavy_atoms, max_fragments),
+        output,
+        progress=progress_bar,
+        tell=say,
+    )
 
 
 @fragments_app.command()
@@ -162,34 +126,4 @@ def show(
     found = find_vocabulary(vocabulary)
     picture = draw_svg(found, columns) if suffix == ".svg" else draw_png(found, columns)
     write_file(output, picture)
-    _console().print(f"{output}: {len(found)} fragments")
-
-
-def _library_lines(report: LibraryReport, n_molecules: int) -> Iterator[str]:
-    yield (
-        f"{report.n_rows} rows: {n_molecules} molecules, {report.n_duplicates} repeated, "
-        f"{len(report.unreadable)} unreadable, {report.unsuitable.total()} left out"
-    )
-    if report.unsuitable:
-        reasons = ", ".join(f"{reason} {n}" for reason, n in report.unsuitable.most_common())
-        yield f"left out for: {reasons}"
-    for row, reason in report.unreadable[:_SHOWN_ROWS]:
-        yield f"row {row}: {reason}"
-    if len(report.unreadable) > _SHOWN_ROWS:
-        yield f"and {len(report.unreadable) - _SHOWN_ROWS} more unreadable rows"
-
-
-def _result_lines(result: MiningResult, output: Path) -> Iterator[str]:
-    yield f"{output}: {len(result.vocabulary)} fragments, {len(result.pair_counts)} pairs"
-    yield f"rebuilt of the mined nine tenths: {result.library}"
-    yield f"rebuilt of the held-out tenth: {result.held_out}"
-    dropped = sorted(result.dropped_pairs.items(), key=lambda item: -item[1])
-    if dropped:
-        shown = ", ".join(f"{first}–{second} {n}" for (first, second), n in dropped[:8])
-        yield f"pairs seen but not allowed (too rare, or reactive): {shown}"
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    say(f"{output}: {len(found)} fragments")

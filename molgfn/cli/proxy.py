@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from molgfn.cli.boundary import say
 from molgfn.cli.options import MAX_SEED
 
 proxy_app = typer.Typer(
@@ -52,36 +53,21 @@ def fit(
     Rows without a number or with an unreadable molecule are reported and left out.
     """
     from molgfn.cli.progress import progress_bar
-    from molgfn.reward.protocol import check_columns
-    from molgfn.reward.proxy.dataset import read_dataset
-    from molgfn.reward.proxy.fit import FitSettings, fit_proxy
-    from molgfn.reward.proxy.store import check_writable, save_proxy
+    from molgfn.reward.proxy.fit import FitSettings
     from molgfn.reward.proxy.training import TrainingSettings
-    from molgfn.tables.columns import split_column, value_column
+    from molgfn.workflows.fit_proxy import fit_on_table
 
-    # What `molgfn dock` writes is learned as what the proxy predicts.
-    own_target, own_unit = split_column(target_column)
-    target = own_target if target_name is None else target_name
-    unit = own_unit if unit is None else unit
-    check_columns([value_column(target, unit)], "the proxy", "give --target-name")
-    dataset = read_dataset(data, smiles_column, target_column)
-    check_writable(output)
-    for problem in dataset.problems:
-        typer.echo(problem, err=True)
-    typer.echo(f"{len(dataset.molecules)} distinct molecules with a value", err=True)
-    settings = FitSettings(members, seed=seed, training=TrainingSettings(epochs=epochs))
-    with progress_bar("fit", settings.n_epochs) as advance:
-        fitted = fit_proxy(
-            dataset,
-            target,
-            unit,
-            settings,
-            on_epoch=lambda: advance(1),
-        )
-    save_proxy(fitted, dataset, output)
-    for line in _report_lines(fitted.provenance["report"]):
-        typer.echo(line, err=True)
-    typer.echo(f"written to {output}", err=True)
+    fit_on_table(
+        data,
+        target_column,
+        output,
+        FitSettings(members, seed=seed, training=TrainingSettings(epochs=epochs)),
+        smiles_column=smiles_column,
+        target=target_name,
+        unit=unit,
+        progress=progress_bar,
+        tell=say,
+    )
 
 
 @proxy_app.command()
@@ -150,32 +136,4 @@ def evaluate(
             evaluation.value_column,
         )
     for note in evaluation.notes:
-        typer.echo(note, err=True)
-
-
-def _report_lines(report: dict[str, object]) -> list[str]:
-    """The report as a table of text: one model a line, then what it means."""
-    lines = [
-        f"test on {report['n_test']} molecules of unseen scaffolds, "
-        f"{report['n_train']} to learn from:",
-        f"{'':22}{'RMSE':>8}{'R2':>8}{'Spearman':>10}",
-    ]
-    models = {
-        "ensemble": "this ensemble",
-        "random_forest": "random forest",
-        "heavy_atoms": "heavy atoms alone",
-    }
-    for key, label in models.items():
-        row = report[key]
-        if isinstance(row, dict):
-            lines.append(f"{label:22}{row['rmse']:8.3f}{row['r2']:8.3f}{row['spearman']:10.3f}")
-    lines.append("more with molgfn proxy evaluate")
-    std = report["std"]
-    if isinstance(std, dict):
-        lines.append(
-            f"standard deviation: errors / std have spread {std['z_std']} (1 is right), "
-            f"{std['within_2_std']:.0%} of the errors within 2 std (95 % is right)"
-        )
-    if not report["beats_random_forest"]:
-        lines.append("WARNING: the random forest predicts better than the ensemble on these data")
-    return lines
+        say(note)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from molgfn.cli.boundary import say
+
 if TYPE_CHECKING:
     from molgfn.active.directory import RoundsDirectory
     from molgfn.active.laboratory import Ingested
@@ -118,18 +120,18 @@ def run(
     with directory.locked(), open_executor(scheduler, workers) as executor:
         if checked is not None:
             begin(checked, directory)
-        _say(f"run directory: {directory.path}")
-        with opened(directory, overrides if resume else [], _progress, _say) as opened_rounds:
+        say(f"run directory: {directory.path}")
+        with opened(directory, overrides if resume else [], _progress, say) as opened_rounds:
             try:
                 end = run_rounds(opened_rounds, executor)
             except (StopTraining, KeyboardInterrupt) as stopped:
-                _say(f"everything so far is kept; {_how_to_go_on(directory)}")
+                say(f"everything so far is kept; {_how_to_go_on(directory)}")
                 if isinstance(stopped, StopTraining):
                     raise typer.Exit(128 + stopped.signal_number) from stopped
                 raise
         if directory.summary.exists():
             plot_rounds(directory.plot, directory.summary)
-    _say(end)
+    say(end)
     _show_summary(directory)
 
 
@@ -157,11 +159,11 @@ def propose(
     with (
         csv_sink(output) as sink,
         directory.locked(),
-        opened(directory, [], _progress, _say) as rounds,
+        opened(directory, [], _progress, say) as rounds,
     ):
         frame, note = propose_next(rounds)
         sink.write(frame)
-    _say(f"{note}; bring the values of {rounds.column} with `molgfn rounds ingest {run} FILE`")
+    say(f"{note}; bring the values of {rounds.column} with `molgfn rounds ingest {run} FILE`")
 
 
 @rounds_app.command()
@@ -188,7 +190,7 @@ def ingest(
     directory = RoundsDirectory(run)
     directory.check_begun()
     table = read_molecule_table(file, smiles_column)
-    with directory.locked(), opened(directory, [], tell=_say) as rounds:
+    with directory.locked(), opened(directory, [], tell=say) as rounds:
         found = take_in(rounds, table)
         if directory.summary.exists():
             plot_rounds(directory.plot, directory.summary)
@@ -222,13 +224,9 @@ def _progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     from molgfn.cli.progress import progress_bar
 
     if not sys.stderr.isatty():
-        _say(f"{label} ({total})")
+        say(f"{label} ({total})")
     with progress_bar(label, total) as advance:
         yield advance
-
-
-def _say(text: str) -> None:
-    typer.echo(text, err=True)
 
 
 def _how_to_go_on(directory: RoundsDirectory) -> str:
@@ -237,12 +235,12 @@ def _how_to_go_on(directory: RoundsDirectory) -> str:
 
 def _say_ingested(found: Ingested) -> None:
     failed = f", {found.n_failed} of them failed" if found.n_failed else ""
-    _say(f"{found.n_new} new answers{failed}; {found.n_same} were known already")
+    say(f"{found.n_new} new answers{failed}; {found.n_same} were known already")
     for line in found.corrected:
-        _say(f"corrected: {line}")
+        say(f"corrected: {line}")
     for line in found.unknown:
-        _say(f"never proposed, not taken in: {line}")
-    _say(f"{found.n_waiting} proposed molecules still wait")
+        say(f"never proposed, not taken in: {line}")
+    say(f"{found.n_waiting} proposed molecules still wait")
 
 
 def _show_summary(directory: RoundsDirectory) -> None:
@@ -252,4 +250,4 @@ def _show_summary(directory: RoundsDirectory) -> None:
     if directory.summary.exists():
         frame = pd.read_csv(directory.summary)
         names = ["round", "measured", "batch_mean", "best", "top_10", "circles", "proxy_rmse"]
-        _say(frame[names].to_string(index=False, float_format="%.3g", na_rep=""))
+        say(frame[names].to_string(index=False, float_format="%.3g", na_rep=""))

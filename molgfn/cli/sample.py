@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from molgfn.cli.boundary import say
 from molgfn.cli.options import MAX_SEED, check_beta, check_device_option, settle_beta
 
 
@@ -71,7 +72,7 @@ def sample(
             condition=sampler.ask(settle_beta(sampler, beta)),
             seed=seed,
             rejection_control=rejection_control,
-            tell=lambda note: typer.echo(f"{note}; --rejection-control does", err=True),
+            tell=lambda note: say(f"{note}; --rejection-control does"),
         )
         with progress_bar("sample", n) as advance:
             for frame in candidate_table(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from molgfn.cli.boundary import say
 from molgfn.cli.docking import PRESET_HELP, TARGET_HELP, WORKERS_HELP
 from molgfn.cli.options import check_beta, settle_beta
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from molgfn.molecules.likelihood import MoleculeLikelihood
 
 
@@ -90,65 +89,32 @@ def score(
     from molgfn.reward.reward import build_reward
     from molgfn.tables.reader import read_molecule_table
     from molgfn.tables.sink import csv_sink
-    from molgfn.workflows.dock import add_docking, oracle_columns
-    from molgfn.workflows.score import replaced_columns, score_table
+    from molgfn.workflows.score import score_and_write
 
     if not log_likelihood and (policy is not None or beta is not None):
         given = "--policy" if policy is not None else "--beta"
         raise UsageError(f"{given} says whose likelihood; add --log-likelihood, or leave it out")
     _check_oracle(oracle, target=target, preset=preset, workers=workers)
     checked = load_config(config, settings if settings is not None else [])
-    failed: list[str] = []
-    n_likely = n_docked = 0
-    with csv_sink(output) as sink, ExitStack() as stack:
+    with csv_sink(output) as sink:
         table = read_molecule_table(file, smiles_column)
         reward = build_reward(checked.reward)
         likelihood = _policy_likelihood(policy, beta) if log_likelihood else None
-        docking = None
-        if oracle is not None:
-            docking = stack.enter_context(opened_docking(target, preset, workers))
-        added: tuple[str, ...] = () if docking is None else oracle_columns(docking.target, reward)
-        replaced = [
-            c
-            for c in replaced_columns(
-                table, reward, with_likelihood=log_likelihood, others_written=added
+        docks = nullcontext() if oracle is None else opened_docking(target, preset, workers)
+        with docks as docking:
+            found = score_and_write(
+                table,
+                reward,
+                sink.write,
+                likelihood=likelihood,
+                docking=docking,
+                progress=progress_bar,
+                tell=say,
             )
-            if c != table.smiles_column
-        ]
-        if replaced:
-            typer.echo(f"computed anew, not taken from the input: {', '.join(replaced)}", err=True)
-        frames = score_table(table, reward, likelihood, added)
-        label = "score" if docking is None else "dock"
-        advance = stack.enter_context(progress_bar(label, len(table)))
-        if docking is not None:
-            frames = add_docking(frames, docking, advance)
-        for frame in frames:
-            failed += _failures(frame, sink.n_rows)
-            if log_likelihood:
-                n_likely += int(frame["log_likelihood"].notna().sum())
-            if added:
-                n_docked += int(frame[added[0]].notna().sum())
-            sink.write(frame)
-            if docking is None:
-                advance(len(frame))
-    typer.echo(f"scored {len(table) - len(failed)} of {len(table)} rows", err=True)
-    if n_likely < len(table) and log_likelihood:
-        typer.echo(
-            f"{len(table) - n_likely} rows have no log-likelihood; see the column "
-            "log_likelihood_reason",
-            err=True,
-        )
-    for line in failed[:5]:
-        typer.echo(line, err=True)
-    if len(failed) > 5:
-        typer.echo(f"and {len(failed) - 5} more; see the columns status and reason", err=True)
-    n_undocked = len(table) - n_docked if added else 0
-    if n_undocked:
-        typer.echo(f"{n_undocked} rows could not be docked; see the column {added[1]}", err=True)
-    if failed and strict:
-        raise RowsFailedError(f"{len(failed)} of {len(table)} rows could not be scored (--strict)")
-    if n_undocked and strict:
-        raise RowsFailedError(f"{n_undocked} of {len(table)} rows could not be docked (--strict)")
+    for line in found.lines():
+        say(line)
+    if strict and found.complaint:
+        raise RowsFailedError(found.complaint)
 
 
 def _check_oracle(oracle: str | None, **options: object) -> None:
@@ -159,14 +125,6 @@ def _check_oracle(oracle: str | None, **options: object) -> None:
         raise UsageError(f"{given[0]} says how to dock; add --oracle vina, or leave it out")
     if oracle not in (None, "vina"):
         raise UsageError(f"--oracle must be vina, came {oracle!r}")
-
-
-def _failures(frame: pd.DataFrame, n_before: int) -> list[str]:
-    bad = frame[frame["status"].isin(["invalid", "failed", "timeout"])]
-    return [
-        f"row {n_before + int(i) + 1} is {status}: {reason}"
-        for i, status, reason in zip(bad.index, bad["status"], bad["reason"], strict=True)
-    ]
 
 
 def _policy_likelihood(run: Path | None, beta: float | None) -> MoleculeLikelihood:

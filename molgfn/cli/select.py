@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from molgfn.cli.boundary import say
 from molgfn.config.choices import SelectionMethod
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from molgfn.workflows.select import Selection
 
 #: Columns shown by --show, where the table has them, and how; predicted values follow Score.
 _SHOWN = {
@@ -73,6 +73,7 @@ def select(
     than needed. Exit code 5: fewer than K could be selected; they have been written.
     """
     from molgfn.errors import ShortfallError
+    from molgfn.report.selected import shortfall
     from molgfn.tables.reader import read_molecule_table
     from molgfn.tables.sink import csv_sink
     from molgfn.workflows.select import select_rows
@@ -92,31 +93,19 @@ def select(
         _print(selection.frame)
     skipped = selection.n_unscored + selection.n_unreadable
     if skipped:
-        typer.echo(
+        say(
             f"left out {skipped} of {len(table)} rows: {selection.n_unscored} without a number in "
-            f"{score_column}, {selection.n_unreadable} with an unreadable SMILES",
-            err=True,
+            f"{score_column}, {selection.n_unreadable} with an unreadable SMILES"
         )
     if len(selection.frame) < top_k:
-        limits = _limits(selection, min_distance, max_per_scaffold)
-        raise ShortfallError(f"{len(selection.frame)} of {top_k} molecules selected: {limits}")
-
-
-def _limits(selection: Selection, min_distance: float, max_per_scaffold: int | None) -> str:
-    """Why no more were selected, and what to do about it."""
-    n = selection.n_candidates
-    if len(selection.frame) == n:
-        return "there are no further candidates; lower --top-k or give more molecules"
-    if selection.n_over_cap == 0:
-        return (
-            f"no further one of the {n} candidates is {min_distance} from all of them; "
-            "lower --min-distance or --top-k, or give more molecules"
+        limits = shortfall(
+            len(selection.frame),
+            selection.n_candidates,
+            selection.n_over_cap,
+            min_distance=min_distance,
+            max_per_scaffold=max_per_scaffold,
         )
-    return (
-        f"at most {max_per_scaffold} per scaffold leaves out {selection.n_over_cap} of the {n} "
-        f"candidates, and no further one is {min_distance} from all of them; raise "
-        "--max-per-scaffold, lower --min-distance or --top-k, or give more molecules"
-    )
+        raise ShortfallError(f"{len(selection.frame)} of {top_k} molecules selected: {limits}")
 
 
 def _print(frame: pd.DataFrame) -> None:

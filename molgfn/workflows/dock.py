@@ -9,6 +9,8 @@ import pandas as pd
 
 from molgfn.chem.molecule import Molecule
 from molgfn.errors import ConfigError, MoleculeError
+from molgfn.machine.progress import Progress, silent
+from molgfn.report.failures import Failures, tell_replaced
 from molgfn.reward.docking.ligand import LigandError, read_ligand
 from molgfn.reward.docking.result import Docked
 from molgfn.reward.docking.target import Target
@@ -44,8 +46,9 @@ def dock_table(
 
     Yields:
         One row after the other in the order of the table, with the columns of
-        :func:`docked_columns` and the further ones of the table, and its result; None where the
-        SMILES cannot be read (status ``invalid``). A table without rows gives its header.
+        :func:`~molgfn.tables.columns.docked_columns` and the further ones of the table, and its
+        result; None where the SMILES cannot be read (status ``invalid``). A table without rows
+        gives its header.
     """
     columns = docked_columns(docking.target.name)
     others = table.frame.drop(columns=[c for c in table.frame.columns if c in columns])
@@ -68,6 +71,40 @@ def dock_table(
             record["status"], record["reason"] = molecule
         row = pd.DataFrame([record], columns=columns)
         yield pd.concat([row, others.iloc[[index]].reset_index(drop=True)], axis=1), result
+
+
+def dock_and_write(
+    table: Table,
+    docking: MoleculeDocking,
+    write: Callable[[pd.DataFrame], None],
+    write_pose: Callable[[str], object] | None,
+    *,
+    progress: Progress = silent,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Failures:
+    """Dock every row of a table and write the rows and poses as they come.
+
+    Args:
+        table: The molecules.
+        docking: What docks them.
+        write: Writes a row.
+        write_pose: Writes a record of an SD file; ``None`` where nobody wants poses.
+        progress: Told how far the work has come.
+        tell: Called with a line for the user.
+
+    Returns:
+        The rows that could not be docked.
+    """
+    failures = Failures("docked")
+    tell_replaced(table, docked_columns(docking.target.name), tell)
+    with progress("dock", len(table)) as advance:
+        for frame, result in dock_table(table, docking, advance):
+            write(frame)
+            failures.note(frame)
+            if write_pose is not None and result is not None and result.status == "ok":
+                smiles = str(frame["SMILES"].iloc[0])
+                write_pose(sdf_record(result, docking.target, failures.n_rows, smiles))
+    return failures
 
 
 def sdf_record(result: Docked, target: Target, row: int, smiles: str) -> str:

@@ -1,16 +1,20 @@
-"""Scores the rows of a table."""
+"""Scores the rows of a table; every molecule once, however often it stands there."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from molgfn.chem.molecule import Molecule, Unreadable, read_mol, read_or_reason
+from molgfn.machine.progress import Progress, silent
+from molgfn.report.failures import Failures, tell_replaced
 from molgfn.report.scored import scored_frame
 from molgfn.tables.columns import LIKELIHOOD_COLUMNS
+from molgfn.workflows.dock import MoleculeDocking, add_docking, oracle_columns
 
 if TYPE_CHECKING:
     from molgfn.molecules.likelihood import MoleculeLikelihood
@@ -19,6 +23,88 @@ if TYPE_CHECKING:
 
 #: Rows scored at a time: few enough for a progress bar to move, enough to fill a batch.
 CHUNK_ROWS = 256
+
+
+@dataclass
+class ScoredRows:
+    """What there is to tell of a table that was scored.
+
+    Attributes:
+        failures: Rows without a score.
+        n_unlikely: Rows without a likelihood that was asked for.
+        n_undocked: Rows without a docked energy that was asked for.
+        undocked_reason: Column that says why.
+    """
+
+    failures: Failures
+    n_unlikely: int = 0
+    n_undocked: int = 0
+    undocked_reason: str = ""
+
+    def lines(self) -> list[str]:
+        """Lines for the user."""
+        lines = [self.failures.summary]
+        if self.n_unlikely:
+            lines.append(
+                f"{self.n_unlikely} rows have no log-likelihood; see the column "
+                "log_likelihood_reason"
+            )
+        lines += self.failures.shown()
+        if self.n_undocked:
+            lines.append(
+                f"{self.n_undocked} rows could not be docked; see the column {self.undocked_reason}"
+            )
+        return lines
+
+    @property
+    def complaint(self) -> str:
+        """What ``--strict`` ends with; empty where nothing failed."""
+        if self.failures.lines or not self.n_undocked:
+            return self.failures.complaint
+        return f"{self.n_undocked} of {self.failures.n_rows} rows could not be docked (--strict)"
+
+
+def score_and_write(
+    table: Table,
+    reward: Reward,
+    write: Callable[[pd.DataFrame], None],
+    *,
+    likelihood: MoleculeLikelihood | None = None,
+    docking: MoleculeDocking | None = None,
+    progress: Progress = silent,
+    tell: Callable[[str], None] = lambda _: None,
+) -> ScoredRows:
+    """Score every row of a table and write the rows as they come.
+
+    Args:
+        table: The molecules.
+        reward: What scores them.
+        write: Writes a block of rows.
+        likelihood: How probable a policy makes them, where that is wanted.
+        docking: What docks them besides, where that is wanted.
+        progress: Told how far the work has come.
+        tell: Called with a line for the user.
+
+    Returns:
+        What there is to tell of the rows.
+    """
+    added = () if docking is None else oracle_columns(docking.target, reward)
+    found = ScoredRows(Failures("scored"), undocked_reason=added[1] if added else "")
+    tell_replaced(table, (*_written_columns(reward, likelihood), *added), tell)
+    frames = score_table(table, reward, likelihood, added)
+    with progress("score" if docking is None else "dock", len(table)) as advance:
+        if docking is not None:
+            frames = add_docking(frames, docking, advance)
+        for frame in frames:
+            write(frame)
+            found.failures.note(frame)
+            if likelihood is not None:
+                found.n_unlikely += int(frame["log_likelihood"].isna().sum())
+            if added:
+                found.n_undocked += int(frame[added[0]].isna().sum())
+            if docking is None:
+                advance(len(frame))
+    return found
 
 
 def score_table(
@@ -48,10 +134,8 @@ def score_table(
         standard one.
     """
     rows = _RowScorer(reward, likelihood)
-    replaced = replaced_columns(
-        table, reward, with_likelihood=likelihood is not None, others_written=others_written
-    )
-    others = table.frame.drop(columns=replaced)
+    written = {*_written_columns(reward, likelihood), *others_written}
+    others = table.frame.drop(columns=[c for c in table.frame.columns if c in written])
     smiles = table.smiles
     # A table without rows still gives one block, which carries the header.
     for start in range(0, max(1, len(table)), CHUNK_ROWS):
@@ -60,30 +144,8 @@ def score_table(
         yield pd.concat([scored, kept], axis=1)
 
 
-def replaced_columns(
-    table: Table,
-    reward: Reward,
-    *,
-    with_likelihood: bool = False,
-    others_written: Sequence[str] = (),
-) -> list[str]:
-    """Columns of a table that :func:`score_table` writes itself, in place of those given.
-
-    Args:
-        table: The molecules.
-        reward: What scores them.
-        with_likelihood: Whether it is given a likelihood.
-        others_written: Columns that the caller adds.
-
-    Returns:
-        The names, in the order of the table.
-    """
-    written = {*_written_columns(reward, with_likelihood=with_likelihood), *others_written}
-    return [str(c) for c in table.frame.columns if c in written]
-
-
-def _written_columns(reward: Reward, *, with_likelihood: bool) -> list[str]:
-    more = LIKELIHOOD_COLUMNS if with_likelihood else ()
+def _written_columns(reward: Reward, likelihood: object) -> list[str]:
+    more = () if likelihood is None else LIKELIHOOD_COLUMNS
     return [*scored_frame([], reward([])).columns, "standard_SMILES", *more]
 
 
@@ -94,7 +156,7 @@ class _RowScorer:
         self._reward = reward
         self._likelihood = None if likelihood is None else _RowLikelihood(likelihood)
         self._known: dict[str, dict[str, Any]] = {}
-        self._columns = _written_columns(reward, with_likelihood=False)
+        self._columns = _written_columns(reward, None)
 
     def __call__(self, smiles: Sequence[str]) -> pd.DataFrame:
         molecules = [read_or_reason(text) for text in smiles]

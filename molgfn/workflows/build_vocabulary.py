@@ -1,0 +1,73 @@
+"""From a library to a vocabulary file that says where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from molgfn.errors import TableError
+from molgfn.fragments.mining import LibraryReport, MiningOptions, mine, read_library
+from molgfn.fragments.vocabulary_file import save_vocabulary
+from molgfn.machine.progress import Progress, silent
+from molgfn.report.mined import library_lines, mined_lines
+from molgfn.tables.reader import Table
+
+Item = TypeVar("Item")
+
+
+def build_vocabulary(
+    table: Table,
+    name: str,
+    options: MiningOptions,
+    output: Path,
+    *,
+    progress: Progress = silent,
+    tell: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Mine the fragments of a library and write them.
+
+    Args:
+        table: The library.
+        name: Name of the vocabulary.
+        options: Size and thresholds.
+        output: File to write.
+        progress: Told how far the work has come.
+        tell: Called with each line for the user.
+
+    Raises:
+        TableError: No molecule of the library is of use.
+        OutputError: The file cannot be written.
+    """
+    report = LibraryReport()
+    with progress("read", len(table)) as advance:
+        molecules = read_library(_counted(enumerate(table.smiles, 1), advance), report)
+    for line in library_lines(report, len(molecules)):
+        tell(line)
+    if not molecules:
+        raise TableError(
+            f"{table.source}: none of {len(table)} rows is a neutral molecule of common elements; "
+            "is --smiles-column the right one?"
+        )
+    with progress("cut", len(molecules)) as advance:
+        result = mine(_counted(molecules, advance), name, options)
+    provenance = {
+        "source": Path(table.source).name,
+        "molecules": len(molecules),
+        "rule": "cut every acyclic single bond that touches a ring atom",
+        "command": f"molgfn fragments build --size {options.size} --min-count {options.min_count} "
+        f"--min-pair-count {options.min_pair_count} --max-heavy-atoms {options.max_heavy_atoms} "
+        f"--max-fragments {options.max_fragments}",
+        "rebuilt": {"mined": str(result.library), "held out": str(result.held_out)},
+    }
+    vocabulary = replace(result.vocabulary, provenance=provenance)
+    save_vocabulary(vocabulary, output, result.pair_counts)
+    for line in mined_lines(result, str(output)):
+        tell(line)
+
+
+def _counted(items: Iterable[Item], advance: Callable[[int], None]) -> Iterator[Item]:
+    for item in items:
+        yield item
+        advance(1)
