@@ -36,7 +36,7 @@ from molgfn.reward.docking.catalogue import DEFAULT_TARGET, find_target
 from molgfn.reward.docking.docking import Docking
 from molgfn.reward.docking.ligand import LigandError, check_ligand
 from molgfn.reward.docking.packages import engine_versions
-from molgfn.reward.docking.protocol import SUSPICIOUS_PER_ATOM_KCAL_MOL
+from molgfn.reward.docking.procedure import SUSPICIOUS_PER_ATOM_KCAL_MOL
 from molgfn.reward.docking.result import Docked
 from molgfn.reward.docking.settings import PRESETS
 

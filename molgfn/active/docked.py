@@ -13,9 +13,9 @@ from molgfn.chem.molecule import Molecule
 from molgfn.errors import TargetError
 from molgfn.reward.docking.catalogue import find_target
 from molgfn.reward.docking.docking import Docking
+from molgfn.reward.docking.docking_target import DockingTarget
 from molgfn.reward.docking.result import Docked
 from molgfn.reward.docking.settings import PRESETS
-from molgfn.reward.docking.target import Target
 
 
 def dock_calls(
@@ -71,7 +71,7 @@ def dock_calls(
                     yield end(index)
 
 
-def _find_target(spec: OracleSpec) -> Target:
+def _find_target(spec: OracleSpec) -> DockingTarget:
     target = find_target(spec.target)
     if target.digest != spec.target_digest:
         raise TargetError(

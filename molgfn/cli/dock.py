@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from molgfn.cli.boundary import say
-from molgfn.cli.docking import PRESET_HELP, TARGET_HELP, WORKERS_HELP
+from molgfn.cli.docking_options import PRESET_HELP, TARGET_HELP, WORKERS_HELP
 
 
 def dock(
@@ -59,7 +59,7 @@ def dock(
     (in MOLGFN_CACHE_DIR, else ~/.cache/molgfn) and shared by all commands: after Ctrl-C, a kill or
     a power cut the same command goes on where it was.
     """
-    from molgfn.cli.docking import opened_docking
+    from molgfn.cli.docking_options import opened_docking
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import RowsFailedError
     from molgfn.tables.reader import read_molecule_table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from molgfn.cli.boundary import say
-from molgfn.cli.docking import PRESET_HELP, TARGET_HELP, WORKERS_HELP
+from molgfn.cli.docking_options import PRESET_HELP, TARGET_HELP, WORKERS_HELP
 from molgfn.cli.options import check_beta, settle_beta
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def score(
     adds PARP1_docked_kcal_mol beside the predicted PARP1_kcal_mol, and PARP1_docked_reason where a
     molecule cannot be docked. What `molgfn dock` has docked is not docked again.
     """
-    from molgfn.cli.docking import opened_docking
+    from molgfn.cli.docking_options import opened_docking
     from molgfn.cli.progress import progress_bar
     from molgfn.config.loader import load_config
     from molgfn.errors import RowsFailedError, UsageError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from molgfn.reward.docking.target import Target
+    from molgfn.reward.docking.docking_target import DockingTarget
 
 targets_app = typer.Typer(help="List, show and add docking targets.", no_args_is_help=True)
 
@@ -107,7 +107,7 @@ def add(
     typer.echo(f"`molgfn dock FILE --target {target.name}` docks to it", err=True)
 
 
-def _described(target: Target) -> str:
+def _described(target: DockingTarget) -> str:
     def listed(numbers: Point) -> str:
         return f"[{', '.join(f'{number:g}' for number in numbers)}]"
 

@@ -11,9 +11,9 @@ from molgfn.chem.molecule import Molecule
 from molgfn.errors import ConfigError, MoleculeError
 from molgfn.machine.progress import Progress, silent
 from molgfn.report.failures import Failures, tell_replaced
+from molgfn.reward.docking.docking_target import DockingTarget
 from molgfn.reward.docking.ligand import LigandError, read_ligand
 from molgfn.reward.docking.result import Docked
-from molgfn.reward.docking.target import Target
 from molgfn.tables.columns import docked_columns, docked_reason_column
 from molgfn.tables.reader import Table
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class MoleculeDocking(Protocol):
     """What docks, as :class:`molgfn.reward.docking.docking.Docking` does."""
 
-    target: Target
+    target: DockingTarget
 
     def dock(
         self, molecules: Sequence[Molecule], on_done: Callable[[int], None]
@@ -107,7 +107,7 @@ def dock_and_write(
     return failures
 
 
-def sdf_record(result: Docked, target: Target, row: int, smiles: str) -> str:
+def sdf_record(result: Docked, target: DockingTarget, row: int, smiles: str) -> str:
     """One record of an SD file: the best pose, with what belongs to it.
 
     Args:
@@ -164,7 +164,7 @@ def add_docking(
         yield with_energy
 
 
-def oracle_columns(target: Target, reward: Reward) -> tuple[str, str]:
+def oracle_columns(target: DockingTarget, reward: Reward) -> tuple[str, str]:
     """Columns that docking adds to ``molgfn score``.
 
     Args:
@@ -186,7 +186,7 @@ def oracle_columns(target: Target, reward: Reward) -> tuple[str, str]:
     return columns
 
 
-def _oracle_columns(target: Target) -> tuple[str, str]:
+def _oracle_columns(target: DockingTarget) -> tuple[str, str]:
     return target.energy_column, docked_reason_column(target.name)
 
 

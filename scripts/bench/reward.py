@@ -41,7 +41,7 @@ from molgfn.molecules.policy.uniform import UniformPolicy
 from molgfn.molecules.sampler import load_sampler
 from molgfn.molecules.target.tree_features import TreeFeaturiser
 from molgfn.reward.proxy.features import Graphs
-from molgfn.reward.proxy.network import ProxyNetwork
+from molgfn.reward.proxy.member import ProxyNetwork
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.reward import build_reward
 from molgfn.reward.scorers import PropertyScorer, ProxyScorer

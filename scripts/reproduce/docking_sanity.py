@@ -26,10 +26,10 @@ from sklearn.metrics import roc_auc_score
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.errors import MoleculeError, ScorerError
 from molgfn.reward.docking.docking import Docking
+from molgfn.reward.docking.docking_target import DockingTarget
 from molgfn.reward.docking.ligand import check_ligand, read_ligand
 from molgfn.reward.docking.packages import engine_versions
 from molgfn.reward.docking.settings import PRESETS, DockingSettings
-from molgfn.reward.docking.target import Target
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "seh"
 #: The ligand of 4JNC (1LF): its PDB file has no bond orders.
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=None)
     options = parser.parse_args()
     receptor = options.directory / "4jnc.nohet.aligned.pdbqt"
-    target = Target("sEH", receptor, CENTER, SIZE, "4JNC")
+    target = DockingTarget("sEH", receptor, CENTER, SIZE, "4JNC")
     settings = PRESETS[options.preset]
     versions = ", ".join(f"{name} {number}" for name, number in engine_versions().items())
     print(f"{versions}; preset {options.preset}: {settings.describe()}")
@@ -60,7 +60,9 @@ def main() -> None:
     enrich(target, settings, options.directory / "seh_chembl.csv.gz", options.workers)
 
 
-def redock(target: Target, settings: DockingSettings, ligand: Path, workers: int | None) -> None:
+def redock(
+    target: DockingTarget, settings: DockingSettings, ligand: Path, workers: int | None
+) -> None:
     """Dock the ligand from a fresh conformer and compare with where it lies in the crystal."""
     canonical = read_molecule(LIGAND)
     with rdBase.BlockLogs():  # the triazine can be written in two ways
@@ -89,7 +91,9 @@ def redock(target: Target, settings: DockingSettings, ligand: Path, workers: int
     print(", ".join(f"{distance:.2f}" for distance, _ in found))
 
 
-def enrich(target: Target, settings: DockingSettings, table: Path, workers: int | None) -> None:
+def enrich(
+    target: DockingTarget, settings: DockingSettings, table: Path, workers: int | None
+) -> None:
     """Dock actives and inactives of the same size and polarity, and see which come first."""
     actives, inactives = matched_pairs(table)
     molecules = [*actives, *inactives]

@@ -10,7 +10,7 @@ import time
 from rdkit import Chem
 
 from molgfn.reward.docking.ligand import LigandError
-from molgfn.reward.docking.protocol import Pose
+from molgfn.reward.docking.procedure import Pose
 
 HANGS, ABORTS, RAISES, REFUSED, EXITS = "CI", "CBr", "CCl", "CF", "CS"
 DIES_ONCE = "CP"

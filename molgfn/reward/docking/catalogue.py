@@ -11,8 +11,8 @@ from typing import Any
 
 from molgfn.config.resources import data_directory
 from molgfn.errors import TargetError, did_you_mean
+from molgfn.reward.docking.docking_target import DockingTarget, Triple
 from molgfn.reward.docking.packages import CURE
-from molgfn.reward.docking.target import Target, Triple
 
 #: The target of the data, proxy and policy that ship with molgfn.
 DEFAULT_TARGET = "PARP1"
@@ -37,7 +37,7 @@ def has_packaged_targets() -> bool:
     return _package_directory() is not None
 
 
-def find_target(name: str) -> Target:
+def find_target(name: str) -> DockingTarget:
     """Find a target.
 
     Args:
@@ -63,10 +63,10 @@ def find_target(name: str) -> Target:
     return _own(own) if (own / "target.json").exists() else _packaged(found)
 
 
-def _own(directory: Path) -> Target:
+def _own(directory: Path) -> DockingTarget:
     try:
         values: dict[str, Any] = json.loads((directory / "target.json").read_text("utf-8"))
-        return Target(
+        return DockingTarget(
             directory.name,
             directory / "receptor.pdbqt",
             _triple(values["center"]),
@@ -80,7 +80,7 @@ def _own(directory: Path) -> Target:
         ) from error
 
 
-def _packaged(name: str) -> Target:
+def _packaged(name: str) -> DockingTarget:
     directory = _package_directory()
     if directory is None:
         raise TargetError(f"the package dockstring, which holds target {name}, is gone; {CURE}")
@@ -94,7 +94,7 @@ def _packaged(name: str) -> Target:
     except (OSError, ValueError, KeyError) as error:
         raise TargetError(f"target {name}: {box} is damaged: {error}") from error
     source = f"dockstring {version('dockstring')}"
-    target = Target(name, directory / f"{name}_target.pdbqt", center, size, source)
+    target = DockingTarget(name, directory / f"{name}_target.pdbqt", center, size, source)
     if name in _SMALLER_BOXES:
         return replace(target, size=_SMALLER_BOXES[name], source=f"{source}, smaller box")
     return target

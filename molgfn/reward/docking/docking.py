@@ -18,16 +18,16 @@ from molgfn.machine.pool import Outcome, TaskQueue, WorkerPool
 from molgfn.machine.process import Task
 from molgfn.machine.remembered import Calls, Compute, Remembered, in_order
 from molgfn.reward.docking.cache import ResultCache, ResultKind, default_cache_file
+from molgfn.reward.docking.docking_target import DockingTarget
 from molgfn.reward.docking.ligand import LigandError, check_ligand
 from molgfn.reward.docking.packages import engine_versions, require_engine
 from molgfn.reward.docking.result import Docked
 from molgfn.reward.docking.settings import PRESETS, DockingSettings
-from molgfn.reward.docking.target import Target
 from molgfn.reward.docking.worker import encode_order
 from molgfn.reward.protocol import Scores
 
 #: Makes the docking function of a worker.
-VINA_DOCKER = "molgfn.reward.docking.protocol:vina_docker"
+VINA_DOCKER = "molgfn.reward.docking.procedure:vina_docker"
 #: Time limit of a molecule for each of its conformers, seconds; three are usual.
 TIME_LIMIT_S = 300.0
 MAX_FAILURES_IN_ROW = 10
@@ -48,7 +48,7 @@ class Docking:
 
     def __init__(
         self,
-        target: Target,
+        target: DockingTarget,
         settings: DockingSettings = PRESETS["default"],
         *,
         n_workers: int | None = None,

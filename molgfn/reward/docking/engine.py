@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
+from molgfn.reward.docking.docking_target import DockingTarget
 from molgfn.reward.docking.settings import DockingSettings
-from molgfn.reward.docking.target import Target
 
 
 class Engine(Protocol):
@@ -31,7 +31,7 @@ class VinaEngine:
     The same ligand gives the same energy to the last bit, whatever was docked before it.
     """
 
-    def __init__(self, target: Target, settings: DockingSettings) -> None:
+    def __init__(self, target: DockingTarget, settings: DockingSettings) -> None:
         """Compute the maps, about two seconds.
 
         Args:

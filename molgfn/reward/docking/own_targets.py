@@ -14,13 +14,13 @@ from rdkit import Chem, rdBase
 from molgfn.errors import TargetError
 from molgfn.machine.files import replacing_folder
 from molgfn.reward.docking.catalogue import find_target, own_targets_directory, target_names
+from molgfn.reward.docking.docking_target import DockingTarget, Triple, check_box
 from molgfn.reward.docking.receptor import (
     box_distance,
     prepare_pdb,
     read_text,
     receptor_coordinates,
 )
-from molgfn.reward.docking.target import Target, Triple, check_box
 
 #: Room around the ligand on every side, Å, and the shortest side of a box made from one.
 PADDING_A = 5.0
@@ -33,7 +33,7 @@ FEWEST_ATOMS = 10
 
 def add_target(
     name: str, receptor: Path, center: Triple, size: Triple, ligand: Path | None = None
-) -> tuple[Target, list[str]]:
+) -> tuple[DockingTarget, list[str]]:
     """Check a target and store it, whole or not at all.
 
     Args:

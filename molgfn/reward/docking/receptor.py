@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from rdkit import rdBase
 
 from molgfn.errors import TargetError
+from molgfn.reward.docking.docking_target import Triple
 from molgfn.reward.docking.packages import require_engine
-from molgfn.reward.docking.target import Triple
 
 #: A residue that cannot be prepared is left out where it is farther than this from the box, Å:
 #: vina's energy ends at 8 Å.

@@ -13,9 +13,9 @@ from typing import Any
 
 from molgfn.errors import MoleculeError
 from molgfn.machine.serving import Respond, one_line, serve
+from molgfn.reward.docking.docking_target import DockingTarget
 from molgfn.reward.docking.ligand import LigandError
 from molgfn.reward.docking.settings import DockingSettings
-from molgfn.reward.docking.target import Target
 
 #: What meeko and vina are known to raise; vina calls exit too. Anything else ends the process, and
 #: the parent starts a new one.
@@ -25,7 +25,7 @@ _ENGINE_FAULTS = (
 )
 
 
-def encode_order(docker: str, target: Target, settings: DockingSettings) -> dict[str, Any]:
+def encode_order(docker: str, target: DockingTarget, settings: DockingSettings) -> dict[str, Any]:
     """The first message to a worker, JSON values.
 
     Args:
@@ -43,7 +43,7 @@ def encode_order(docker: str, target: Target, settings: DockingSettings) -> dict
 def _make(order: dict[str, Any]) -> Respond:
     module, _, name = order["docker"].partition(":")
     title, receptor, center, size, source = order["target"]
-    target = Target(title, Path(receptor), tuple(center), tuple(size), source)
+    target = DockingTarget(title, Path(receptor), tuple(center), tuple(size), source)
     make = getattr(importlib.import_module(module), name)
     docker: Callable[[str], Any] = make(target, DockingSettings(**order["settings"]))
     return lambda message: _result(docker, message["smiles"])

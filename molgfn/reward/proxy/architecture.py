@@ -1,7 +1,7 @@
 """What a network of the proxy looks like: its sizes, its weights by name, its read-out.
 
 Predicting needs no more than this (:mod:`molgfn.reward.proxy.ensemble`); the network that is
-fitted, with the libraries it takes, is in :mod:`molgfn.reward.proxy.network`.
+fitted, with the libraries it takes, is in :mod:`molgfn.reward.proxy.member`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from molgfn.errors import NumericalError
 from molgfn.reward.proxy.architecture import Architecture
 from molgfn.reward.proxy.features import GraphBatch, Graphs
-from molgfn.reward.proxy.network import ProxyNetwork
+from molgfn.reward.proxy.member import ProxyNetwork
 
 
 @dataclass(frozen=True, slots=True)

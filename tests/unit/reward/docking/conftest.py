@@ -3,8 +3,8 @@
 import pytest
 
 from molgfn.reward.docking.docking import Docking
+from molgfn.reward.docking.docking_target import DockingTarget
 from molgfn.reward.docking.settings import PRESETS
-from molgfn.reward.docking.target import Target
 
 
 class Calls:
@@ -29,7 +29,7 @@ class Calls:
 @pytest.fixture
 def target(tmp_path):
     (tmp_path / "receptor.pdbqt").write_text("nothing\n")
-    return Target("T", tmp_path / "receptor.pdbqt", (0.0, 0.0, 0.0), (20.0,) * 3, "a test")
+    return DockingTarget("T", tmp_path / "receptor.pdbqt", (0.0, 0.0, 0.0), (20.0,) * 3, "a test")
 
 
 @pytest.fixture

@@ -179,9 +179,10 @@ import sys
 from pathlib import Path
 from molgfn.chem.molecule import read_molecule
 from molgfn.reward.docking.docking import Docking
-from molgfn.reward.docking.target import Target
+from molgfn.reward.docking.docking_target import DockingTarget
 folder = Path(sys.argv[1])
-target = Target("T", folder / "receptor.pdbqt", (0.0, 0.0, 0.0), (20.0, 20.0, 20.0), "a test")
+receptor = folder / "receptor.pdbqt"
+target = DockingTarget("T", receptor, (0.0, 0.0, 0.0), (20.0, 20.0, 20.0), "a test")
 molecules = [read_molecule("C" * n + "O") for n in range(1, 13)][:: int(sys.argv[2])]
 options = dict(n_workers=2, cache_file=folder / "c.sqlite", docker="fake_docker:make")
 with Docking(target, **options) as docking:

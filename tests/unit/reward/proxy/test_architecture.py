@@ -1,7 +1,7 @@
 import pytest
 
 from molgfn.reward.proxy.architecture import Architecture
-from molgfn.reward.proxy.network import ProxyNetwork
+from molgfn.reward.proxy.member import ProxyNetwork
 
 
 def test_weights_are_checked_against_what_a_network_has():

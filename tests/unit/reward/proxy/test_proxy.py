@@ -18,7 +18,7 @@ from molgfn.reward.proxy.dataset import Dataset, read_dataset
 from molgfn.reward.proxy.ensemble import Ensemble
 from molgfn.reward.proxy.features import N_ATOM_CODES, N_BOND_CODES, Graphs
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
-from molgfn.reward.proxy.network import ProxyNetwork
+from molgfn.reward.proxy.member import ProxyNetwork
 from molgfn.reward.proxy.split import scaffold_folds
 from molgfn.reward.proxy.store import (
     check_writable,

@@ -18,7 +18,7 @@ Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Target:
+class DockingTarget:
     """Where molecules are docked.
 
     Attributes:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from molgfn.chem.molecule import read_mol
+from molgfn.reward.docking.docking_target import DockingTarget
 from molgfn.reward.docking.engine import Engine, VinaEngine, pose_molblock
 from molgfn.reward.docking.ligand import LigandError, check_ligand, ligand_pdbqt
 from molgfn.reward.docking.settings import DockingSettings
-from molgfn.reward.docking.target import Target
 
 #: An energy weaker than this for each heavy atom is repeated, kcal/mol. The weakest of the 1835
 #: molecules that ship with the package has 0.19, their median is 0.35.
@@ -47,7 +47,7 @@ class Pose:
     molblock: str
 
 
-def vina_docker(target: Target, settings: DockingSettings) -> Callable[[str], Pose]:
+def vina_docker(target: DockingTarget, settings: DockingSettings) -> Callable[[str], Pose]:
     """Make the function that a worker process calls for each molecule.
 
     Args:

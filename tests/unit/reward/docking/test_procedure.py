@@ -1,7 +1,7 @@
 import pytest
 
 from molgfn.reward.docking.ligand import LigandError
-from molgfn.reward.docking.protocol import UnreliableError, dock_molecule
+from molgfn.reward.docking.procedure import UnreliableError, dock_molecule
 from molgfn.reward.docking.settings import PRESETS, DockingSettings
 
 BENZOIC = "O=C(O)c1ccccc1"  # 9 heavy atoms: weaker than -1.35 is suspicious
