@@ -34,7 +34,8 @@ class ConditionEncoding(nn.Module):
         """Encode conditions, shape ``(B, n_features)``."""
         log_beta = condition.log_beta[:, None]
         steps = ((log_beta - self.marks) / self.gap).clamp(0, 1)
-        return torch.cat([steps, log_beta, condition.features], 1)
+        told = [] if condition.n_objectives == 1 else [condition.features]
+        return torch.cat([steps, log_beta, *told], 1)
 
 
 class LogPartition(nn.Module):

@@ -25,7 +25,7 @@ class StateGraph:
         state: State of every node, shape ``(V,)``.
         fragment: Fragment of every node, shape ``(V,)``.
         filled: 1 for a node that is there, else 0, ``(V, 1)``; None where all are.
-        frozen: 1 for a node of the start, else 0, ``(V, 1)``.
+        frozen: 1 for a node of the start, else 0, ``(V, 1)``; None where the start is empty.
         port_node: Node of every port, shape ``(P,)``.
         port_site: Site of every port, shape ``(P,)``.
         port_neighbour: Node at the other end, shape ``(P,)``.
@@ -45,7 +45,7 @@ class StateGraph:
     state: Tensor
     fragment: Tensor
     filled: Tensor | None
-    frozen: Tensor
+    frozen: Tensor | None
     port_node: Tensor
     port_site: Tensor
     port_neighbour: Tensor
@@ -94,7 +94,7 @@ def pack(env: FragmentEnv, states: FragmentStates, open_rows: Tensor) -> StateGr
         state=state,
         fragment=states.fragment[state, place],
         filled=None,
-        frozen=_weight(place < states.n_frozen[state]),
+        frozen=_weight(place < states.n_frozen[state]) if env.n_frozen else None,
         port_node=port_node,
         port_site=port_site,
         port_neighbour=torch.cat([parent, child]),
@@ -147,7 +147,7 @@ def pack_all(env: FragmentEnv, states: FragmentStates) -> StateGraph:
         state=node // n_nodes,
         fragment=states.fragment.flatten().clamp(min=0),
         filled=_weight(states.fragment.flatten() >= 0),
-        frozen=_weight(node % n_nodes < states.n_frozen[node // n_nodes]),
+        frozen=_weight(node % n_nodes < states.n_frozen[node // n_nodes]) if env.n_frozen else None,
         port_node=port_node,
         port_site=torch.cat(sites).clamp(min=0),
         port_neighbour=torch.cat([parent, child]),

@@ -208,7 +208,7 @@ class FlowPolicy(PolicyNetwork[FragmentStates]):
         nodes = tables.fragments.index_select(0, graph.fragment) + context.index_select(
             0, graph.state
         )
-        if self.frozen is not None:
+        if self.frozen is not None and graph.frozen is not None:
             nodes = nodes + graph.frozen * self.frozen
         for convolution, norm, pool in zip(self.convolutions, self.norms, self.pools, strict=True):
             normed = norm(nodes)
