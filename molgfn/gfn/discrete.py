@@ -63,14 +63,6 @@ class DiscreteEnvironment(ABC):
     """
 
     def __init__(self, n_columns: int, n_levels: int, n_actions: int, max_steps: int) -> None:
-        """Set up the environment on the CPU; :meth:`to` moves it.
-
-        Args:
-            n_columns: W, integers of a row.
-            n_levels: Integers are from 0 to one less.
-            n_actions: D.
-            max_steps: Length of the longest trajectory, stop included.
-        """
         self.n_columns, self.n_levels = n_columns, n_levels
         self.n_actions, self.max_steps = n_actions, max_steps
         self.to("cpu")

@@ -54,9 +54,6 @@ def log_symmetry_bias(space: Space[S]) -> Tensor:
 
     Without symmetry b is 1 throughout.
 
-    Args:
-        space: The listed environment.
-
     Returns:
         log b in the order of ``space.terminal``, shape ``(n_terminal,)``, float64, nats.
     """
@@ -72,11 +69,6 @@ def space_log_likelihood(space: Space[S], policy: Policy[S], condition: Conditio
     Unlike :func:`molgfn.gfn.likelihood.log_likelihood` this counts on no symmetry, neither of the
     environment's correction nor of the policy: every single action is summed. The policy sees
     one representative of every class.
-
-    Args:
-        space: The listed environment.
-        policy: The policy.
-        condition: What the policy is asked for, a single condition.
 
     Returns:
         log p(x) in the order of ``space.terminal``, shape ``(n_terminal,)``, float64, nats; the

@@ -65,12 +65,6 @@ class PerceptronPolicy(PolicyNetwork[RowStates]):
     ) -> None:
         """Build the network for the environment's size.
 
-        Args:
-            env: The environment.
-            hidden: Width of every hidden layer.
-            layers: Number of hidden layers.
-            n_objectives: K, number of weights in a condition.
-
         Raises:
             ConfigError: A size is below 1.
         """
@@ -88,15 +82,7 @@ class PerceptronPolicy(PolicyNetwork[RowStates]):
         self.log_flow = nn.Linear(hidden, 1)
 
     def forward(self, states: RowStates, condition: Condition) -> MaskedCategorical:
-        """Compute the distribution over the actions of every state.
-
-        Args:
-            states: B states, none of them stopped.
-            condition: What is asked for in each.
-
-        Returns:
-            The distribution, differentiable in the weights.
-        """
+        """Compute the distribution over the actions of every state."""
         one_hot = nn.functional.one_hot(states.values, self.env.n_levels).flatten(1)
         log_beta = condition.log_beta[:, None]
         hidden = self.body(torch.cat([one_hot.to(log_beta), log_beta, condition.features], 1))

@@ -38,9 +38,6 @@ def replayed(
         generator: Source of randomness; it advances as if the work were done afresh.
         of: Owner of the work; recordings live as long.
         within: Another object whose tensors the work reads.
-
-    Returns:
-        What the work returns.
     """
     if inputs[0].device.type != "cuda":
         return work(generator, inputs)

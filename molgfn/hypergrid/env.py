@@ -36,11 +36,6 @@ class Hypergrid(DiscreteEnvironment):
     def __init__(self, n_dimensions: int = 4, side: int = 8, r0: float = 0.1) -> None:
         """Set up the grid on the CPU; :meth:`to` moves it.
 
-        Args:
-            n_dimensions: D.
-            side: H, the number of cells along every dimension.
-            r0: Reward between the modes, > 0.
-
         Raises:
             ConfigError: A value is out of range, the side leaves no cell for the modes, or the
                 grid has too many cells to number.

@@ -54,13 +54,6 @@ class GridTraining:
     """A policy in training on the hypergrid."""
 
     def __init__(self, env: Hypergrid, config: TrainConfig, *, seed: int) -> None:
-        """Set up a training.
-
-        Args:
-            env: The grid.
-            config: How to train.
-            seed: Seed of every random number.
-        """
         set_up_device("cpu")
         self.env = env
         self.target = HypergridTarget(env)
@@ -71,9 +64,6 @@ class GridTraining:
 
     def steps(self, n_reports: int) -> Iterator[GridProgress | None]:
         """Train to the end.
-
-        Args:
-            n_reports: How many times to say where the training stands.
 
         Yields:
             One item per step, ``None`` where there is nothing to report.

@@ -18,7 +18,7 @@ MAX_NAMED_ROWS = 5
 
 @dataclass(frozen=True)
 class Buildable:
-    """What became of a table of molecules.
+    """The molecules of a table that can be built, and why the others cannot.
 
     Attributes:
         states: Every tree of every molecule that can be built, terminal, row by row.
@@ -35,15 +35,7 @@ class Buildable:
     invalid: tuple[str, ...]
 
     def notes(self, source: str, n_rows: int) -> list[str]:
-        """Say what was left out.
-
-        Args:
-            source: What messages call the table.
-            n_rows: Rows of the table.
-
-        Returns:
-            Lines, none when every row was used.
-        """
+        """Say what was left out."""
         n_out = self.n_unbuildable + self.n_beyond_limits + len(self.invalid)
         if not n_out:
             return []
@@ -65,9 +57,6 @@ def find_buildable(table: Table, env: FragmentEnv, *, progress: Progress = silen
         table: The molecules; stereo is ignored, as fragments have none.
         env: The environment: vocabulary and limits.
         progress: Told of every row.
-
-    Returns:
-        The states, and what was left out.
     """
     decode = Decoder(env)
     trees: list[FragmentTree] = []

@@ -54,7 +54,7 @@ class MoleculeLikelihood:
         Args:
             env: The environment of the policy.
             policy: The policy.
-            condition: What the policy is asked for, a single condition.
+            condition: A single condition for the policy.
         """
         self._env = env
         self._policy = policy

@@ -37,7 +37,7 @@ class RejectionControl:
 
         Args:
             sampler: The policy.
-            condition: What the policy is asked for, a single condition.
+            condition: A single condition for the policy.
             generator: Source of randomness.
         """
         self._sampler = sampler
@@ -91,14 +91,7 @@ class ControlledLaw:
 
     @classmethod
     def of(cls, draws: Weighed) -> ControlledLaw:
-        """Learn it from draws.
-
-        Args:
-            draws: All draws of the policy, repeats included.
-
-        Returns:
-            The law.
-        """
+        """Learn it from draws."""
         log_weight = draws.log_reward - draws.log_p
         threshold = find_threshold(log_weight)
         with np.errstate(divide="ignore"):  # nothing stays where nothing could be scored
@@ -108,9 +101,6 @@ class ControlledLaw:
     def log_chance(self, states: Weighed) -> Array:
         """Compute how probable it is that states stay once they are drawn.
 
-        Args:
-            states: n states with the policy's own log p.
-
         Returns:
             Logarithms of probabilities, shape ``(n,)``.
         """
@@ -118,9 +108,6 @@ class ControlledLaw:
 
     def __call__(self, states: Weighed) -> Weighed:
         """Give states the log-probability that policy and rejection have together.
-
-        Args:
-            states: States with the policy's own log p.
 
         Returns:
             The same states.

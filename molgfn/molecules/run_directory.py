@@ -29,9 +29,6 @@ RUNS = Path("runs")
 def default_run_directory(under: Path = RUNS) -> Path:
     """Name a new run directory by date and time.
 
-    Args:
-        under: Folder of the new directory.
-
     Returns:
         A path in the folder that does not exist yet.
     """
@@ -59,11 +56,6 @@ class RunDirectory:
     """Paths and files of one run."""
 
     def __init__(self, path: Path) -> None:
-        """Name a run directory; nothing is read or written.
-
-        Args:
-            path: The directory.
-        """
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.metrics = path / "metrics.jsonl"
@@ -108,9 +100,6 @@ class RunDirectory:
     def write_config(self, config: Config) -> None:
         """Write the run's configuration, whole or not at all.
 
-        Args:
-            config: The configuration.
-
         Raises:
             OutputError: The file cannot be written.
         """
@@ -121,9 +110,6 @@ class RunDirectory:
 
         Args:
             overrides: ``key=value`` settings on top of the run's configuration.
-
-        Returns:
-            Configuration and vocabulary.
 
         Raises:
             CheckpointError: There is no run in the directory, or it is damaged.
@@ -169,9 +155,6 @@ class RunDirectory:
     def truncate_metrics(self, step: int) -> None:
         """Drop the metrics of steps after a checkpoint, which will be done again.
 
-        Args:
-            step: The checkpoint's step.
-
         Raises:
             OutputError: The disk is full or the file cannot be written.
         """
@@ -187,9 +170,6 @@ class RunDirectory:
 
     def append_metrics(self, metrics: dict[str, float]) -> None:
         """Add one line to the metrics file; NaN becomes null.
-
-        Args:
-            metrics: Numbers by name.
 
         Raises:
             OutputError: The disk is full or the file cannot be written.
@@ -220,11 +200,6 @@ def check_resumable(overrides: list[str], allowed: tuple[str, ...]) -> None:
 
 def check_digest(vocabulary: Vocabulary, digest: object, where: str) -> None:
     """Refuse a vocabulary that is not the one a policy was trained with.
-
-    Args:
-        vocabulary: The vocabulary at hand.
-        digest: Digest of the one that was trained with.
-        where: Where the vocabulary came from, for the message.
 
     Raises:
         VocabularyError: They differ.

@@ -28,7 +28,7 @@ from molgfn.molecules.task import build_env, build_policy
 
 #: Smallest and largest batch of trajectories sampled at once: large ones have more in common.
 MIN_BATCH, MAX_BATCH = 64, 1024
-#: One in so many trajectories more than molecules wanted, for those that come twice.
+#: One spare trajectory for this many molecules wanted, since some come twice.
 SPARE = 16
 #: Sampling gives up after this many batches without a new molecule.
 MAX_FRUITLESS_BATCHES = 20
@@ -83,7 +83,7 @@ class Sampler:
 
         Args:
             n: How many molecules to draw.
-            condition: What the policy is asked for, a single condition.
+            condition: A single condition for the policy.
             generator: Source of randomness; it alone decides what comes.
             keep: Tells which of the drawn states and their molecules stay, shape ``(B,)``;
                 default: all.
@@ -122,7 +122,7 @@ class Sampler:
 
         Args:
             n: How many trajectories to sample.
-            condition: What the policy is asked for, a single condition.
+            condition: A single condition for the policy.
             generator: Source of randomness.
             on_drawn: Called with the number of states of every batch, for progress.
 
@@ -164,9 +164,6 @@ def load_sampler(run: Path | None = None, device: str = "auto") -> Sampler:
             that holds a policy; ``None`` takes the newest run under ``runs/``, else the policy
             shipped with the package.
         device: Where to sample.
-
-    Returns:
-        The sampler.
 
     Raises:
         CheckpointError: There is no usable policy.

@@ -24,28 +24,16 @@ def build_env(
     Args:
         config: The configuration.
         vocabulary: Its vocabulary.
-        device: Where states shall live.
+        device: Device of the states.
         symmetry_correction: Off for the training of a negative control alone; what a policy does
             is always measured with the correction.
-
-    Returns:
-        The environment.
     """
     env = FragmentEnv(vocabulary, config.limits, symmetry_correction=symmetry_correction)
     return env.to(device)
 
 
 def build_policy(config: Config, env: FragmentEnv, n_objectives: int = 1) -> FlowPolicy:
-    """Build the policy network with fresh weights.
-
-    Args:
-        config: The configuration.
-        env: The environment.
-        n_objectives: K, number of weights in a condition.
-
-    Returns:
-        The network, on the CPU.
-    """
+    """Build the policy network with fresh weights."""
     train = config.train
     return FlowPolicy(
         env,
@@ -59,16 +47,7 @@ def build_policy(config: Config, env: FragmentEnv, n_objectives: int = 1) -> Flo
 def build_networks(
     config: Config, env: FragmentEnv, n_objectives: int = 1
 ) -> Networks[FragmentStates]:
-    """Build the networks of a training, their weights drawn from the run's seed.
-
-    Args:
-        config: The configuration.
-        env: The environment, already on its device.
-        n_objectives: K, number of weights in a condition.
-
-    Returns:
-        The networks, on the environment's device.
-    """
+    """Build the networks of a training, their weights drawn from the run's seed."""
     return Networks.build(
         lambda: build_policy(config, env, n_objectives),
         config.train,

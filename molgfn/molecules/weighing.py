@@ -29,7 +29,7 @@ def weigh(
         sampler: The policy.
         states: Terminal states by name of the set, repeats allowed.
         log_target: log R of the same states, shape ``(n,)`` each.
-        condition: What the policy is asked for, a single condition.
+        condition: A single condition for the policy.
         progress: Told of every state.
 
     Returns:

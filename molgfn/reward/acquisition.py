@@ -75,11 +75,6 @@ class Acquisition:
     ) -> Array:
         """Logarithm of a factor's part by each of M opinions.
 
-        Args:
-            factor: The factor.
-            prediction: What its scorer says of n molecules.
-            transform: From values of the factor to its part in (0, 1].
-
         Returns:
             Shape ``(M, n)``, NaN where the prediction is.
         """

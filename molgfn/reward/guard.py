@@ -95,9 +95,6 @@ def warn_of_exploitation(
         ordinary: The same of random molecules.
         proxy: The proxy.
         direction: Which predictions are good.
-
-    Returns:
-        One warning, or none.
     """
     if not best or not ordinary:
         return []

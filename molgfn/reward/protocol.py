@@ -89,9 +89,6 @@ class Scorer(Protocol):
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
         """Score molecules.
 
-        Args:
-            molecules: Molecules, possibly none.
-
         Returns:
             One number per column and molecule, in the order of the molecules.
         """

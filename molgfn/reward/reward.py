@@ -69,9 +69,6 @@ class Reward:
     def __call__(self, molecules: Sequence[Molecule]) -> RewardTable:
         """Score molecules; each scorer is called once.
 
-        Args:
-            molecules: Molecules, possibly none.
-
         Returns:
             Their rewards, in the order of the molecules.
 
@@ -142,9 +139,6 @@ def build_reward(
         with_similarity: Whether tables tell how near a molecule is to the proxy's training set,
             even where no guard asks for it.
         objectives: Labels of the factors of each objective by its name; default: one of all.
-
-    Returns:
-        The reward.
 
     Raises:
         ConfigError: A scorer or the proxy does not exist, the default factors, which are made

@@ -69,14 +69,7 @@ class FragmentEnv(LegalActions):
         self._check_start()
 
     def to(self, device: torch.device | str) -> FragmentEnv:
-        """Move the environment's tensors to a device, in place.
-
-        Args:
-            device: Where the states shall live.
-
-        Returns:
-            The environment itself.
-        """
+        """Move the environment's tensors to a device, in place."""
         self._prepare(self.tensors.to(device))
         return self
 
@@ -126,7 +119,7 @@ class FragmentEnv(LegalActions):
         return self.limits.max_fragments + 1 - self.n_frozen
 
     def compact(self, states: FragmentStates, n_steps: int) -> FragmentStates:
-        """Drop the places that so many steps cannot have filled.
+        """Drop the places that ``n_steps`` steps cannot have filled.
 
         Args:
             states: B states.
@@ -138,14 +131,7 @@ class FragmentEnv(LegalActions):
         return states.narrowed(max(n_steps + self.n_frozen, 1))
 
     def stop_actions(self, n_states: int) -> Tensor:
-        """Make the action that stops.
-
-        Args:
-            n_states: B.
-
-        Returns:
-            Shape ``(B, 2)``.
-        """
+        """Make the action that stops, shape ``(B, 2)``."""
         return torch.full((n_states, 2), STOP, device=self.device)
 
     def step(self, states: FragmentStates, actions: Tensor) -> FragmentStates:
@@ -154,9 +140,6 @@ class FragmentEnv(LegalActions):
         Args:
             states: B states.
             actions: Legal (row, entry) of each, shape ``(B, 2)``; the entry of stop is ignored.
-
-        Returns:
-            The next states.
         """
         rows, entries = actions.unbind(1)
         n_sites, n_nodes = self.tensors.n_sites, states.n_nodes
@@ -261,9 +244,6 @@ class FragmentEnv(LegalActions):
         Args:
             states: B states; what comes out for an initial one means nothing.
             generator: Source of randomness.
-
-        Returns:
-            As :meth:`backward_step`.
         """
         leaves = draw_uniform(self.removable_leaves(states), generator)
         return self.backward_step(states, leaves)
@@ -294,9 +274,6 @@ class FragmentEnv(LegalActions):
 
         Args:
             states: B non-empty states; ``stopped`` is not part of the key.
-
-        Returns:
-            One key per state.
         """
         return [self._symmetry.key_and_order(tree)[0] for tree in states.trees()]
 
@@ -316,12 +293,5 @@ class FragmentEnv(LegalActions):
         return found
 
     def molecules(self, states: FragmentStates) -> list[Molecule]:
-        """Assemble the states to molecules.
-
-        Args:
-            states: B non-empty states.
-
-        Returns:
-            One molecule per state.
-        """
+        """Assemble the states to molecules."""
         return [Molecule(assemble(tree, self.vocabulary)) for tree in states.trees()]

@@ -52,12 +52,6 @@ class LegalActions:
     """
 
     def __init__(self, tensors: VocabularyTensors, limits: LimitsConfig) -> None:
-        """Prepare the masks on the device of the tensors.
-
-        Args:
-            tensors: The vocabulary.
-            limits: Limits of the states.
-        """
         self.limits = limits
         self._prepare(tensors)
 
@@ -102,14 +96,7 @@ class LegalActions:
         return self.tensors.capacity.device
 
     def used_capacity(self, states: FragmentStates) -> Tensor:
-        """Count the junctions at every site.
-
-        Args:
-            states: B states.
-
-        Returns:
-            Shape ``(B, N, M)``.
-        """
+        """Count the junctions at every site, shape ``(B, N, M)``."""
         n_nodes, n_sites = states.n_nodes, self.tensors.n_sites
         node = torch.arange(0, n_nodes * n_sites, n_sites, device=states.device)
         own = node + states.entry_site
@@ -121,14 +108,7 @@ class LegalActions:
         return used.view(len(states), n_nodes, n_sites)
 
     def sizes(self, states: FragmentStates) -> Sizes:
-        """Measure states.
-
-        Args:
-            states: B states.
-
-        Returns:
-            Their sizes.
-        """
+        """Measure states."""
         limits, (n_states, n_nodes) = self.limits, states.fragment.shape
         place = (states.fragment + 1).flatten()
         size = self._size.index_select(0, place).view(n_states, n_nodes, 2)
@@ -153,10 +133,6 @@ class LegalActions:
 
         Stop is allowed from ``min_fragments`` on, and where nothing else is: a state never lacks
         an action.
-
-        Args:
-            states: B states, none of them stopped.
-            sizes: Their sizes, where they are known.
 
         Returns:
             Shape ``(B, N M + 1)``; the last column is stop.

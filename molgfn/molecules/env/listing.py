@@ -27,9 +27,6 @@ def enumerate_fragments(
         max_states: Give up beyond this number of classes, the initial state among them.
         on_progress: Called with the number of classes done, after each.
 
-    Returns:
-        The space, on the environment's device.
-
     Raises:
         ConfigError: There are more than ``max_states``.
         VocabularyError: A state has too many automorphisms to list.
@@ -45,10 +42,6 @@ def fragment_space(env: FragmentEnv, found: Enumeration) -> Space[FragmentStates
 
     Of the environment only the numbering of actions and the canonical keys are used: that what
     was listed is what the environment allows is for tests to show.
-
-    Args:
-        env: The environment.
-        found: All states of its vocabulary within its limits.
 
     Returns:
         The space, on the environment's device; states, edges and actions in the same order.

@@ -93,25 +93,13 @@ class FragmentStates:
             parent_site: Likewise.
             entry_site: Likewise.
             n_frozen: Likewise, shape ``(B,)``; default: none.
-
-        Returns:
-            B states, none of them stopped.
         """
         flags = torch.zeros_like(fragment[:, 0]) if n_frozen is None else 2 * n_frozen
         return cls(torch.cat([fragment, parent, parent_site, entry_site, flags[:, None]], 1))
 
     @classmethod
     def empty(cls, n_states: int, n_nodes: int, device: torch.device) -> FragmentStates:
-        """Make a batch of empty trees.
-
-        Args:
-            n_states: B.
-            n_nodes: N.
-            device: Where the tensors shall live.
-
-        Returns:
-            B times the initial state.
-        """
+        """Make a batch of empty trees."""
         packed = torch.full((n_states, N_COLUMNS * n_nodes + 1), -1, device=device)
         packed[:, -1] = 0
         return cls(packed)
@@ -125,7 +113,7 @@ class FragmentStates:
         Args:
             trees: Trees of at most ``n_nodes`` fragments.
             n_nodes: N.
-            device: Where the tensors shall live.
+            device: Device of the tensors.
 
         Returns:
             The terminal states, in the order of the trees.
@@ -155,9 +143,6 @@ class FragmentStates:
 
         Args:
             batches: At least one batch, all with the same N.
-
-        Returns:
-            One batch.
         """
         return cls(torch.cat([batch.packed for batch in batches]))
 
@@ -169,9 +154,6 @@ class FragmentStates:
 
         Args:
             index: Indices from 0 on, shape ``(S,)``, or a mask over the batch.
-
-        Returns:
-            The selected states.
         """
         chosen = index.nonzero().squeeze(1) if index.dtype == torch.bool else index
         return FragmentStates(self.packed.index_select(0, chosen))
@@ -204,9 +186,6 @@ class FragmentStates:
     def narrowed(self, n_nodes: int) -> FragmentStates:
         """Drop places that no state fills.
 
-        Args:
-            n_nodes: How many of the N stay at most.
-
         Returns:
             The same states.
         """
@@ -224,9 +203,6 @@ class FragmentStates:
 
         Args:
             leaves: A node of degree 0 or 1 of every state, not frozen, shape ``(B,)``.
-
-        Returns:
-            The smaller states, none of them stopped.
         """
         leaf, n_nodes = leaves[:, None], self.n_nodes
         source = torch.arange(n_nodes, device=self.device)[None, :]
@@ -268,11 +244,7 @@ class FragmentStates:
         ]
 
     def to_tensor(self) -> Tensor:
-        """Pack the batch into one integer tensor, for storage.
-
-        Returns:
-            Shape ``(B, 4 N + 1)``.
-        """
+        """Pack the batch into one integer tensor, for storage, shape ``(B, 4 N + 1)``."""
         return self.packed
 
     @classmethod
@@ -281,8 +253,5 @@ class FragmentStates:
 
         Args:
             packed: Shape ``(B, 4 N + 1)``.
-
-        Returns:
-            The batch.
         """
         return cls(packed)

@@ -80,14 +80,7 @@ class VocabularyTensors:
         return self.n_entries - self.n_fragments
 
     def to(self, device: torch.device | str) -> VocabularyTensors:
-        """Copy every tensor to a device.
-
-        Args:
-            device: Where the copy shall live.
-
-        Returns:
-            The copy.
-        """
+        """Copy every tensor to a device."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         moved: dict[str, Any] = {
             k: v.to(device) if isinstance(v, Tensor) else v for k, v in values.items()
@@ -96,14 +89,7 @@ class VocabularyTensors:
 
 
 def vocabulary_tensors(vocabulary: Vocabulary) -> VocabularyTensors:
-    """Build the tensors of a vocabulary.
-
-    Args:
-        vocabulary: Any vocabulary.
-
-    Returns:
-        Its tensors, on the CPU.
-    """
+    """Build the tensors of a vocabulary."""
     fragments = vocabulary.fragments
     n_fragments = len(fragments)
     n_sites = max(1, max(f.n_sites for f in fragments))

@@ -15,9 +15,6 @@ NAMES = ("MW", "logP", "TPSA", "HBD", "HBA", "rings", "aromatic_rings", "fractio
 def fragment_descriptors(vocabulary: Vocabulary) -> Tensor:
     """Describe every fragment by standardised properties of its template.
 
-    Args:
-        vocabulary: The fragments.
-
     Returns:
         Shape ``(F, len(NAMES))``; every column has mean 0 and, where it varies, variance 1.
     """

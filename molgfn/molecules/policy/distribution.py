@@ -23,7 +23,7 @@ class ActionDistribution:
         row_logits: Logits of the rows, stop last, -inf where illegal, shape ``(B, N M + 1)``.
         entry_logits: Maps an index of states and their chosen rows, each ``(S,)``, to logits of
             the entries, -inf where illegal, ``(S, n_entry_columns)``.
-        lockstep: Whether batches keep their size, so that nobody waits to learn who stops.
+        lockstep: Whether batches keep their size, which spares a wait for the device.
     """
 
     row_logits: Tensor

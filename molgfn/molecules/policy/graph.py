@@ -115,10 +115,6 @@ def pack(env: FragmentEnv, states: FragmentStates, open_rows: Tensor) -> StateGr
 def pack_all(env: FragmentEnv, states: FragmentStates) -> StateGraph:
     """Lay out all places of a batch of states, so that sizes follow from B alone.
 
-    Args:
-        env: The environment of the states.
-        states: B states.
-
     Returns:
         The graph of V = B N nodes, P = 2 B (N - 1) ports and R = B N M rows.
     """

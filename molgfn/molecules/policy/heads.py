@@ -17,13 +17,6 @@ class ActionHeads(nn.Module):
     """K heads side by side, so that one product of matrices serves all."""
 
     def __init__(self, hidden: int, n_entries: int, n_heads: int) -> None:
-        """Make fresh weights.
-
-        Args:
-            hidden: H, width of the vectors.
-            n_entries: E, number of entries.
-            n_heads: K.
-        """
         super().__init__()
         wide = n_heads * hidden
         self.inner = nn.Linear(hidden, wide)
@@ -43,9 +36,6 @@ class ActionHeads(nn.Module):
             fragments: Vectors of the fragments, shape ``(F, H)``.
             owner: Fragment of every entry, shape ``(E,)``.
             n_columns: C, columns of entries, at least E.
-
-        Returns:
-            The heads, differentiable in the weights.
         """
         spare = n_columns - len(owner)
         vectors = self.entry.weight + self.chemistry(fragments).index_select(0, owner)

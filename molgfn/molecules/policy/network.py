@@ -66,15 +66,6 @@ class FlowPolicy(PolicyNetwork[FragmentStates]):
         beta_max: float,
         n_objectives: int = 1,
     ) -> None:
-        """Build the network for the environment's vocabulary.
-
-        Args:
-            env: The environment.
-            config: Size of the network.
-            beta_min: Smallest beta of the training.
-            beta_max: Largest beta of the training.
-            n_objectives: K, number of weights in a condition.
-        """
         super().__init__()
         self.env = env
         tensors, hidden = env.tensors, config.hidden
@@ -107,10 +98,6 @@ class FlowPolicy(PolicyNetwork[FragmentStates]):
 
     def forward(self, states: FragmentStates, condition: Condition) -> FlowActionDistribution:
         """Compute the distribution over the actions of every state.
-
-        Args:
-            states: B states, none of them stopped.
-            condition: What is asked for in each.
 
         Returns:
             The distribution with the flow, differentiable in the weights.

@@ -16,23 +16,10 @@ class UniformPolicy(Policy[FragmentStates]):
     """Chooses uniformly among open sites and stop, then among the entries that fit."""
 
     def __init__(self, env: FragmentEnv) -> None:
-        """Keep the environment.
-
-        Args:
-            env: The environment.
-        """
         self._env = env
 
     def __call__(self, states: FragmentStates, condition: Condition) -> ActionDistribution:
-        """Give every legal row, and every legal entry of a row, the same probability.
-
-        Args:
-            states: B states, none of them stopped.
-            condition: Ignored.
-
-        Returns:
-            The distribution.
-        """
+        """Give every legal row, and every legal entry of a row, the same probability."""
         env = self._env
         sizes = env.sizes(states)
 

@@ -32,7 +32,7 @@ class Chunk:
 
     Attributes:
         packed: The states, as :meth:`FragmentStates.to_tensor` packs them, on the CPU.
-        with_modes: Whether to tell which molecules may be modes.
+        with_modes: Whether candidates for modes are wanted.
         scored: What came out, None until then.
     """
 
@@ -71,14 +71,9 @@ class _Worker:
 
 
 class ChunkQueue:
-    """Chunks that wait to be scored; without workers each is scored when it is asked for."""
+    """Chunks waiting to be scored; without workers, each is scored on demand."""
 
     def __init__(self, score: ChunkScore) -> None:
-        """Start without workers.
-
-        Args:
-            score: What scores a chunk in this process.
-        """
         self._score = score
         self._waiting: deque[Chunk] = deque()
         self._workers: list[_Worker] = []
@@ -94,9 +89,6 @@ class ChunkQueue:
             n_workers: Processes.
             order: What :func:`molgfn.molecules.target.score_worker.encode_order` made.
             tell: Called with a warning when one of them fails.
-
-        Yields:
-            While they run.
         """
         self._tell = tell
         try:
@@ -125,12 +117,6 @@ class ChunkQueue:
     def finish(self, chunk: Chunk) -> list[Scored]:
         """Wait for a chunk.
 
-        Args:
-            chunk: One that was begun.
-
-        Returns:
-            One item for each state.
-
         Raises:
             ScorerError: A scorer broke as a whole.
             ValueError: It was never begun.
@@ -157,7 +143,7 @@ class ChunkQueue:
             self._warn(f"cannot start: {error.strerror}")
 
     def _tend(self, ahead: int) -> None:
-        """Hear what workers have to say and give each so many chunks to hold; never waits."""
+        """Collect answers and top each worker up to ``ahead`` chunks; never waits."""
         for worker in list(self._workers):
             end = worker.tend()
             if end:
@@ -171,7 +157,7 @@ class ChunkQueue:
     def _listen(self) -> None:
         """Wait until a worker has something to say, or can be told more."""
         if not any(worker.held for worker in self._workers):
-            raise ValueError("a chunk is asked for that was never begun")
+            raise ValueError("this chunk was never begun")
         with DefaultSelector() as selector:
             for worker in self._workers:
                 selector.register(worker.process, EVENT_READ)

@@ -75,7 +75,7 @@ class ChunkScore:
 
         Args:
             packed: B terminal states as :meth:`FragmentStates.to_tensor` packs them, on the CPU.
-            with_modes: Whether to tell which molecules may be modes.
+            with_modes: Whether candidates for modes are wanted.
 
         Returns:
             One item each, in the order of the states.

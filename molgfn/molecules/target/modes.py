@@ -50,11 +50,6 @@ class Modes:
     """The modes found so far, in the order of finding."""
 
     def __init__(self, smiles: Sequence[str] = ()) -> None:
-        """Start with modes known before.
-
-        Args:
-            smiles: Their SMILES.
-        """
         self.smiles = list(smiles)
         self._fingerprints = [fingerprint(read_molecule(s).mol) for s in smiles]
 
@@ -67,11 +62,7 @@ class Modes:
         return len(self) >= MAX_MODES
 
     def consider(self, candidate: Candidate) -> None:
-        """Count a candidate unless it is like an earlier mode.
-
-        Args:
-            candidate: The candidate.
-        """
+        """Count a candidate unless it is like an earlier mode."""
         if self.is_full:
             return
         near = BulkTanimotoSimilarity(candidate.bits, self._fingerprints)

@@ -16,13 +16,10 @@ from molgfn.reward.reward import build_reward
 
 
 def encode_order(directory: RunDirectory) -> dict[str, Any]:
-    """What a worker is told first.
+    """First message to a worker.
 
     Args:
         directory: Directory of the run, whose configuration and vocabulary are written.
-
-    Returns:
-        JSON values.
     """
     return {"run": str(directory.path.absolute())}
 

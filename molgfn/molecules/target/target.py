@@ -41,15 +41,7 @@ _Found = dict[str, tuple[float, ...]]
 
 
 def build_target(config: RewardConfig, env: FragmentEnv) -> MoleculeTarget:
-    """Build the target that a policy is trained on.
-
-    Args:
-        config: The reward.
-        env: The environment of the states.
-
-    Returns:
-        The target, with an empty cache.
-    """
+    """Build the target that a policy is trained on."""
     divide = config.divide_by_multiplicity
     reward = build_reward(config, with_similarity=False)
     return MoleculeTarget(env, reward, divide_by_multiplicity=divide)
@@ -171,9 +163,6 @@ class MoleculeTarget(Target[FragmentStates]):
 
     def log_multiplicity(self, states: FragmentStates) -> Tensor:
         """Count the trees of every molecule that the environment can build.
-
-        Args:
-            states: B terminal states.
 
         Returns:
             Natural logarithm, 0 where trees do not share rewards, NaN where they are too many to

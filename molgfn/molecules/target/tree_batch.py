@@ -21,12 +21,6 @@ class TreeMolecule(Molecule):
     _vocabulary: Vocabulary
 
     def __init__(self, tree: FragmentTree, vocabulary: Vocabulary) -> None:
-        """Keep the tree.
-
-        Args:
-            tree: A tree of the vocabulary.
-            vocabulary: Any vocabulary.
-        """
         self.__dict__.update(_tree=tree, _vocabulary=vocabulary, text=None)
 
     @cached_property
@@ -45,12 +39,6 @@ class TreeBatch(GraphedMolecules):
     """A batch of such molecules, with their graphs made from the trees."""
 
     def __init__(self, states: FragmentStates, featurise: TreeFeaturiser) -> None:
-        """Hold states.
-
-        Args:
-            states: B non-empty states.
-            featurise: Of the vocabulary of the states.
-        """
         super().__init__([TreeMolecule(tree, featurise.vocabulary) for tree in states.trees()])
         self._states, self._featurise = states, featurise
 

@@ -35,11 +35,6 @@ class TreeFeaturiser:
     """Turns fragment trees of one vocabulary into the graphs of their molecules."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        """Read the templates.
-
-        Args:
-            vocabulary: The vocabulary of the trees.
-        """
         fragments = vocabulary.fragments
         mols = [fragment.mol for fragment in fragments]
         templates = AtomArrays.of(mols)
@@ -69,9 +64,6 @@ class TreeFeaturiser:
 
     def __call__(self, states: FragmentStates) -> Graphs:
         """Make the graphs of trees.
-
-        Args:
-            states: B non-empty states.
 
         Returns:
             Graphs with the atoms in the order of :func:`~molgfn.fragments.tree.assemble`.

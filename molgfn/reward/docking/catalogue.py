@@ -40,12 +40,6 @@ def has_packaged_targets() -> bool:
 def find_target(name: str) -> DockingTarget:
     """Find a target.
 
-    Args:
-        name: Its name, in any case.
-
-    Returns:
-        The target.
-
     Raises:
         TargetError: There is none of that name, or its files are damaged.
     """

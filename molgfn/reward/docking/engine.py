@@ -18,9 +18,6 @@ class Engine(Protocol):
         Args:
             pdbqt: The ligand as :func:`~molgfn.reward.docking.ligand.ligand_pdbqt` writes it.
             restarts: Independent searches.
-
-        Returns:
-            Best energy, kcal/mol, and its pose as PDBQT.
         """
         ...
 
@@ -33,10 +30,6 @@ class VinaEngine:
 
     def __init__(self, target: DockingTarget, settings: DockingSettings) -> None:
         """Compute the maps, about two seconds.
-
-        Args:
-            target: Receptor and box.
-            settings: Seed and lengths of the searches.
 
         Raises:
             TypeError: Vina cannot read the receptor.
@@ -79,9 +72,6 @@ def pose_molblock(pdbqt: str, name: str = "") -> str:
     Args:
         pdbqt: Pose of a ligand that meeko wrote: its remarks hold the SMILES.
         name: First line of the block.
-
-    Returns:
-        MOL block (V2000).
 
     Raises:
         RuntimeError: The remarks do not fit the atoms.

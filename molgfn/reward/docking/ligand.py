@@ -39,12 +39,6 @@ def read_ligand(smiles: str) -> Molecule:
 
     Counter-ions and solvents are left out and charges neutralised. A mixture is refused, not cut.
 
-    Args:
-        smiles: SMILES as a user writes it.
-
-    Returns:
-        The standard molecule.
-
     Raises:
         MoleculeError: RDKit cannot read it.
         LigandError: It is a mixture, or holds an element that cannot be docked.
@@ -65,9 +59,6 @@ def read_ligand(smiles: str) -> Molecule:
 
 def check_ligand(mol: Chem.Mol) -> None:
     """Refuse a molecule that vina cannot dock, or not well.
-
-    Args:
-        mol: Sanitised molecule.
 
     Raises:
         LigandError: It breaks a limit; the message says which.
@@ -96,10 +87,6 @@ def ligand_pdbqt(smiles: str, seed: int) -> str:
 
     The same SMILES and seed give the same text. The SMILES decides the order of the atoms, and
     with it the conformer, so it must be the canonical one.
-
-    Args:
-        smiles: Canonical SMILES.
-        seed: Seed of the conformer.
 
     Returns:
         PDBQT, with the order of the atoms in its remarks.

@@ -28,10 +28,6 @@ _BACKBONE = frozenset(("N", "CA", "C"))
 def receptor_coordinates(text: str, source: str) -> NDArray[np.float64]:
     """Coordinates of the atoms of a PDBQT receptor.
 
-    Args:
-        text: The file.
-        source: What messages call it.
-
     Returns:
         Shape ``(atoms, 3)``, Å.
 
@@ -64,15 +60,6 @@ def prepare_pdb(text: str, source: str, center: Triple, size: Triple) -> tuple[s
 
     Water is left out; of other hetero atoms those stay that meeko has a template for, such as
     Zn and Mg. Of alternate locations the first counts, of several models too.
-
-    Args:
-        text: The PDB file.
-        source: What messages call it.
-        center: Middle of the box, Å.
-        size: Sides of the box, Å.
-
-    Returns:
-        PDBQT, and what was left out, one line each.
 
     Raises:
         MissingPackageError: meeko is not installed.

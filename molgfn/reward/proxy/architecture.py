@@ -35,9 +35,6 @@ class Architecture:
     def check(self, weights: Weights) -> None:
         """Refuse weights of another network.
 
-        Args:
-            weights: The weights.
-
         Raises:
             ValueError: One is missing, too many or of another shape.
         """

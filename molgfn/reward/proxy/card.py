@@ -12,15 +12,7 @@ from molgfn.tables.columns import KCAL_MOL
 
 
 def model_card(proxy: Proxy, data: Dataset) -> str:
-    """Describe a proxy for people.
-
-    Args:
-        proxy: The proxy, with the report of its fit.
-        data: Its training data.
-
-    Returns:
-        Markdown.
-    """
+    """Describe a proxy for people."""
     shape = proxy.architecture
     made = proxy.provenance
     sources = Counter(data.sources)

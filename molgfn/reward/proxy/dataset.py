@@ -44,14 +44,7 @@ class Dataset:
     bounds: tuple[int, ...] = ()
 
     def part(self, chosen: NDArray[np.int64]) -> Dataset:
-        """Choose molecules.
-
-        Args:
-            chosen: Their numbers.
-
-        Returns:
-            These alone, without the problems.
-        """
+        """Choose molecules."""
         return Dataset(
             tuple(self.molecules[i] for i in chosen),
             self.targets[chosen],
@@ -86,9 +79,6 @@ def read_dataset(path: str | Path, smiles_column: str | None, target_column: str
         path: CSV file, ``.gz`` allowed, or ``"-"`` for standard input.
         smiles_column: Column with the SMILES; default: the one called SMILES.
         target_column: Column with the measured number; an empty cell is a missing measurement.
-
-    Returns:
-        The data.
 
     Raises:
         TableError: The file cannot be read, has no such column, or holds fewer than

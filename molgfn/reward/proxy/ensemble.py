@@ -38,11 +38,6 @@ class Ensemble:
     """Evaluates the members of an ensemble; remembers states of atoms, a bounded number of them."""
 
     def __init__(self, networks: Sequence[Weights]) -> None:
-        """Put the weights of the members side by side.
-
-        Args:
-            networks: Weights of the members, all of one architecture.
-        """
         self._n_members = len(networks)
         self._atoms = torch.cat([network["atom.weight"] for network in networks], 1)
         layers = range(sum(name.startswith("bonds.") for name in networks[0]))
@@ -54,9 +49,6 @@ class Ensemble:
 
     def __call__(self, graphs: Graphs) -> NDArray[np.float64]:
         """Evaluate every member on every molecule.
-
-        Args:
-            graphs: B molecules.
 
         Returns:
             Standardised predictions, shape ``(members, B)``.

@@ -120,9 +120,6 @@ def compare_models(table: pd.DataFrame) -> pd.DataFrame:
 def summarise(table: pd.DataFrame) -> dict[str, Any]:
     """Sum a table of unseen molecules up for the record of a proxy.
 
-    Args:
-        table: As in :func:`compare_models`.
-
     Returns:
         ``n_test``; ``ensemble``, ``random_forest`` and ``heavy_atoms`` as :func:`errors`, with the
         same of what size does not explain; ``beats_random_forest``; ``std`` as
@@ -151,23 +148,13 @@ def summarise(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def interval_coverage(table: pd.DataFrame) -> float:
-    """Share of the measured values within the conformal interval.
-
-    Args:
-        table: As in :func:`compare_models`.
-
-    Returns:
-        The share, 0 to 1.
-    """
+    """Share of the measured values within the conformal interval."""
     within = (table["predicted"] - table["measured"]).abs() <= table["interval"]
     return round(float(within.mean()), 3)
 
 
 def errors_by_similarity(table: pd.DataFrame) -> pd.DataFrame:
     """Errors of the ensemble by similarity to the nearest molecule it learned from.
-
-    Args:
-        table: As in :func:`compare_models`.
 
     Returns:
         One row for each range that has molecules: ``similarity`` such as ``0.2 to 0.3``, ``n``,

@@ -94,14 +94,7 @@ class Graphs:
 
     @classmethod
     def of(cls, molecules: MoleculeBatch) -> Graphs:
-        """Turn molecules of any size and element into graphs.
-
-        Args:
-            molecules: Sanitised molecules, hydrogens implicit.
-
-        Returns:
-            Their graphs.
-        """
+        """Turn molecules of any size and element into graphs."""
         rings = [mol.GetRingInfo().NumRings() for mol in molecules.mols]
         aromatic = [rdMolDescriptors.CalcNumAromaticRings(mol) for mol in molecules.mols]
         atoms = molecules.atoms
@@ -123,9 +116,6 @@ class Graphs:
 
     def __getitem__(self, chosen: NDArray[np.int64] | slice) -> Graphs:
         """Choose molecules.
-
-        Args:
-            chosen: Their numbers, or a slice.
 
         Returns:
             Their graphs, in that order.

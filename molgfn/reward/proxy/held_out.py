@@ -29,16 +29,7 @@ class SimpleModels:
 
     @classmethod
     def fit(cls, data: Dataset, train: NDArray[np.int64], seed: int) -> SimpleModels:
-        """Fit both.
-
-        Args:
-            data: All molecules.
-            train: Those to learn from.
-            seed: Seed of the forest.
-
-        Returns:
-            The models.
-        """
+        """Fit both."""
         from sklearn.ensemble import RandomForestRegressor
 
         sizes = data.heavy_atoms[train].astype(np.float64)
@@ -52,9 +43,6 @@ class SimpleModels:
 
     def predict(self, molecules: MoleculeBatch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict with both.
-
-        Args:
-            molecules: Molecules.
 
         Returns:
             Predictions of the forest and of size alone, each of shape ``(len(molecules),)``.

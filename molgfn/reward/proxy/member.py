@@ -55,24 +55,13 @@ class ProxyNetwork(nn.Module):
 
     @classmethod
     def of(cls, architecture: Architecture, weights: Weights) -> ProxyNetwork:
-        """Make a network with given weights.
-
-        Args:
-            architecture: Shape of the network.
-            weights: Its weights.
-
-        Returns:
-            The network, in evaluation mode.
-        """
+        """Make a network with given weights."""
         network = cls(architecture)
         network.load_state_dict(dict(weights))
         return network.eval()
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Predict the standardised target.
-
-        Args:
-            batch: B molecules.
 
         Returns:
             Standardised prediction, shape ``(B,)``.

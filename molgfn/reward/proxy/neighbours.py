@@ -28,14 +28,7 @@ class TrainingNeighbours:
 
     @classmethod
     def of(cls, molecules: Sequence[Molecule]) -> TrainingNeighbours:
-        """Compute the fingerprints of the training molecules.
-
-        Args:
-            molecules: Training molecules, at least one.
-
-        Returns:
-            Their fingerprints.
-        """
+        """Compute the fingerprints of the training molecules."""
         rows = [_on_bits(counts) for counts in MoleculeBatch.of(molecules).morgan_counts]
         return cls(
             bits=np.concatenate(rows).astype(np.int16),
@@ -51,9 +44,6 @@ class TrainingNeighbours:
 
     def similarity(self, molecules: MoleculeBatch) -> NDArray[np.float64]:
         """Similarity to the most similar training molecule.
-
-        Args:
-            molecules: Molecules.
 
         Returns:
             Tanimoto similarity, shape ``(len(molecules),)``, 1 for the same fingerprint.

@@ -96,23 +96,13 @@ class Proxy:
         return self.predict_graphs(_graphs(molecules))
 
     def predict_graphs(self, graphs: Graphs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Predict the target of molecules given as graphs.
-
-        Args:
-            graphs: B molecules.
-
-        Returns:
-            As :meth:`predict`.
-        """
+        """Predict the target of molecules given as graphs."""
         return self._summary(graphs, self._scaled(graphs))
 
     def predict_members(
         self, molecules: Sequence[Molecule]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Predict the target of molecules, each network for itself too.
-
-        Args:
-            molecules: Molecules.
 
         Returns:
             Predicted values and their standard deviations as :meth:`predict` has them, then those
@@ -124,9 +114,6 @@ class Proxy:
 
     def predict_control(self, molecules: Sequence[Molecule]) -> NDArray[np.float64]:
         """Predictions of the control, for watching the proxy only.
-
-        Args:
-            molecules: Molecules.
 
         Returns:
             Values in the target's unit, shape ``(len(molecules),)``.
@@ -154,9 +141,6 @@ class Proxy:
 
     def nearest_train_similarity(self, molecules: Sequence[Molecule]) -> NDArray[np.float64]:
         """Tanimoto similarity (Morgan, radius 2) to the nearest training molecule.
-
-        Args:
-            molecules: Molecules.
 
         Returns:
             Similarity, shape ``(len(molecules),)``, 0 to 1. Predictions far below about 0.3 are

@@ -34,9 +34,6 @@ class SizeBaseline:
         Args:
             heavy_atoms: Heavy atoms of the training molecules, shape ``(n,)``.
             values: Their targets, shape ``(n,)``, finite.
-
-        Returns:
-            The baseline.
         """
         sizes = heavy_atoms.astype(np.float64)
         degree = min(2, len(np.unique(heavy_atoms)) - 1)

@@ -16,11 +16,6 @@ def scaffold_folds(molecules: Sequence[Molecule], n_folds: int, seed: int) -> ND
     Scaffolds are shuffled and each goes to the fold that is smallest so far, so common scaffolds
     are spread over the folds. Every molecule without rings is a group of its own.
 
-    Args:
-        molecules: Distinct molecules.
-        n_folds: Number of folds, at least 2.
-        seed: Seed of the shuffle.
-
     Returns:
         Fold of each molecule, shape ``(len(molecules),)``, 0 to ``n_folds - 1``.
 

@@ -64,9 +64,6 @@ def save_proxy(proxy: Proxy, data: Dataset, directory: Path) -> None:
 def check_writable(directory: Path) -> None:
     """Find out before the work whether :func:`save_proxy` will be able to write.
 
-    Args:
-        directory: Where the proxy is to go.
-
     Raises:
         OutputError: As :func:`save_proxy`.
     """
@@ -119,9 +116,6 @@ def load_proxy(directory: Path | str) -> Proxy:
 def load_held_out(directory: Path) -> pd.DataFrame | None:
     """Read the predictions of the test molecules.
 
-    Args:
-        directory: A directory written by :func:`save_proxy`.
-
     Returns:
         The table, or None: proxies of before have none.
 
@@ -150,9 +144,6 @@ def load_training(directory: Path, value_column: str) -> Dataset:
         directory: A directory written by :func:`save_proxy`.
         value_column: Name of their value, ``Proxy.value_column``.
 
-    Returns:
-        The training data.
-
     Raises:
         CheckpointError: The file is missing.
         TableError: It cannot be read.
@@ -164,14 +155,7 @@ def load_training(directory: Path, value_column: str) -> Dataset:
 
 
 def is_proxy(name: str) -> bool:
-    """Tell a proxy from other things.
-
-    Args:
-        name: Name of a shipped proxy, or a path.
-
-    Returns:
-        Whether a proxy is there.
-    """
+    """Tell a proxy from other things."""
     return (shipped_path("proxy", name) / _JSON).is_file() or (Path(name) / _JSON).is_file()
 
 
@@ -180,9 +164,6 @@ def find_proxy(name: str) -> Path:
 
     Args:
         name: Name of a shipped proxy, such as ``parp1``, or a directory.
-
-    Returns:
-        The directory.
 
     Raises:
         ConfigError: Neither exists.

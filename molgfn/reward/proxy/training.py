@@ -65,9 +65,6 @@ def fit_network(
         bounds: 1 where a prediction above the target is as good as one on it, -1 where one below
             is, 0 elsewhere, shape ``(len(graphs),)``; default: 0 everywhere.
 
-    Returns:
-        The network in evaluation mode.
-
     Raises:
         NumericalError: The loss became NaN or infinite.
     """
