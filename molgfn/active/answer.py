@@ -39,9 +39,6 @@ class Answer:
             reason: Why, one line.
             cost_s: Time it took, seconds.
             is_breakdown: Whether the machinery failed rather than the molecule.
-
-        Returns:
-            The answer.
         """
         return cls(math.nan, "failed", reason, cost_s, is_breakdown=is_breakdown)
 
@@ -52,8 +49,5 @@ class Answer:
         Args:
             reason: What took too long, one line.
             cost_s: Time it took, seconds.
-
-        Returns:
-            The answer.
         """
         return cls(math.nan, "timeout", reason, cost_s, is_breakdown=True)

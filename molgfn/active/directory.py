@@ -66,9 +66,6 @@ class RoundDirectory:
     def entry(self, place: int) -> str:
         """Name an entry of the ledger.
 
-        Args:
-            place: Place in the batch, from 1.
-
         Returns:
             Such as ``02-0007``.
         """
@@ -79,11 +76,6 @@ class RoundsDirectory(RunDirectory):
     """Paths of all rounds; configuration and lock are those of a run directory."""
 
     def __init__(self, path: Path) -> None:
-        """Name the directory; nothing is read or written.
-
-        Args:
-            path: The directory.
-        """
         super().__init__(path)
         self.ledger = path / "ledger.sqlite"
         self.summary = path / "rounds.csv"
@@ -93,14 +85,7 @@ class RoundsDirectory(RunDirectory):
         """Every round makes its own."""
 
     def of(self, number: int) -> RoundDirectory:
-        """Paths of one round.
-
-        Args:
-            number: Its number.
-
-        Returns:
-            The paths.
-        """
+        """Paths of one round."""
         return RoundDirectory(number, self.path)
 
     def newest(self) -> RoundDirectory | None:

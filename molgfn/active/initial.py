@@ -25,10 +25,6 @@ from molgfn.tables.reader import read_molecule_table
 def read_initial(rounds: RoundsConfig, column: str) -> list[Measurement]:
     """Read the user's own measured molecules.
 
-    Args:
-        rounds: Names the file.
-        column: Column of the values.
-
     Returns:
         Measurements of molecules that differ in their InChIKey, in the order of the file.
 
@@ -47,12 +43,6 @@ def measured_before(
     rounds: RoundsConfig, column: str, ledger: Ledger, begin: RoundDirectory
 ) -> None:
     """Enter the user's own measured molecules; they cost nothing.
-
-    Args:
-        rounds: Names the file.
-        column: Column of the values.
-        ledger: Where they go, all or none.
-        begin: Round 0.
 
     Raises:
         TableError: See :func:`read_initial`.
@@ -83,9 +73,6 @@ def random_molecules(
         n: How many to draw.
         refuse: Why the oracle would refuse a molecule, ``""`` where it would not.
         entry: Name of the ledger's entry for each place, from 1.
-
-    Returns:
-        Columns SMILES, InChIKey, scaffold and ledger_entry.
 
     Raises:
         ShortfallError: The environment has not that many molecules.

@@ -25,10 +25,6 @@ _BOUND_SIGNS = {"=": 0, ">": 1, "<": -1}
 def learned_name(column: str, oracle: OracleConfig) -> tuple[str, str]:
     """What the proxy that learns a column of measured values calls its predictions.
 
-    Args:
-        column: The oracle's column.
-        oracle: Its scale.
-
     Returns:
         Target and unit of the proxy; their column is never the measured one.
     """
@@ -54,10 +50,6 @@ def learned(values: NDArray[np.float64], oracle: OracleConfig) -> NDArray[np.flo
 
 def check_learnable(column: str, config: Config) -> None:
     """Find out before anything is paid for whether the reward suits the oracle.
-
-    Args:
-        column: The oracle's column.
-        config: The configuration.
 
     Raises:
         ConfigError: No factor of the reward reads the proxy, one wants the other direction, the

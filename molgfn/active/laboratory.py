@@ -42,9 +42,6 @@ def propose(rounds: Rounds) -> tuple[pd.DataFrame, str]:
     As long as nothing of a batch has been measured it is given again; after that the next round
     begins, and what is missing stays known, is never proposed again and may still come in.
 
-    Args:
-        rounds: The rounds.
-
     Returns:
         The batch with an empty column for the values, and a line for the user.
 
@@ -75,13 +72,6 @@ def ingest(rounds: Rounds, table: Table) -> Ingested:
 
     Molecules are recognised by their InChIKey, whatever their SMILES, row or entry. Values may
     come for any round, in parts, again, or corrected.
-
-    Args:
-        rounds: The rounds.
-        table: The measured molecules.
-
-    Returns:
-        What became of them.
 
     Raises:
         TableError: A row cannot be understood; the message names it.

@@ -152,11 +152,6 @@ class Ledger:
     def plan(self, entries: Sequence[Planned], asked_by: str, *, paid: bool = True) -> None:
         """Enter molecules, all or none; those that are there stay as they are.
 
-        Args:
-            entries: The molecules.
-            asked_by: Who asks.
-            paid: Whether the oracle will be called for them.
-
         Raises:
             CheckpointError: An entry is there with another molecule, or a molecule under another
                 entry.
@@ -179,9 +174,6 @@ class Ledger:
     def started(self, entries: Sequence[str]) -> None:
         """Record that molecules are about to be handed to the oracle.
 
-        Args:
-            entries: Their entries.
-
         Raises:
             ValueError: An entry is unknown.
             OutputError: The file cannot be written.
@@ -193,11 +185,6 @@ class Ledger:
     def finish(self, entry: str, answer: Answer, *, n_repeats: int = 1) -> None:
         """Enter an answer.
 
-        Args:
-            entry: An entry without one.
-            answer: The answer.
-            n_repeats: Measurements behind it.
-
         Raises:
             ValueError: The entry is unknown, or has an answer.
             OutputError: The file cannot be written.
@@ -206,11 +193,6 @@ class Ledger:
 
     def amend(self, entry: str, answer: Answer, *, n_repeats: int = 1) -> None:
         """Replace an answer, as when a laboratory corrects a value.
-
-        Args:
-            entry: An entry with an answer.
-            answer: The new one.
-            n_repeats: Measurements behind it.
 
         Raises:
             ValueError: The entry is unknown, or has no answer.

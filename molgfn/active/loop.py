@@ -31,10 +31,6 @@ RESUMABLE = ("device", "rounds.rounds", "rounds.budget", "rounds.oracle.tries")
 def begin(config: Config, directory: RoundsDirectory) -> Config:
     """Begin rounds in a directory: check everything that can be, then write the configuration.
 
-    Args:
-        config: The configuration.
-        directory: A directory without a run.
-
     Returns:
         The configuration as it was written; paths are absolute.
 
@@ -75,9 +71,6 @@ def opened(
         progress: Told how far long work has come.
         tell: Called with a line for the user.
 
-    Yields:
-        The rounds, their ledger open.
-
     Raises:
         UsageError: A setting would make them other rounds.
         CheckpointError: The directory holds no rounds.
@@ -96,12 +89,6 @@ def opened(
 def column_of(config: Config) -> str:
     """Column of the oracle's values.
 
-    Args:
-        config: The configuration.
-
-    Returns:
-        Its name.
-
     Raises:
         MolgfnError: The oracle does not exist, or what it needs is missing.
     """
@@ -113,13 +100,6 @@ def column_of(config: Config) -> str:
 
 def run_rounds(rounds: Rounds, executor: Executor) -> str:
     """Go through all rounds that are not finished.
-
-    Args:
-        rounds: The rounds.
-        executor: Where the oracle is asked.
-
-    Returns:
-        How it ended, one line for the user.
 
     Raises:
         StopTraining: A signal came while a policy was trained; it is saved.

@@ -94,9 +94,6 @@ def read_measurements(table: Table, column: str, unit: str = "") -> list[Measure
 def merge(answers: Sequence[Answer]) -> Answer:
     """One answer from repeats of a measurement.
 
-    Args:
-        answers: At least one.
-
     Returns:
         The mean of the values; where all are bounds, the tightest of those that are most; where
         there is none, the first failure.

@@ -57,12 +57,6 @@ class OracleSpec:
     def of(cls, config: OracleConfig) -> OracleSpec:
         """Check the configuration of an oracle and that everything it needs is there.
 
-        Args:
-            config: The configuration.
-
-        Returns:
-            The oracle.
-
         Raises:
             ConfigError: There is no such scorer or preset, or the column may not have that name.
             TargetError: There is no such target.
@@ -151,9 +145,6 @@ def open_oracle(spec_json: str) -> Measure:
 
     Args:
         spec_json: The oracle, as :meth:`OracleSpec.to_json` wrote it.
-
-    Returns:
-        A function from molecules to their answers.
 
     Raises:
         MolgfnError: What it needs is missing.

@@ -70,9 +70,6 @@ def find_candidates(
         refused: Why the oracle would refuse a molecule, ``""`` where it would not.
         progress: Told how far the work has come.
         tell: Called with a line for the user.
-
-    Returns:
-        The candidates.
     """
     found: dict[str, Molecule] = {}
     with progress("sample", rounds.candidates) as advance:
@@ -97,9 +94,6 @@ def score_candidates(
         molecules: Distinct molecules.
         config: The reward with the round's proxy and acquisition.
         progress: Told how far the work has come.
-
-    Returns:
-        The candidates.
     """
     plain = build_reward(replace(config, acquisition=AcquisitionConfig()))
     acquired = build_reward(config)

@@ -102,12 +102,7 @@ class Rounds:
         return len(self.ledger.rows(number))
 
     def write(self, number: int, last: int) -> None:
-        """Write a round as a table, and the summary of all rounds.
-
-        Args:
-            number: The round.
-            last: The last round that there is.
-        """
+        """Write a round as a table, and the summary of all rounds."""
         write_round(self.directory.of(number), self.ledger.rows(number), self.column)
         oracle = self.config.rounds.oracle
         write_summary(self.directory, self.ledger.rows(), self.column, oracle, last)

@@ -51,14 +51,7 @@ class NoisyProperty(Scorer):
         return (f"noisy_{self._property.name}",)
 
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
-        """Compute the property and add the noise.
-
-        Args:
-            molecules: Molecules.
-
-        Returns:
-            The column.
-        """
+        """Compute the property and add the noise."""
         exact = self._property(molecules)
         noise = np.array([_standard_normal(molecule.smiles) for molecule in molecules])
         values = exact.values[self._property.name] + self._std * noise.reshape(len(molecules))

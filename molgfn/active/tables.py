@@ -32,12 +32,6 @@ _TOP = (10, 100)
 def read_batch(path: Path) -> list[dict[str, str]]:
     """Read a proposal back, every cell the text it was.
 
-    Args:
-        path: The file.
-
-    Returns:
-        A record for each row.
-
     Raises:
         TableError: It cannot be read.
     """
@@ -47,11 +41,6 @@ def read_batch(path: Path) -> list[dict[str, str]]:
 
 def write_round(this_round: RoundDirectory, rows: Sequence[Row], column: str) -> None:
     """Write the table of a round: its proposal with what was measured.
-
-    Args:
-        this_round: The round.
-        rows: Its entries in the ledger.
-        column: Column of the measured values.
 
     Raises:
         OutputError: The file cannot be written.
@@ -93,13 +82,6 @@ def write_summary(
     directory: RoundsDirectory, rows: Sequence[Row], column: str, oracle: OracleConfig, last: int
 ) -> pd.DataFrame:
     """Write one row for each round so far.
-
-    Args:
-        directory: Of all rounds.
-        rows: The whole ledger.
-        column: Column of the measured values.
-        oracle: Their direction and scale.
-        last: The last round to tell of.
 
     Returns:
         What was written: round, molecules asked and measured, best and mean measured value of the

@@ -84,9 +84,6 @@ def read_mol(smiles: str) -> Chem.Mol:
     Args:
         smiles: SMILES without a name; at most ``MAX_SMILES_LENGTH`` characters.
 
-    Returns:
-        The sanitised molecule, hydrogens implicit.
-
     Raises:
         MoleculeError: The text is empty, too long, holds blanks or a wildcard atom, or RDKit
             refuses it; the message carries RDKit's reason.
@@ -115,9 +112,6 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
     Args:
         smiles: SMILES without a name.
         keep_stereo: Whether stereo centres and double-bond geometry survive.
-
-    Returns:
-        The standardised molecule.
 
     Raises:
         MoleculeError: See :func:`read_mol`; also when standardisation fails or would take a metal

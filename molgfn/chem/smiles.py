@@ -22,9 +22,6 @@ def parse_smiles(text: str) -> Chem.Mol | None:
     Where the text has no stereo mark, the search for stereo centres finds nothing that is written
     down, and it is left out; so is the removal of hydrogens that are not there.
 
-    Args:
-        text: SMILES without blanks.
-
     Returns:
         The molecule, hydrogens implicit; ``None`` where RDKit refuses it, whose reason is in its
         error log.

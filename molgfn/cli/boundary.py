@@ -24,13 +24,6 @@ class BoundaryGroup(TyperGroup):
     def make_context(self, *args: Any, **extra: Any) -> Any:
         """Read the options before the command, such as ``--help``.
 
-        Args:
-            *args: As typer passes them.
-            **extra: As typer passes them.
-
-        Returns:
-            The parsed command line.
-
         Raises:
             Exit: As :meth:`invoke`.
         """
@@ -39,12 +32,6 @@ class BoundaryGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
-
-        Args:
-            ctx: The parsed command line.
-
-        Returns:
-            Whatever the command returns.
 
         Raises:
             Exit: With the exit code of an error that a user can act on, 0 when the reader of
@@ -56,9 +43,6 @@ class BoundaryGroup(TyperGroup):
 
 def print_text(text: str) -> None:
     """Write text that is no table, such as a configuration, to standard output.
-
-    Args:
-        text: The text, with its last line end.
 
     Raises:
         Exit: With 0 when the reader of standard output has gone.

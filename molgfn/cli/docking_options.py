@@ -33,9 +33,6 @@ def opened_docking(
         timeout_s: Time limit of a molecule, seconds, None for the default.
         max_failures: Failures in a row that stop the job, None for the default.
 
-    Yields:
-        Docking, its workers alive until the end.
-
     Raises:
         MissingPackageError: The packages for docking are not installed.
         TargetError: There is no such target.

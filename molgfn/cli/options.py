@@ -34,9 +34,6 @@ def check_beta(beta: float | None) -> float | None:
 def check_device_option(device: str) -> str:
     """Refuse the name of no device; a callback of ``--device``.
 
-    Args:
-        device: What was given.
-
     Returns:
         The same.
 
@@ -55,9 +52,6 @@ def settle_beta(sampler: Sampler, beta: float | None) -> float:
     Args:
         sampler: The policy.
         beta: What was given, None for the largest of the policy's training.
-
-    Returns:
-        The exponent.
     """
     import typer
 

@@ -29,9 +29,6 @@ class _RoundsGroup(TyperGroup):
         Args:
             ctx: The command line.
             args: What came after ``rounds``.
-
-        Returns:
-            What is left to parse.
         """
         if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
             args = [_DEFAULT_COMMAND, *args]

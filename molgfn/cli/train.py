@@ -70,9 +70,6 @@ def train(
 def run_training(training: Training) -> None:
     """Train to the end and show how it goes.
 
-    Args:
-        training: A training ready to go.
-
     Raises:
         Exit: A signal stopped it, after saving.
     """

@@ -40,9 +40,6 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T
         mapping: Values by field name; missing ones keep their default.
         where: Dotted key of ``mapping`` itself, for messages.
 
-    Returns:
-        The dataclass, its own checks passed.
-
     Raises:
         ConfigError: A key is unknown (the nearest one is suggested) or missing, or a value has the
             wrong type; the message names the dotted key.
@@ -75,9 +72,6 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Conf
         path: YAML file; None for the defaults alone.
         overrides: Settings such as ``"train.steps=500"`` or ``"reward.factors.0.weight=2"``; the
             value is read as YAML.
-
-    Returns:
-        The configuration.
 
     Raises:
         ConfigError: The file is missing or not YAML, or a key or value is wrong.

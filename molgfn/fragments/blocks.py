@@ -31,10 +31,6 @@ def read_blocks(text: str, name: str) -> Vocabulary:
     published file are not; ``provenance["closed"]`` says what was added, one line per fragment.
     Stereo marks are dropped; ``provenance["flattened"]`` lists the SMILES that had some.
 
-    Args:
-        text: Content of the JSON file.
-        name: Name for the vocabulary.
-
     Returns:
         The vocabulary, fragments in the order of their first row, every pair allowed.
 

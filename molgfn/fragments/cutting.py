@@ -102,12 +102,6 @@ def check_composition(mol: Chem.Mol) -> str:
 def decompose(mol: Chem.Mol) -> Decomposition:
     """Cut a molecule by the rule.
 
-    Args:
-        mol: Sanitised molecule without stereo.
-
-    Returns:
-        Its pieces and junctions.
-
     Raises:
         MoleculeError: A piece is no molecule that RDKit reads back.
     """

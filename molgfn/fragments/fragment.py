@@ -227,9 +227,6 @@ def automorphisms(mol: Chem.Mol) -> tuple[tuple[int, ...], ...]:
     Atoms correspond when element, charge, aromaticity and total hydrogens agree: RDKit's
     substructure search alone ignores hydrogens and would exchange n and [nH] of pyrazole.
 
-    Args:
-        mol: Sanitised molecule.
-
     Returns:
         Permutations ``g`` with ``g[a]`` the image of atom ``a``, sorted; the identity is first.
 

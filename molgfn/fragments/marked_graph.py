@@ -32,11 +32,6 @@ class MarkedGraphs:
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        """Mark the templates.
-
-        Args:
-            vocabulary: The vocabulary that the trees refer to.
-        """
         self._site_atoms = [f.site_atoms for f in vocabulary.fragments]
         labels: dict[tuple[object, ...], int] = {}
         numbered = list(enumerate(vocabulary.fragments))
@@ -58,9 +53,6 @@ class MarkedGraphs:
     def offsets(self, fragments: Sequence[int]) -> list[int]:
         """Number the first atom of every node.
 
-        Args:
-            fragments: Fragment number of every node.
-
         Returns:
             One atom index per node.
         """
@@ -73,23 +65,13 @@ class MarkedGraphs:
     def single(self, fragment: int) -> Chem.Mol:
         """Make the graph of a one-fragment tree.
 
-        Args:
-            fragment: Fragment number.
-
         Returns:
             The graph; read-only.
         """
         return self._templates[fragment]
 
     def frozen(self, tree: FragmentTree) -> Chem.Mol:
-        """Make the graph of a start, whose nodes differ from all others.
-
-        Args:
-            tree: A tree all of whose nodes are frozen.
-
-        Returns:
-            The graph.
-        """
+        """Make the graph of a start, whose nodes differ from all others."""
         graph = Chem.RWMol(self._frozen[tree.fragments[0]])
         offsets = self.offsets(tree.fragments)
         for node, site, other, other_site in tree.bonds():
@@ -101,17 +83,7 @@ class MarkedGraphs:
         return graph.GetMol()
 
     def attached(self, graph: Chem.Mol, atom: int, fragment: int, site: int) -> Chem.Mol:
-        """Add a node.
-
-        Args:
-            graph: A marked graph.
-            atom: Atom of it that takes the new junction.
-            fragment: The new fragment.
-            site: The site by which it comes in.
-
-        Returns:
-            A new graph, the fragment's atoms last.
-        """
+        """Add a node."""
         grown = Chem.RWMol(graph)
         marker = grown.GetNumAtoms()
         grown.InsertMol(self._doors[fragment, site])
@@ -119,16 +91,7 @@ class MarkedGraphs:
         return grown
 
     def removed(self, graph: Chem.Mol, tree: FragmentTree, leaf: int) -> Chem.Mol:
-        """Take a leaf and its junction away.
-
-        Args:
-            graph: The marked graph of the tree.
-            tree: The tree, of at least two fragments.
-            leaf: A node with one junction.
-
-        Returns:
-            A new graph.
-        """
+        """Take a leaf and its junction away."""
         begin = self.offsets(tree.fragments)[leaf]
         gone = set(range(begin, begin + self._templates[tree.fragments[leaf]].GetNumAtoms()))
         gone |= {
@@ -144,9 +107,6 @@ class MarkedGraphs:
 
     def entry_representatives(self, vocabulary: Vocabulary) -> dict[tuple[int, int], int]:
         """Say as which entry a fragment that hangs on a site has come in.
-
-        Args:
-            vocabulary: The vocabulary.
 
         Returns:
             For (fragment, site) the equivalent one of the fragment's ``entry_sites``; a site by
@@ -165,9 +125,6 @@ class MarkedGraphs:
 def canonical_smiles(graph: Chem.Mol) -> str:
     """Write a marked graph.
 
-    Args:
-        graph: A marked graph.
-
     Returns:
         Canonical SMILES, equal for two graphs exactly when they are isomorphic.
     """
@@ -176,12 +133,6 @@ def canonical_smiles(graph: Chem.Mol) -> str:
 
 def self_matches(graph: Chem.Mol) -> tuple[int, NDArray[np.int64]]:
     """Count the automorphisms of a marked graph and find their orbits.
-
-    Args:
-        graph: A marked graph.
-
-    Returns:
-        |Aut|, and for every atom the smallest atom of its orbit.
 
     Raises:
         VocabularyError: There are more than ``MAX_MATCHES``.

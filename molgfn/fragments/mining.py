@@ -161,9 +161,6 @@ def mine(
         options: Size and thresholds.
         excluded: Says which templates must not become fragments.
 
-    Returns:
-        The vocabulary and its coverage.
-
     Raises:
         VocabularyError: No fragment passes the thresholds.
     """

@@ -32,9 +32,6 @@ class TreeSymmetry:
     def key_and_order(self, tree: FragmentTree) -> tuple[str, int]:
         """Code a tree.
 
-        Args:
-            tree: Any tree of the vocabulary.
-
         Returns:
             The canonical key, equal for two trees exactly when they are the same state, and
             |Aut|, the number of automorphisms of the assembled heavy-atom graph that map

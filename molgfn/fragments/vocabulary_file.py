@@ -43,9 +43,6 @@ def find_vocabulary(name_or_path: str) -> Vocabulary:
         name_or_path: A shipped name such as ``default``, or the path of a ``.yaml`` or ``.json``
             file. A name without suffix and directory means a shipped vocabulary.
 
-    Returns:
-        The vocabulary.
-
     Raises:
         VocabularyError: There is no such name or file, or the file is malformed.
     """

@@ -35,9 +35,6 @@ def replacing_file(path: Path) -> Iterator[BinaryIO]:
 
     What a symbolic link points to is replaced. A device or a pipe is written to as it stands.
 
-    Args:
-        path: The file.
-
     Yields:
         A stream to write to; write inside :func:`write_faults_named`.
 
@@ -74,10 +71,6 @@ def replacing_file(path: Path) -> Iterator[BinaryIO]:
 def write_file(path: Path, content: str | bytes) -> None:
     """Write or replace a file; see :func:`replacing_file`.
 
-    Args:
-        path: The file.
-        content: Text, written as UTF-8, or bytes.
-
     Raises:
         OutputError: It cannot be written; nothing is left behind.
     """
@@ -94,9 +87,6 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
     Args:
         path: The folder; those above it are made.
-
-    Yields:
-        A new, empty folder to fill.
 
     Raises:
         OutputError: Anything in the block or here cannot be written; the old folder is there.
@@ -130,9 +120,6 @@ def remove_leftovers(folder: Path) -> None:
 
 def check_file_writable(path: Path) -> None:
     """Refuse an output file early that could only fail after the work is done.
-
-    Args:
-        path: The file to be written.
 
     Raises:
         OutputError: It is a directory, or its directory is missing or not writable.

@@ -133,11 +133,7 @@ class WorkerProcess:
                 self._unsent = self._unsent[n_sent:]
 
     def read(self) -> tuple[list[dict[str, Any]], bool]:
-        """Read what it has written; never blocks.
-
-        Returns:
-            Its answers, and whether its output is still open.
-        """
+        """Read what it has written; never blocks."""
         is_open = True
         while True:
             try:
@@ -152,11 +148,7 @@ class WorkerProcess:
         return [json.loads(line) for line in lines], is_open
 
     def stop(self) -> str:
-        """End it if it still runs.
-
-        Returns:
-            How it ended, with the tail of its standard error.
-        """
+        """End it if it still runs."""
         # Most die of this at once; one that started a program ends that first.
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):

@@ -12,9 +12,5 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 @contextmanager
 def silent(_label: str, _total: int) -> Iterator[Callable[[int], None]]:
-    """Show nothing.
-
-    Yields:
-        A function that does nothing.
-    """
+    """Show nothing."""
     yield lambda _: None

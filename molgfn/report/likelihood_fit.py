@@ -40,9 +40,6 @@ MAX_TOP_WEIGHT = 0.5
 def fit_measures(held_out: Weighed) -> dict[str, float]:
     """Fit log p to log R.
 
-    Args:
-        held_out: Distinct states with a score.
-
     Returns:
         Value by name of the measure; NaN where there are too few states or nothing varies.
     """
@@ -67,9 +64,6 @@ def estimate_partition(draws: Weighed) -> Partition | None:
     Draws whose score failed have no reward: the policy is taken as if it drew only the others,
     and Z as the sum over what can be scored.
 
-    Args:
-        draws: All draws, repeats included.
-
     Returns:
         The estimates; ``None`` when nothing could be scored.
     """
@@ -80,14 +74,7 @@ def estimate_partition(draws: Weighed) -> Partition | None:
 
 
 def partition_measures(estimate: Partition | None) -> dict[str, float]:
-    """Name the estimates of log Z.
-
-    Args:
-        estimate: What :func:`estimate_partition` gave.
-
-    Returns:
-        Value by name of the measure, none without an estimate.
-    """
+    """Name the estimates of log Z."""
     if estimate is None:
         return {}
     return {
@@ -104,9 +91,6 @@ def warn_of_repeats(distinct_fraction: float) -> list[str]:
 
     Args:
         distinct_fraction: Distinct molecules among all draws of the policy.
-
-    Returns:
-        A line, or none.
     """
     if distinct_fraction >= MIN_DISTINCT_FRACTION:
         return []
@@ -122,9 +106,6 @@ def warn_of_misfit(measures: Mapping[str, float]) -> list[str]:
 
     Args:
         measures: What :func:`fit_measures` gave for all held-out states.
-
-    Returns:
-        A line, or none.
     """
     n, slope = measures["held-out molecules"], measures["slope of log p against log R"]
     low, high = SLOPE_RANGE
@@ -142,13 +123,6 @@ def warn_of_weights(draws: Weighed, estimate: Partition | None) -> list[str]:
     """Warn when few draws carry the estimate of log Z.
 
     The share of the top draws is looked at from as many draws on as make one of them.
-
-    Args:
-        draws: All draws of the policy, repeats included.
-        estimate: What :func:`estimate_partition` gave for them.
-
-    Returns:
-        Lines, possibly none.
     """
     if estimate is None:
         return ["warning: no draw of the policy could be scored, so nothing is known of log Z"]

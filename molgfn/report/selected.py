@@ -11,15 +11,7 @@ def shortfall(
     min_distance: float,
     max_per_scaffold: int | None,
 ) -> str:
-    """Say what kept a selection small, and the cure.
-
-    Args:
-        n_selected: Molecules selected.
-        n_candidates: Distinct molecules to choose from.
-        n_over_cap: Those left out because of their scaffold alone.
-        min_distance: Tanimoto distance kept.
-        max_per_scaffold: Most molecules of one scaffold.
-    """
+    """Say what kept a selection small, and the cure."""
     if n_selected == n_candidates:
         return "there are no further candidates; lower --top-k or give more molecules"
     if n_over_cap == 0:

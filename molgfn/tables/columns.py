@@ -115,12 +115,7 @@ def docked_columns(target: str) -> tuple[str, ...]:
 
 
 def batch_columns(value: str | None, measured: Sequence[str]) -> tuple[str, ...]:
-    """Columns of the batch of a round, which `molgfn rounds propose` writes.
-
-    Args:
-        value: Column that the proxy of the round predicts.
-        measured: Columns of the reward.
-    """
+    """Columns of the batch of a round, which `molgfn rounds propose` writes."""
     return _without_repeats(
         ("SMILES", "Score", *(() if value is None else (value, std_column(value)))),
         ("acquisition", "nearest_earlier", "nearest_earlier_similarity", "cluster", "checkpoint"),
@@ -133,12 +128,7 @@ INITIAL_COLUMNS = ("SMILES", "ledger_entry", "InChIKey", "scaffold")
 
 
 def round_columns(batch: Sequence[str], measured: str) -> tuple[str, ...]:
-    """Columns of ``round_NN.csv``: those of its batch, the measured value after the acquisition.
-
-    Args:
-        batch: Columns of the batch.
-        measured: Column of the oracle's values.
-    """
+    """Columns of ``round_NN.csv``: those of its batch, the measured value after the acquisition."""
     place = batch.index("acquisition") + 1 if "acquisition" in batch else 1
     return (*batch[:place], measured, "relation", "status", "reason", *batch[place:])
 

@@ -85,9 +85,6 @@ def csv_sink(path: Path | None) -> Iterator[CsvSink]:
     Args:
         path: File, compressed when its name ends with ``.gz``; None or ``-`` for standard output.
 
-    Yields:
-        The sink.
-
     Raises:
         OutputError: The file or standard output cannot be written.
     """
@@ -106,9 +103,6 @@ def text_sink(path: Path) -> Iterator[Callable[[str], None]]:
 
     Args:
         path: File, compressed when its name ends with ``.gz``.
-
-    Yields:
-        A function that appends text.
 
     Raises:
         OutputError: The file cannot be written.

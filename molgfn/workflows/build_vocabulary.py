@@ -28,14 +28,6 @@ def build_vocabulary(
 ) -> None:
     """Mine the fragments of a library and write them.
 
-    Args:
-        table: The library.
-        name: Name of the vocabulary.
-        options: Size and thresholds.
-        output: File to write.
-        progress: Told how far the work has come.
-        tell: Called with each line for the user.
-
     Raises:
         TableError: No molecule of the library is of use.
         OutputError: The file cannot be written.

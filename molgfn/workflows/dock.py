@@ -110,12 +110,6 @@ def dock_and_write(
 def sdf_record(result: Docked, target: DockingTarget, row: int, smiles: str) -> str:
     """One record of an SD file: the best pose, with what belongs to it.
 
-    Args:
-        result: A result with a pose.
-        target: The target.
-        row: Row of the table, from 1.
-        smiles: SMILES of the row.
-
     Returns:
         MOL block with hydrogens, properties and the end of the record.
     """
@@ -170,9 +164,6 @@ def oracle_columns(target: DockingTarget, reward: Reward) -> tuple[str, str]:
     Args:
         target: The target.
         reward: What scores; its columns must be others.
-
-    Returns:
-        The energy, and why there is none.
 
     Raises:
         ConfigError: The proxy predicts a column of the same name.

@@ -186,9 +186,6 @@ class MoleculeScores:
     def rows(self, molecules: Sequence[Molecule]) -> NDArray[np.int64]:
         """Find molecules in the arrays.
 
-        Args:
-            molecules: Molecules that were scored, m in number.
-
         Returns:
             Their rows, shape ``(m,)``.
         """
@@ -204,9 +201,6 @@ def score_molecules(
         molecules: Molecules, repeats allowed.
         reward: Scores them.
         progress: Told of every distinct molecule.
-
-    Returns:
-        The scores.
     """
     distinct = list(dict.fromkeys(molecules))
     log_score, value = [np.zeros(0)], [np.zeros(0)]
@@ -232,10 +226,6 @@ def score_molecules(
 
 def describe(molecules: list[Molecule], scores: MoleculeScores) -> dict[str, float]:
     """Describe a set of molecules in the measures of the field.
-
-    Args:
-        molecules: Molecules, repeats allowed.
-        scores: Their scores.
 
     Returns:
         Value by name of the measure; means are over distinct molecules that could be scored, NaN

@@ -50,9 +50,6 @@ class ProxyEvaluation:
 def evaluate_own_test(directory: Path) -> ProxyEvaluation:
     """Measure a proxy on the molecules that its fit held out.
 
-    Args:
-        directory: The proxy.
-
     Returns:
         The measures, of the ensemble that did not see these molecules.
 

@@ -84,9 +84,6 @@ def score_and_write(
         docking: What docks them besides, where that is wanted.
         progress: Told how far the work has come.
         tell: Called with a line for the user.
-
-    Returns:
-        What there is to tell of the rows.
     """
     added = () if docking is None else oracle_columns(docking.target, reward)
     found = ScoredRows(Failures("scored"), undocked_reason=added[1] if added else "")

@@ -88,9 +88,6 @@ class Training:
 
         SIGINT and SIGTERM end it after the step in progress and a checkpoint.
 
-        Args:
-            tell: Called with a warning for the user.
-
         Yields:
             Metrics of every step; those that are logged tell of proxy and control too.
 
@@ -139,11 +136,6 @@ class StopTraining(Exception):
     """
 
     def __init__(self, signal_number: int) -> None:
-        """Note the signal.
-
-        Args:
-            signal_number: The signal.
-        """
         super().__init__(f"stopped by {signal.Signals(signal_number).name}")
         self.signal_number = signal_number
 
@@ -162,9 +154,6 @@ def start_training(
         directory: A directory without a run.
         vocabulary: In place of the one that the configuration names.
         after: A run whose policy and replay buffer, scored anew, this one begins with.
-
-    Returns:
-        The training at step 0, after the pre-flight of the reward.
     """
     vocabulary = find_vocabulary(config.vocabulary) if vocabulary is None else vocabulary
     config = _anchored(config)
@@ -184,9 +173,6 @@ def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
     Args:
         directory: Directory of the run.
         overrides: ``key=value`` settings among ``RESUMABLE``; they become the run's own.
-
-    Returns:
-        The training at the checkpoint's step.
 
     Raises:
         UsageError: A setting would make it another run.

@@ -105,9 +105,6 @@ def list_states(
         env: The environment.
         on_progress: Called with the number of states done since the last call.
 
-    Returns:
-        All states, and the terminal ones.
-
     Raises:
         ConfigError: There are too many.
     """

@@ -29,14 +29,6 @@ def verify_hypergrid(
 ) -> pd.DataFrame:
     """Train on one grid and follow empirical L1 and modes against visited states.
 
-    Args:
-        r0: Reward between the modes.
-        n_dimensions: D.
-        side: H, cells along a dimension.
-        config: How to train.
-        seed: Seed of every random number.
-        on_step: Called with 1 after every step.
-
     Returns:
         ``REPORTS`` rows with the columns r0, visited, modes, all_modes, all_modes_after (empty
         before), empirical_l1 (of the last 200,000 visited states), perfect_l1 (expected of a
@@ -62,14 +54,7 @@ def verify_hypergrid(
 
 
 def summary(table: pd.DataFrame) -> str:
-    """Say in one line how the training on a grid ended.
-
-    Args:
-        table: What :func:`verify_hypergrid` returned.
-
-    Returns:
-        The line.
-    """
+    """Say in one line how the training on a grid ended."""
     last = table.to_dict("records")[-1]
     found = f"{last['modes']} of {last['all_modes']} modes"
     if last["modes"] == last["all_modes"]:

@@ -99,9 +99,6 @@ DEFAULT_ALERTS: tuple[tuple[str, str], ...] = (
 def structural_alerts(mol: Chem.Mol) -> list[str]:
     """Names of the alerts in a molecule: the default list, then PAINS.
 
-    Args:
-        mol: Sanitised molecule, hydrogens implicit.
-
     Returns:
         Names such as ``"aldehyde"`` or ``"PAINS catechol_A(92)"``; empty when there is none.
     """

@@ -93,12 +93,7 @@ class PatternScreen:
         return [self.names[i] for i in self.find([mol], AtomArrays.of([mol]))[0]]
 
     def find(self, mols: Sequence[Chem.Mol], atoms: AtomArrays) -> list[list[int]]:
-        """Numbers of the patterns found in each molecule, ascending.
-
-        Args:
-            mols: Sanitised molecules, hydrogens implicit.
-            atoms: Their atoms.
-        """
+        """Numbers of the patterns found in each molecule, ascending."""
         possible = self._possible(atoms)
         return [self._match(m, row) for m, row in zip(mols, possible, strict=True)]
 
