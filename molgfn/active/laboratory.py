@@ -17,7 +17,7 @@ from molgfn.tables.reader import Table
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of a table of measurements.
+    """Outcome of taking in a table of measurements.
 
     Attributes:
         n_new: Molecules that had no answer before.
@@ -37,7 +37,7 @@ class Ingested:
 
 
 def propose(rounds: Rounds) -> tuple[pd.DataFrame, str]:
-    """Give the batch that is to be measured next.
+    """Give the batch to measure next.
 
     As long as nothing of a batch has been measured it is given again; after that the next round
     begins, and what is missing stays known, is never proposed again and may still come in.

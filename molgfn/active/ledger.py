@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS asked (
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A molecule for which the oracle is to be asked.
+    """A molecule due to be measured.
 
     Attributes:
         entry: Name of the entry, such as ``02-0007``: round and place in its batch.

@@ -66,7 +66,7 @@ def write_round(this_round: RoundDirectory, rows: Sequence[Row], column: str) ->
 
 
 def _plain(rows: Sequence[Row]) -> list[dict[str, str]]:
-    """What there is to tell of molecules that nobody proposed."""
+    """Columns of molecules that no policy proposed."""
     return [
         {
             "SMILES": row.smiles,

@@ -36,7 +36,7 @@ def dock(
         typer.Option(
             "--max-failures",
             min=1,
-            help="Stop after so many timeouts or crashes in a row; default: 10.",
+            help="Stop after this many timeouts or crashes in a row; default: 10.",
         ),
     ] = None,
     smiles_column: Annotated[

@@ -16,7 +16,7 @@ def progress_bar(label: str, total: int | None) -> Iterator[Callable[[int], None
 
     Args:
         label: What is being done.
-        total: Number of items to do, ``None`` where nobody knows.
+        total: Number of items to do, ``None`` if unknown.
 
     Yields:
         Function to call with the number of items done since the last call. What is done within a
@@ -65,7 +65,7 @@ class _Clock:
 
     @property
     def left(self) -> str:
-        """Time left in words; empty where nobody knows, and at the end."""
+        """Time left in words; empty if unknown, and at the end."""
         counted = self._done - self._known
         if self._total is None or counted == 0 or self._done >= self._total:
             return ""

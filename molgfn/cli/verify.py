@@ -54,7 +54,7 @@ def verify(
         Path | None, typer.Option("--run", help="Take this trained run instead of training one.")
     ] = None,
     fragments: Annotated[
-        int | None, typer.Option(min=1, help="Keep so many commonest fragments.")
+        int | None, typer.Option(min=1, help="Keep this many of the commonest fragments.")
     ] = None,
     settings: Annotated[
         list[str] | None,

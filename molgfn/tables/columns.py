@@ -123,7 +123,7 @@ def batch_columns(value: str | None, measured: Sequence[str]) -> tuple[str, ...]
     )
 
 
-#: The batch of round 0, which nobody proposed.
+#: The batch of round 0, which no policy proposed.
 INITIAL_COLUMNS = ("SMILES", "ledger_entry", "InChIKey", "scaffold")
 
 

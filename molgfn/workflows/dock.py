@@ -88,7 +88,7 @@ def dock_and_write(
         table: The molecules.
         docking: What docks them.
         write: Writes a row.
-        write_pose: Writes a record of an SD file; ``None`` where nobody wants poses.
+        write_pose: Writes a record of an SD file; ``None`` where no poses are wanted.
         progress: Told how far the work has come.
         tell: Called with a line for the user.
 

@@ -40,7 +40,7 @@ from molgfn.workflows.score import CHUNK_ROWS
 
 #: Distance of the #Circles diversity measure.
 CIRCLE_DISTANCE = 0.7
-#: The policy is asked for so many times more draws than wanted: rejection control leaves at least
+#: The policy is asked for this many times more draws than wanted: rejection control leaves at least
 #: half of those with a score.
 DRAWN_FOR_ONE = 2
 

@@ -225,7 +225,7 @@ def _preflight(training: Training) -> Preflight:
 
 
 def _count_workers(config: Config, device: torch.device, n_steps: int) -> int:
-    """How many processes shall score molecules for so many steps."""
+    """Number of processes that score molecules during ``n_steps`` steps."""
     reward, train = config.reward, config.train
     if reward.divide_by_multiplicity or not are_built_in(reward.factors):
         return 0

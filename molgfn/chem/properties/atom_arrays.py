@@ -261,7 +261,7 @@ class AtomKinds:
 
     def _add(self, mol: Chem.Mol, index: int) -> int:
         self._rows.append(_properties(mol, index))
-        # A copy of the molecule: nobody else can change what the kind was learned from.
+        # A copy of the molecule: no caller can change what the kind was learned from.
         self.atoms.append(Chem.Mol(mol).GetAtomWithIdx(index))
         return len(self.atoms) - 1
 
