@@ -134,7 +134,7 @@ def build_trainer(
 
 
 def shipped_weights_fit() -> bool:
-    """Tell whether the default network is the shipped policy's; not while a change is at work."""
+    """Whether the default network is the shipped policy's; not so while a change is at work."""
     try:
         build_trainer(Config(), trained=True)
     except RuntimeError as error:
