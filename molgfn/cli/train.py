@@ -110,7 +110,7 @@ def _show_progress(training: Training) -> None:
 
 
 def _describe(metrics: dict[str, float], total: int) -> str:
-    from molgfn.molecules.target.modes import MAX_MODES
+    from molgfn.molecules.scoring.modes import MAX_MODES
 
     more = "+" if metrics["modes"] >= MAX_MODES else ""
     return (

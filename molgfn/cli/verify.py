@@ -158,7 +158,7 @@ def _verify_run(run: Path, output: Path, beta: float | None, listed: Listed | No
     from molgfn.cli.options import settle_beta
     from molgfn.cli.progress import progress_bar
     from molgfn.molecules.sampler import load_sampler
-    from molgfn.molecules.target.target import build_target
+    from molgfn.molecules.target import build_target
     from molgfn.tables.columns import VERIFY_COLUMNS
     from molgfn.tables.sink import csv_sink
     from molgfn.workflows.verify import verify_policy

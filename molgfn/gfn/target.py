@@ -1,6 +1,6 @@
 """The interface of training targets: the reward of terminal states, kept in its parts.
 
-Implemented by :class:`molgfn.molecules.target.target.MoleculeTarget` and
+Implemented by :class:`molgfn.molecules.target.MoleculeTarget` and
 :class:`molgfn.hypergrid.target.HypergridTarget`.
 """
 

@@ -18,7 +18,7 @@ from molgfn.gfn.rejection import find_threshold, log_acceptance
 from molgfn.gfn.weighed import Weighed
 from molgfn.molecules.env.states import FragmentStates
 from molgfn.molecules.sampler import Sampler
-from molgfn.molecules.target.target import MoleculeTarget
+from molgfn.molecules.target import MoleculeTarget
 from molgfn.reward.reward import build_reward
 
 Array = NDArray[np.float64]

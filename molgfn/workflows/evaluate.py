@@ -20,7 +20,7 @@ from molgfn.molecules.buildable import find_buildable
 from molgfn.molecules.policy.uniform import UniformPolicy
 from molgfn.molecules.rejection import ControlledLaw
 from molgfn.molecules.sampler import Sampler
-from molgfn.molecules.target.target import MoleculeTarget
+from molgfn.molecules.target import MoleculeTarget
 from molgfn.molecules.weighing import weigh
 from molgfn.report.exploitation import Divergence, exploitation_notes, find_divergence, watch
 from molgfn.report.likelihood_fit import (

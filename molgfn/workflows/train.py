@@ -34,8 +34,8 @@ from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
 from molgfn.molecules.policy.uniform import UniformPolicy
 from molgfn.molecules.run_directory import RunDirectory, check_digest, check_resumable
-from molgfn.molecules.target.score_worker import encode_order
-from molgfn.molecules.target.target import (
+from molgfn.molecules.scoring.score_worker import encode_order
+from molgfn.molecules.target import (
     MAX_CHUNK_SIZE,
     MIN_CHUNK_SIZE,
     MoleculeTarget,

@@ -25,7 +25,7 @@ from molgfn.molecules.env.listing import enumerate_fragments
 from molgfn.molecules.env.states import FragmentStates
 from molgfn.molecules.policy.uniform import UniformPolicy
 from molgfn.molecules.sampler import Sampler
-from molgfn.molecules.target.target import MoleculeTarget
+from molgfn.molecules.target import MoleculeTarget
 
 Array = NDArray[np.float64]
 #: States listed at most.

@@ -26,7 +26,7 @@ from molgfn.gfn.trainer import Trainer
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.policy.distribution import ActionDistribution
 from molgfn.molecules.policy.network import FlowPolicy
-from molgfn.molecules.target.chunk_score import ChunkScore
+from molgfn.molecules.scoring.chunk_score import ChunkScore
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.reward.reward import Reward, build_reward
 from molgfn.reward.scorers import ProxyScorer

@@ -39,7 +39,7 @@ from molgfn.machine.device import seeded
 from molgfn.molecules.env.states import FragmentStates
 from molgfn.molecules.policy.uniform import UniformPolicy
 from molgfn.molecules.sampler import load_sampler
-from molgfn.molecules.target.tree_features import TreeFeaturiser
+from molgfn.molecules.scoring.tree_features import TreeFeaturiser
 from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.member import ProxyNetwork
 from molgfn.reward.proxy.proxy import Proxy

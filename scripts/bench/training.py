@@ -28,7 +28,7 @@ from molgfn.gfn.checkpoint import load_part
 from molgfn.gfn.trainer import Trainer
 from molgfn.machine.device import seeded, set_up_device
 from molgfn.molecules.env.states import FragmentStates
-from molgfn.molecules.target.target import build_target
+from molgfn.molecules.target import build_target
 from molgfn.molecules.task import build_env, build_networks
 
 #: Size of the baseline's network.

@@ -21,7 +21,7 @@ from molgfn.machine.device import seeded
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.listing import enumerate_fragments
 from molgfn.molecules.env.states import FragmentStates
-from molgfn.molecules.target.target import MoleculeTarget
+from molgfn.molecules.target import MoleculeTarget
 from molgfn.molecules.task import build_networks
 
 BETA = 2.0

@@ -14,11 +14,11 @@ from molgfn.machine.device import seeded
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.policy.uniform import UniformPolicy
 from molgfn.molecules.sampler import load_sampler
-from molgfn.molecules.target import tree_batch
-from molgfn.molecules.target import tree_features as trees
-from molgfn.molecules.target.chunk_score import ChunkScore
-from molgfn.molecules.target.tree_batch import TreeBatch
-from molgfn.molecules.target.tree_features import TreeFeaturiser
+from molgfn.molecules.scoring import tree_batch
+from molgfn.molecules.scoring import tree_features as trees
+from molgfn.molecules.scoring.chunk_score import ChunkScore
+from molgfn.molecules.scoring.tree_batch import TreeBatch
+from molgfn.molecules.scoring.tree_features import TreeFeaturiser
 from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.store import load_proxy
 from molgfn.reward.reward import build_reward

@@ -1,4 +1,4 @@
-"""The process that scores for a training: ``python -m molgfn.molecules.target.score_worker``."""
+"""The process that scores for a training: ``python -m molgfn.molecules.scoring.score_worker``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from molgfn.errors import MolgfnError
 from molgfn.machine.serving import Respond, serve
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.run_directory import RunDirectory
-from molgfn.molecules.target.chunk_score import ChunkScore
+from molgfn.molecules.scoring.chunk_score import ChunkScore
 from molgfn.reward.reward import build_reward
 
 

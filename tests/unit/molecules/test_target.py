@@ -14,8 +14,8 @@ from molgfn.fragments.tree import FragmentTree
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
-from molgfn.molecules.target.chunk_queue import ChunkQueue
-from molgfn.molecules.target.target import MoleculeTarget
+from molgfn.molecules.scoring.chunk_queue import ChunkQueue
+from molgfn.molecules.target import MoleculeTarget
 
 VOCABULARY = Vocabulary(
     "tiny", (Fragment.build("c1ccccc1", dict.fromkeys(range(6), 1)), Fragment.build("N", {0: 2}))
@@ -81,7 +81,7 @@ def test_state_survives_json():
 
 
 def test_parts_are_scored_in_turn_and_a_state_of_two_parts_once(monkeypatch):
-    monkeypatch.setattr("molgfn.molecules.target.target.MAX_CHUNK_SIZE", 1)
+    monkeypatch.setattr("molgfn.molecules.target.MAX_CHUNK_SIZE", 1)
     monkeypatch.setattr(ChunkQueue, "n_workers", 1)
     reward = StubReward()
     target = MoleculeTarget(ENV, reward)
@@ -113,8 +113,8 @@ def test_parts_are_scored_in_turn_and_a_state_of_two_parts_once(monkeypatch):
     [(0, [4]), (1, [1, 1, 2]), (2, [1, 1, 1, 1])],  # the first is cut in two where it can be
 )
 def test_a_batch_is_cut_where_workers_share_it(monkeypatch, n_workers, sizes):
-    monkeypatch.setattr("molgfn.molecules.target.target.MIN_CHUNK_SIZE", 1)
-    monkeypatch.setattr("molgfn.molecules.target.target.MAX_CHUNK_SIZE", 2)
+    monkeypatch.setattr("molgfn.molecules.target.MIN_CHUNK_SIZE", 1)
+    monkeypatch.setattr("molgfn.molecules.target.MAX_CHUNK_SIZE", 2)
     monkeypatch.setattr(ChunkQueue, "n_workers", n_workers)
     reward = StubReward()
     parts = [terminal(BENZENE), terminal(BIPHENYL, BENZENE), terminal(ANILINE, DIPHENYLAMINE)]
@@ -123,7 +123,7 @@ def test_a_batch_is_cut_where_workers_share_it(monkeypatch, n_workers, sizes):
 
 
 def test_a_known_state_keeps_its_score_when_the_memory_is_full(monkeypatch):
-    monkeypatch.setattr("molgfn.molecules.target.target.CACHE_CAPACITY", 1)
+    monkeypatch.setattr("molgfn.molecules.target.CACHE_CAPACITY", 1)
     reward = StubReward()
     target = MoleculeTarget(ENV, reward)
     log_score(target, terminal(BIPHENYL))
@@ -133,7 +133,7 @@ def test_a_known_state_keeps_its_score_when_the_memory_is_full(monkeypatch):
 
 
 def test_memory_of_scores_is_bounded(monkeypatch):
-    monkeypatch.setattr("molgfn.molecules.target.target.CACHE_CAPACITY", 2)
+    monkeypatch.setattr("molgfn.molecules.target.CACHE_CAPACITY", 2)
     reward = StubReward()
     target = MoleculeTarget(ENV, reward)
     for tree in (BIPHENYL, BENZENE, DIPHENYLAMINE, DIPHENYLAMINE, BIPHENYL):
@@ -170,7 +170,7 @@ def test_trees_that_share_a_reward_are_counted_once(monkeypatch):
 
 
 def test_memory_of_tree_counts_is_bounded(monkeypatch):
-    monkeypatch.setattr("molgfn.molecules.target.target.CACHE_CAPACITY", 1)
+    monkeypatch.setattr("molgfn.molecules.target.CACHE_CAPACITY", 1)
     target = MoleculeTarget(CHAINS, StubReward(), divide_by_multiplicity=True)
     states = terminal(PROPANE, PROPANE_AGAIN, BUTANE)
     log_score(target, states)
@@ -221,7 +221,7 @@ def test_the_control_is_watched_on_the_best_of_the_last_batch(monkeypatch):
     # Repeats and failures are left out, known scores are not.
     log_score(target, terminal(BENZENE, BIPHENYL, BENZENE, ANILINE, BENZENE))
     assert target.divergence() == {"proxy_best": 9.0, "control_best": 4.5}
-    monkeypatch.setattr("molgfn.molecules.target.target.N_WATCHED", 1)
+    monkeypatch.setattr("molgfn.molecules.target.N_WATCHED", 1)
     assert target.divergence() == {"proxy_best": 12.0, "control_best": 6.0}
     log_score(target, terminal(BENZENE, BENZENE))
     assert target.divergence() == {"proxy_best": 6.0, "control_best": 3.0}

@@ -10,7 +10,7 @@ from molgfn.chem.molecule import Molecule
 from molgfn.fragments.tree import FragmentTree, assemble
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.molecules.env.states import FragmentStates
-from molgfn.molecules.target.tree_features import TreeFeaturiser
+from molgfn.molecules.scoring.tree_features import TreeFeaturiser
 from molgfn.reward.proxy.features import GraphedMolecules, Graphs
 
 

@@ -69,7 +69,7 @@ def outcome(training):
 @pytest.fixture(scope="module", autouse=True)
 def small_chunks():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("molgfn.molecules.target.target.MAX_CHUNK_SIZE", 4)
+        patch.setattr("molgfn.molecules.target.MAX_CHUNK_SIZE", 4)
         yield
 
 

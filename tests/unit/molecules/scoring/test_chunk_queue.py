@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from molgfn.chem.molecule import read_molecule
-from molgfn.molecules.target.chunk_queue import Chunk, ChunkQueue
-from molgfn.molecules.target.chunk_score import Scored
-from molgfn.molecules.target.modes import Candidate
+from molgfn.molecules.scoring.chunk_queue import Chunk, ChunkQueue
+from molgfn.molecules.scoring.chunk_score import Scored
+from molgfn.molecules.scoring.modes import Candidate
 
 
 class Here:
@@ -30,7 +30,7 @@ class Here:
 @pytest.fixture
 def start(monkeypatch, repository):
     """Opens a queue with workers that behave as told; ``told`` gets the warnings."""
-    monkeypatch.setattr("molgfn.molecules.target.chunk_queue._WORKER", "fake_score_worker")
+    monkeypatch.setattr("molgfn.molecules.scoring.chunk_queue._WORKER", "fake_score_worker")
     monkeypatch.setenv("PYTHONPATH", str(repository / "tests" / "support"))
 
     def make(behaviour="0", n_workers=1):
@@ -134,7 +134,7 @@ def test_more_than_a_pipe_holds_is_neither_lost_nor_waited_for(start):
     ],
 )
 def test_what_a_failed_worker_leaves_is_scored_here(start, monkeypatch, behaviour, end):
-    monkeypatch.setattr("molgfn.molecules.target.chunk_queue.ANSWER_LIMIT_S", 0.2)
+    monkeypatch.setattr("molgfn.molecules.scoring.chunk_queue.ANSWER_LIMIT_S", 0.2)
     queue, told, workers = start(behaviour)
     with workers:
         until(queue, lambda: not queue._workers or queue._workers[0].process.is_ready)
@@ -149,7 +149,7 @@ def test_a_worker_that_cannot_be_started_is_done_without(start, monkeypatch):
     def refuse(*_):
         raise OSError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("molgfn.molecules.target.chunk_queue.WorkerProcess", refuse)
+    monkeypatch.setattr("molgfn.molecules.scoring.chunk_queue.WorkerProcess", refuse)
     queue, told, workers = start()
     with workers:
         begun = chunks(2)

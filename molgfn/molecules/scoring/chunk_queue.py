@@ -17,9 +17,9 @@ from typing import Any
 from torch import Tensor
 
 from molgfn.machine.process import WorkerProcess
-from molgfn.molecules.target.chunk_score import ChunkScore, Scored
+from molgfn.molecules.scoring.chunk_score import ChunkScore, Scored
 
-_WORKER = "molgfn.molecules.target.score_worker"
+_WORKER = "molgfn.molecules.scoring.score_worker"
 #: Chunks that a worker holds: one in hand, and one to go on with while the training is busy.
 AHEAD = 2
 #: A worker that lets the training wait for longer is given up, seconds; a chunk takes about 0.1 s.
@@ -87,7 +87,7 @@ class ChunkQueue:
 
         Args:
             n_workers: Processes.
-            order: What :func:`molgfn.molecules.target.score_worker.encode_order` made.
+            order: What :func:`molgfn.molecules.scoring.score_worker.encode_order` made.
             tell: Called with a warning when one of them fails.
         """
         self._tell = tell

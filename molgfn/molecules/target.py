@@ -19,9 +19,9 @@ from molgfn.machine.remembered import Calls, MemoryStore, Remembered, in_order
 from molgfn.molecules.decoding import Decoder
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
-from molgfn.molecules.target.chunk_queue import AHEAD, Chunk, ChunkQueue
-from molgfn.molecules.target.chunk_score import ChunkScore
-from molgfn.molecules.target.modes import Modes
+from molgfn.molecules.scoring.chunk_queue import AHEAD, Chunk, ChunkQueue
+from molgfn.molecules.scoring.chunk_score import ChunkScore
+from molgfn.molecules.scoring.modes import Modes
 from molgfn.reward.guard import best_predictions
 from molgfn.reward.reward import Reward, build_reward
 

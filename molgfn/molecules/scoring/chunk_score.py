@@ -15,9 +15,9 @@ from molgfn.chem.molecule import Molecule
 from molgfn.chem.similarity import N_BITS
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
-from molgfn.molecules.target.modes import Candidate
-from molgfn.molecules.target.tree_batch import TreeBatch
-from molgfn.molecules.target.tree_features import TreeFeaturiser
+from molgfn.molecules.scoring.modes import Candidate
+from molgfn.molecules.scoring.tree_batch import TreeBatch
+from molgfn.molecules.scoring.tree_features import TreeFeaturiser
 from molgfn.reward.reward import Reward
 
 
