@@ -18,33 +18,16 @@ if TYPE_CHECKING:
     #: All states of a space, and the terminal ones.
     Listed = tuple[Space[FragmentStates], FragmentStates]
 
-#: Settings of the run that verify trains, where no CONFIG is given: a listable space of thousands
-#: of molecules, one beta, and a network as deep as its small molecules need.
-SETTINGS = (
-    "limits.max_fragments=3",
-    "policy.layers=1",
-    "train.beta_min=1",
-    "train.beta_max=1",
-    "train.n_beta_groups=1",
-    "train.batch_size=64",
-    "train.updates_per_step=1",
-    "train.replay_batch_size=64",
-    "train.ema_decay=0.99",
-    "train.steps=6000",
-    "train.checkpoint_every=1000",
-)
 #: Rewards between the modes of the grids of Bengio et al. 2021.
 DEFAULT_R0 = (0.1, 0.01, 0.001)
-#: Fragments kept of the shipped vocabulary where no CONFIG is given.
-FRAGMENTS = 10
 
 
 def verify(
     config: Annotated[
         Path | None,
         typer.Argument(
-            help=f"YAML file with a small vocabulary; default: the {FRAGMENTS} commonest fragments "
-            "of the shipped one, up to 3 in a molecule."
+            help="YAML file with a small vocabulary; default: the 10 commonest fragments of "
+            "the shipped one, up to 3 in a molecule."
         ),
     ] = None,
     env: Annotated[
@@ -127,17 +110,12 @@ def _train(
 ) -> Listed:
     """Train a run; its states are listed first, as there may be too many."""
     from molgfn.cli.train import run_training
-    from molgfn.config.loader import load_config
-    from molgfn.fragments.vocabulary_file import find_vocabulary
     from molgfn.machine.device import set_up_device
     from molgfn.molecules.task import build_env
     from molgfn.workflows.train import start_training
+    from molgfn.workflows.verify import listable_run
 
-    checked = load_config(config, changes if config else [*SETTINGS, *changes])
-    vocabulary = find_vocabulary(checked.vocabulary)
-    n_kept = FRAGMENTS if config is None and fragments is None else fragments
-    if n_kept is not None:
-        vocabulary = vocabulary.most_common(n_kept)
+    checked, vocabulary = listable_run(config, fragments, changes)
     listed = _list(build_env(checked, vocabulary, set_up_device("cpu")))
     with directory.locked():
         run_training(start_training(checked, directory, vocabulary))

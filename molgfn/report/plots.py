@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from molgfn.errors import OutputError
+from molgfn.machine.files import replacing_file, write_faults_named
 
 _DOTS_PER_INCH = 150
 
@@ -160,8 +161,7 @@ def _points_and_diagonal(
 
 def _save(figure: Figure, path: Path) -> None:
     try:
-        figure.savefig(path, dpi=_DOTS_PER_INCH)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+        with replacing_file(path) as stream, write_faults_named(path):
+            figure.savefig(stream, dpi=_DOTS_PER_INCH, format=path.suffix[1:] or None)
     except ValueError as error:  # a suffix that is no format
         raise OutputError(f"cannot write {path}: {error}") from error

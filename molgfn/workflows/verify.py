@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +13,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from molgfn.errors import ConfigError, OutputError, ScorerError
+from molgfn.config.loader import load_config
+from molgfn.config.schema import Config
+from molgfn.errors import ConfigError, ScorerError
+from molgfn.fragments.vocabulary import Vocabulary
+from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import log_symmetry_bias, space_log_likelihood
 from molgfn.gfn.metrics import fit, jensen_shannon, l1_distance, regression_slope
 from molgfn.gfn.rollout import draw_terminal
 from molgfn.gfn.space import Space
 from molgfn.machine.device import seeded
+from molgfn.machine.files import write_faults_named, write_file
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.listing import enumerate_fragments
 from molgfn.molecules.env.states import FragmentStates
@@ -34,6 +39,23 @@ MAX_STATES = 200_000
 PROBES = 4000
 #: Terminal states scored at a time; few enough for a progress bar to move.
 SCORE_CHUNK = 256
+#: Settings of the run that verify trains, where no CONFIG is given: a listable space of thousands
+#: of molecules, one beta, and a network as deep as its small molecules need.
+LISTABLE_SETTINGS = (
+    "limits.max_fragments=3",
+    "policy.layers=1",
+    "train.beta_min=1",
+    "train.beta_max=1",
+    "train.n_beta_groups=1",
+    "train.batch_size=64",
+    "train.updates_per_step=1",
+    "train.replay_batch_size=64",
+    "train.ema_decay=0.99",
+    "train.steps=6000",
+    "train.checkpoint_every=1000",
+)
+#: Fragments kept of the shipped vocabulary where no CONFIG is given.
+FRAGMENTS = 10
 #: A bias of p with the symmetry factor or the number of trees beyond this is called one.
 MAX_BIAS_SLOPE = 0.1
 
@@ -81,11 +103,9 @@ class Verification:
         from molgfn.report.plots import plot_fit
 
         numbers = {k: None if math.isnan(v) else v for k, v in self.measures.items()}
-        try:
+        with write_faults_named(directory):
             directory.mkdir(parents=True, exist_ok=True)
-            (directory / "verify.json").write_text(json.dumps(numbers, indent=1) + "\n")
-        except OSError as error:
-            raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
+        write_file(directory / "verify.json", json.dumps(numbers, indent=1) + "\n")
         plot_fit(
             directory / "verify.png",
             self.log_target,
@@ -94,6 +114,22 @@ class Verification:
             "log symmetry factor",
             self.verdict(),
         )
+
+
+def listable_run(
+    config: Path | None, n_fragments: int | None, overrides: Sequence[str]
+) -> tuple[Config, Vocabulary]:
+    """Settings and vocabulary of a run to train and verify.
+
+    Args:
+        config: YAML file; without, :data:`LISTABLE_SETTINGS`.
+        n_fragments: Keep this many of the commonest; without a ``config`` :data:`FRAGMENTS`.
+        overrides: Settings as ``KEY=VALUE``.
+    """
+    checked = load_config(config, [*(LISTABLE_SETTINGS if config is None else ()), *overrides])
+    vocabulary = find_vocabulary(checked.vocabulary)
+    n_kept = FRAGMENTS if config is None and n_fragments is None else n_fragments
+    return checked, vocabulary if n_kept is None else vocabulary.most_common(n_kept)
 
 
 def list_states(

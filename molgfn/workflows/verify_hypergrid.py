@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from molgfn.config.schema import TrainConfig
-from molgfn.errors import OutputError
 from molgfn.hypergrid.env import Hypergrid
 from molgfn.hypergrid.task import GridTraining
+from molgfn.machine.files import write_faults_named, write_file
 
 #: Rows of the table for each R0.
 REPORTS = 10
@@ -75,11 +75,9 @@ def save_tables(tables: Sequence[pd.DataFrame], directory: Path) -> None:
     from molgfn.report.plots import plot_curves
 
     rows = json.loads(pd.concat(tables).to_json(orient="records"))
-    try:
+    with write_faults_named(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "verify.json").write_text(json.dumps(rows, indent=1) + "\n")
-    except OSError as error:
-        raise OutputError(f"cannot write to {directory}: {error.strerror}") from error
+    write_file(directory / "verify.json", json.dumps(rows, indent=1) + "\n")
     curves = {}
     for table in tables:
         visited = table["visited"].tolist()

@@ -60,16 +60,17 @@ def main() -> None:
 def measure(training: Training, reward: Reward) -> dict[str, float]:
     """Draw, with random numbers of its own, and look at what came."""
     train, env = training.config.train, training.env
-    beta = train.beta_max
-    condition = Condition.of(beta, N_DRAWS, device=env.device)
+    condition = Condition.of(train.beta_max, N_DRAWS, device=env.device)
     sampler = training.trainer.networks.sampler
     drawn = rollout(env, sampler, condition, generator=seeded(1234, env.device))
     molecules = env.molecules(drawn.terminal)
     log_score = torch.from_numpy(reward(molecules).log_score).float()
     known = ~log_score.isnan()
+    log_reward = training.target.log_reward(
+        log_score[:, None], torch.zeros(N_DRAWS), condition, train.log_reward_floor
+    )
     with torch.no_grad():
         log_pf = sampler(drawn.states, condition[drawn.trajectory]).log_prob(drawn.actions)
-    log_reward = (beta * log_score).clamp(min=train.log_reward_floor)
     bound = log_reward + drawn.total(drawn.log_pb) - drawn.total(log_pf)
     return {
         "score": float(log_score[known].exp().mean()),
