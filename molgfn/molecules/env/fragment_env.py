@@ -109,7 +109,8 @@ class FragmentEnv(LegalActions):
 
     def is_initial(self, states: FragmentStates) -> Tensor:
         """Mask the states that hold frozen nodes alone and have not stopped, shape ``(B,)``."""
-        return (states.n_fragments == states.n_frozen) & ~states.stopped
+        # Their flags are twice the number of frozen nodes; those of a stopped state are odd.
+        return states.packed[:, -1] == 2 * states.n_fragments
 
     # ------------------------------------------------------------------ moves
 
@@ -184,7 +185,6 @@ class FragmentEnv(LegalActions):
         Returns:
             Shape ``(B, N)``.
         """
-        filled = states.fragment >= 0
         joined = states.parent >= 0
         degree = joined.long()
         degree = degree.scatter_add(1, states.parent.clamp(min=0), joined.long())
@@ -193,10 +193,10 @@ class FragmentEnv(LegalActions):
         if site.shape[1] > 1:
             site[:, 0] = states.parent_site[:, 1]
         entry = self.tensors.is_entry[states.fragment.clamp(min=0), site.clamp(min=0)]
-        alone = filled & (filled.sum(1, keepdim=True) == 1)
         place = torch.arange(states.n_nodes, device=states.device)
-        free = place >= states.n_frozen[:, None]
-        return free & (alone | (filled & (degree == 1) & entry))
+        free = (place >= states.n_frozen[:, None]) & (states.fragment >= 0)
+        alone = (states.n_fragments == 1)[:, None]
+        return free & (alone | ((degree == 1) & entry))
 
     def backward_step(
         self, states: FragmentStates, leaves: Tensor
@@ -232,7 +232,7 @@ class FragmentEnv(LegalActions):
         row = torch.where(alone, 0, neighbour * tensors.n_sites + site)
         undone = states.stopped[:, None]
         parents = torch.where(undone, states.packed, states.without(leaves).packed)
-        parents[:, -1] &= ~STOPPED
+        parents[:, -1].bitwise_and_(~STOPPED)
         actions = torch.cat([torch.where(undone, STOP, row), torch.where(undone, 0, entry)], 1)
         return FragmentStates(parents), actions
 

@@ -170,7 +170,7 @@ class FragmentStates:
             The same trees, all stopped.
         """
         packed = self.packed.clone()
-        packed[:, -1] |= STOPPED
+        packed[:, -1].bitwise_or_(STOPPED)
         return FragmentStates(packed)
 
     def going_copy(self) -> FragmentStates:
@@ -180,7 +180,7 @@ class FragmentStates:
             The same trees, none stopped.
         """
         packed = self.packed.clone()
-        packed[:, -1] &= ~STOPPED
+        packed[:, -1].bitwise_and_(~STOPPED)
         return FragmentStates(packed)
 
     def narrowed(self, n_nodes: int) -> FragmentStates:
@@ -197,7 +197,7 @@ class FragmentStates:
         )
 
     def without(self, leaves: Tensor) -> FragmentStates:
-        """Remove one leaf of every state and close the gap in the numbering.
+        """Remove one leaf of every state and close the gap in the numbering; flags stay.
 
         Where node 0 is the leaf, its only neighbour is node 1, which becomes the root.
 
@@ -217,7 +217,7 @@ class FragmentStates:
         parent -= (parent > leaf).long()
         # An orphan has nothing but its fragment.
         shifted[:, 1:].masked_fill_(orphan[:, None], -1)
-        return FragmentStates(torch.cat([shifted.flatten(1), self.packed[:, -1:] & ~STOPPED], 1))
+        return FragmentStates(torch.cat([shifted.flatten(1), self.packed[:, -1:]], 1))
 
     def trees(self) -> list[FragmentTree]:
         """Turn the states into fragment trees; an empty state has none.
