@@ -102,10 +102,13 @@ class Rounds:
         return len(self.ledger.rows(number))
 
     def write(self, number: int, last: int) -> None:
-        """Write a round as a table, and the summary of all rounds."""
+        """Write a round as a table, and the summary of all rounds with its plot."""
+        from molgfn.report.plots import plot_rounds
+
         write_round(self.directory.of(number), self.ledger.rows(number), self.column)
         oracle = self.config.rounds.oracle
         write_summary(self.directory, self.ledger.rows(), self.column, oracle, last)
+        plot_rounds(self.directory.plot, self.directory.summary)
 
     def _affordable(self, number: int) -> int:
         rounds = self.config.rounds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molgfn.errors import UsageError
@@ -44,6 +45,16 @@ def check_device_option(device: str) -> str:
 
     check_device(device)
     return device
+
+
+def check_resume(resume: bool, run: Path | None, config: Path | None) -> None:
+    """Refuse ``--resume`` without the run to resume, or with a configuration beside the run's own.
+
+    Raises:
+        UsageError: It is one of these.
+    """
+    if resume and (run is None or config is not None):
+        raise UsageError("--resume needs --run and no CONFIG: the run has its own")
 
 
 def settle_beta(sampler: Sampler, beta: float | None) -> float:

@@ -108,7 +108,6 @@ def evaluate(
     deviation and errors by similarity to the training molecules go to standard error.
     """
     from molgfn.errors import UsageError
-    from molgfn.report.plots import plot_parity
     from molgfn.reward.proxy.store import find_proxy, is_proxy
     from molgfn.tables.sink import csv_sink
     from molgfn.workflows.evaluate_proxy import evaluate_on, evaluate_own_test
@@ -126,14 +125,6 @@ def evaluate(
         with csv_sink(predictions) as sink:
             sink.write(evaluation.held_out)
     if plot is not None:
-        found = evaluation.held_out
-        plot_parity(
-            plot,
-            found["measured"].to_numpy(),
-            found["predicted"].to_numpy(),
-            found["nearest_train_similarity"].to_numpy(),
-            "similarity to the nearest training molecule",
-            evaluation.value_column,
-        )
+        evaluation.save_plot(plot)
     for note in evaluation.notes:
         say(note)

@@ -96,10 +96,9 @@ def run(
     from molgfn.active.directory import RoundsDirectory
     from molgfn.active.executors import open_executor
     from molgfn.active.loop import begin, opened, run_rounds
+    from molgfn.cli.options import check_resume
     from molgfn.config.loader import load_config
-    from molgfn.errors import UsageError
     from molgfn.molecules.run_directory import default_run_directory
-    from molgfn.report.plots import plot_rounds
     from molgfn.workflows.train import StopTraining
 
     overrides = list(settings or [])
@@ -110,8 +109,7 @@ def run(
         ("seed", seed),
     ):
         overrides += [] if value is None else [f"{key}={value}"]
-    if resume and (run is None or config is not None):
-        raise UsageError("--resume needs --run and no CONFIG: the run has its own")
+    check_resume(resume, run, config)
     directory = RoundsDirectory(default_run_directory() if run is None else run)
     checked = None if resume else load_config(config, overrides)
     with directory.locked(), open_executor(scheduler, workers) as executor:
@@ -126,8 +124,6 @@ def run(
                 if isinstance(stopped, StopTraining):
                     raise typer.Exit(128 + stopped.signal_number) from stopped
                 raise
-        if directory.summary.exists():
-            plot_rounds(directory.plot, directory.summary)
     say(end)
     _show_summary(directory)
 
@@ -181,7 +177,6 @@ def ingest(
     from molgfn.active.directory import RoundsDirectory
     from molgfn.active.laboratory import ingest as take_in
     from molgfn.active.loop import opened
-    from molgfn.report.plots import plot_rounds
     from molgfn.tables.reader import read_molecule_table
 
     directory = RoundsDirectory(run)
@@ -189,8 +184,6 @@ def ingest(
     table = read_molecule_table(file, smiles_column)
     with directory.locked(), opened(directory, [], tell=say) as rounds:
         found = take_in(rounds, table)
-        if directory.summary.exists():
-            plot_rounds(directory.plot, directory.summary)
     _say_ingested(found)
 
 

@@ -38,6 +38,7 @@ def train(
     rest makes each come as often as it should.
     Ctrl-C saves and stops; `molgfn train --run runs/first --resume` goes on exactly there.
     """
+    from molgfn.cli.options import check_resume
     from molgfn.config.loader import load_config
     from molgfn.errors import UsageError
     from molgfn.molecules.run_directory import RunDirectory, default_run_directory
@@ -46,8 +47,7 @@ def train(
     overrides = list(settings or [])
     overrides += [] if seed is None else [f"seed={seed}"]
     overrides += [] if device is None else [f"device={device}"]
-    if resume and (run is None or config is not None):
-        raise UsageError("--resume needs --run and no CONFIG: the run has its own")
+    check_resume(resume, run, config)
     if resume and seed is not None:
         raise UsageError("--resume continues with the run's own seed; leave --seed out")
     directory = RunDirectory(default_run_directory() if run is None else run)

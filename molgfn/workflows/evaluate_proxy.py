@@ -46,6 +46,26 @@ class ProxyEvaluation:
     value_column: str
     notes: list[str]
 
+    def save_plot(self, path: Path) -> None:
+        """Draw predicted against measured values.
+
+        Args:
+            path: Image file; its suffix is the format.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        from molgfn.report.plots import plot_parity
+
+        plot_parity(
+            path,
+            self.held_out["measured"].to_numpy(),
+            self.held_out["predicted"].to_numpy(),
+            self.held_out["nearest_train_similarity"].to_numpy(),
+            "similarity to the nearest training molecule",
+            self.value_column,
+        )
+
 
 def evaluate_own_test(directory: Path) -> ProxyEvaluation:
     """Measure a proxy on the molecules that its fit held out.
