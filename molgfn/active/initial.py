@@ -75,7 +75,7 @@ def random_molecules(
         entry: Name of the ledger's entry for each place, from 1.
 
     Raises:
-        ShortfallError: The environment has not that many molecules.
+        ShortfallError: The environment holds fewer molecules.
     """
     env = build_env(config, vocabulary, set_up_device(config.device))
     uniform = Sampler(config, env, UniformPolicy(env), "random trajectories", Path())

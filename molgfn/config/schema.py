@@ -114,8 +114,8 @@ class TrainConfig:
         keep_checkpoints: Checkpoints kept; older ones are deleted.
         log_every: Steps between two lines of the metrics file.
         reward_workers: Processes that score molecules while the policy learns; the run comes out
-            the same whatever their number. null takes as many as are of use and have a CPU of
-            their own. There are none where a scorer is the user's own, nor with
+            the same whatever their number. null starts those that help and have a CPU to
+            themselves. There are none where a scorer is the user's own, nor with
             ``divide_by_multiplicity``.
 
     Raises:

@@ -103,6 +103,12 @@ def test_control_without_the_marks(case: Case, monkeypatch: pytest.MonkeyPatch) 
     assert log_n.max() > 0.6
 
 
+def test_no_trajectory_is_longer_than_it_can_be(case: Case) -> None:
+    frozen = case.env.n_frozen
+    longest = max(len(tree) for tree in case.found.trees if tree is not None)
+    assert case.env.max_steps == longest - frozen + 1  # the last step stops
+
+
 def test_frozen_fragments_are_never_removed(case: Case) -> None:
     start = case.env.start
     assert start is not None
@@ -112,7 +118,8 @@ def test_frozen_fragments_are_never_removed(case: Case) -> None:
         assert tree.n_frozen == len(start)
 
 
-def test_the_network_tells_frozen_fragments_from_others(case: Case) -> None:
+@pytest.mark.parametrize("lockstep", [False, True])
+def test_the_network_tells_frozen_fragments_from_others(case: Case, lockstep: bool) -> None:
     """The control is the weight at 0: then states that differ by their marks alone look alike."""
     env = case.env
     policy = fresh_policy(env)
@@ -122,7 +129,7 @@ def test_the_network_tells_frozen_fragments_from_others(case: Case) -> None:
     same_tree = type(frozen)(flags)
 
     def logits(states):  # type: ignore[no-untyped-def]
-        return policy(states, ASKED).row_logits
+        return policy.prepare(lockstep=lockstep)(states, ASKED).row_logits
 
     assert policy.frozen is not None
     assert torch.equal(logits(frozen), logits(same_tree))

@@ -128,9 +128,13 @@ def test_without_a_score_nothing_stays(
     states = case.stopped[torch.arange(3)]
     keys: Any = case.env.keys(states)
     assert not keep(states, keys).any()
-    # The next draws have a score, and the threshold is found from them.
-    known.log_score = torch.from_numpy(log_reward / BETA)
-    assert keep(states, keys).any()
+    # Of the next draws some have a score; the threshold is found from these, and they alone stay.
+    some = torch.from_numpy(log_reward / BETA)
+    some[known.numbers(states)[0]] = math.nan
+    known.log_score = some
+    stays = keep(states, keys)
+    assert stays.any()
+    assert not stays[0]
 
 
 def test_the_law_of_controlled_draws_is_known(case: Case, log_p: Any, log_reward: Any) -> None:

@@ -103,6 +103,7 @@ def test_the_poisoned_do_not_harm_the_good(open_docking, calls):
     aborted = results["CBr"].reason
     assert aborted.startswith("the docking process was killed by SIGABRT: ")
     assert aborted.endswith("terminate called")
+    assert all(math.isnan(results[s].energy_kcal_mol) for s in poisoned if s != "CP")
     assert {s: (results[s].status, results[s].reason) for s in poisoned if s != "CP"} == {
         "CI": ("timeout", "not docked within 1 s"),
         "CBr": ("failed", aborted),
