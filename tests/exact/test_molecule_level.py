@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,12 +16,16 @@ from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.exact import log_terminal_probability, space_log_likelihood
+from molgfn.gfn.rejection import find_threshold, log_acceptance
 from molgfn.gfn.space import Space
 from molgfn.gfn.trainer import Trainer
 from molgfn.machine.device import seeded
+from molgfn.molecules import rejection
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.listing import enumerate_fragments
 from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.policy.uniform import UniformPolicy
+from molgfn.molecules.rejection import RejectionControl
 from molgfn.molecules.target import MoleculeTarget
 from molgfn.molecules.task import build_networks
 
@@ -130,3 +135,29 @@ def test_trained_sampler(listed: Listed, *, divide: bool) -> None:
     near, far = (shared, unshared) if divide else (unshared, shared)
     assert near < 0.15
     assert far > 0.6
+
+
+@pytest.mark.parametrize("divide", [True, False])
+def test_rejection_control_weighs_by_the_same_target(
+    listed: Listed, monkeypatch: pytest.MonkeyPatch, *, divide: bool
+) -> None:
+    """Draws of molecules with many trees stay as often as their share of the reward allows."""
+    monkeypatch.setattr(rejection, "build_reward", lambda _config, **_: reward)
+    config = Config(reward=replace(Config().reward, divide_by_multiplicity=divide))
+    policy = UniformPolicy(listed.env)
+    sampler = SimpleNamespace(env=listed.env, policy=policy, config=config)
+    keep = RejectionControl(sampler, Condition.of(BETA), generator=seeded(1))  # type: ignore[arg-type]
+    log_p = space_log_likelihood(listed.space, policy, Condition.of(BETA))
+    drawn = torch.multinomial(log_p.exp(), 4000, replacement=True, generator=seeded(2))
+    states = listed.space.states[listed.space.terminal].stopped_copy()
+    stays = keep(states[drawn], [listed.molecules[i] for i in drawn.tolist()])
+
+    log_reward = BETA * listed.log_score[listed.owner]
+    if divide:
+        log_reward = log_reward - listed.n_trees[listed.owner].log()
+    log_weight = (log_reward - log_p)[drawn].numpy()
+    chance = torch.from_numpy(log_acceptance(log_weight, find_threshold(log_weight))).exp()
+    alone = listed.n_trees[listed.owner][drawn] == 1
+    for part in (alone, ~alone):
+        spread = float((chance * (1 - chance))[part].sum()) ** 0.5
+        assert abs(float(stays[part].sum() - chance[part].sum())) < 4 * spread
