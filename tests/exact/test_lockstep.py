@@ -58,6 +58,23 @@ def test_draws_follow_the_law_of_the_policy(case: Case, env: FragmentEnv) -> Non
     assert chi_square(frequencies(case, env, fresh_policy(env)), other) > 20
 
 
+@pytest.mark.parametrize("lockstep", [False, True])
+def test_each_draw_follows_the_law_of_its_own_condition(case: Case, lockstep: bool) -> None:
+    """Conditions that alternate within a batch; the control is the law of the other one."""
+    env = copy.copy(case.env)
+    env.lockstep = lockstep
+    policy, asked = fresh_policy(env), Condition.at(torch.tensor([1.0, 32.0]).log())
+    drawn = draw_terminal(env, policy, asked[torch.arange(2 * N_DRAWS) % 2], generator=seeded(0))
+    laws = [
+        space_log_likelihood(case.space, policy, asked[number : number + 1]).exp().double()
+        for number in range(2)
+    ]
+    for own, other, number in ((*laws, 0), (*laws[::-1], 1)):
+        found = case.frequencies(drawn[torch.arange(number, 2 * N_DRAWS, 2)])
+        assert abs(chi_square(found, own)) < 4
+        assert chi_square(found, other) > 20
+
+
 def test_uniform_actions_are_uniform(case: Case, env: FragmentEnv) -> None:
     """With all rows and entries replaced a fresh network draws as the uniform policy does."""
     condition, always = ASKED.repeat(N_DRAWS), torch.ones(N_DRAWS)
