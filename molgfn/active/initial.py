@@ -19,6 +19,7 @@ from molgfn.machine.device import seeded, set_up_device
 from molgfn.molecules.policy.uniform import UniformPolicy
 from molgfn.molecules.sampler import Sampler
 from molgfn.molecules.task import build_env
+from molgfn.tables.columns import INITIAL_COLUMNS
 from molgfn.tables.reader import read_molecule_table
 
 
@@ -95,11 +96,8 @@ def random_molecules(
             "lower rounds.initial_size"
         )
     molecules = list(found.values())[:n]
-    return pd.DataFrame(
-        {
-            "SMILES": [molecule.smiles for molecule in molecules],
-            "ledger_entry": [entry(place) for place in range(1, n + 1)],
-            "InChIKey": [molecule.inchikey for molecule in molecules],
-            "scaffold": [molecule.scaffold for molecule in molecules],
-        }
-    )
+    rows = [
+        (molecule.smiles, entry(place), molecule.inchikey, molecule.scaffold)
+        for place, molecule in enumerate(molecules, start=1)
+    ]
+    return pd.DataFrame(rows, columns=list(INITIAL_COLUMNS))

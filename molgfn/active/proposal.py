@@ -19,6 +19,7 @@ from molgfn.chem.similarity import (
 )
 from molgfn.config.reward_schema import AcquisitionConfig, RewardConfig
 from molgfn.config.rounds_schema import RoundsConfig
+from molgfn.gfn.condition import Condition
 from molgfn.machine.progress import Progress, silent
 from molgfn.molecules.sampler import Sampler
 from molgfn.reward.reward import build_reward
@@ -34,7 +35,7 @@ CLUSTER_DISTANCE = 0.7
 
 @dataclass(frozen=True)
 class Candidates:
-    """Molecules to choose from, with what speaks for each.
+    """Molecules to choose from, with their acquisition scores.
 
     Attributes:
         molecules: n standard molecules, none of them asked for before.
@@ -52,7 +53,7 @@ def find_candidates(
     sampler: Sampler,
     rounds: RoundsConfig,
     *,
-    beta: float,
+    condition: Condition,
     seed: int,
     known: Collection[str],
     refused: Callable[[Molecule], str],
@@ -64,7 +65,7 @@ def find_candidates(
     Args:
         sampler: The round's policy; its configuration has the acquisition.
         rounds: How many to sample.
-        beta: Exponent of the reward.
+        condition: A single condition for the policy.
         seed: Seed of the draw.
         known: InChIKeys of molecules asked for before.
         refused: Why the oracle would refuse a molecule, ``""`` where it would not.
@@ -74,7 +75,7 @@ def find_candidates(
     found: dict[str, Molecule] = {}
     with progress("sample", rounds.candidates) as advance:
         for batch in draw_candidates(
-            sampler, rounds.candidates, condition=sampler.ask(beta), seed=seed, tell=tell
+            sampler, rounds.candidates, condition=condition, seed=seed, tell=tell
         ):
             for sampled in batch:
                 molecule = read_or_reason(sampled.molecule.smiles, keep_stereo=False)

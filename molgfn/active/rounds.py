@@ -197,7 +197,7 @@ class Rounds:
         candidates = find_candidates(
             sampler,
             rounds,
-            beta=self._beta,
+            condition=sampler.ask(self._beta),
             seed=self.config.seed + this_round.number,
             known={row.inchikey for row in asked},
             refused=self._refuse,

@@ -19,7 +19,7 @@ from molgfn.chem.similarity import mean_pairwise_similarity, morgan_fingerprints
 from molgfn.config.choices import sign
 from molgfn.config.rounds_schema import OracleConfig
 from molgfn.reward.proxy.evaluation import errors
-from molgfn.tables.columns import value_column
+from molgfn.tables.columns import INITIAL_COLUMNS, SUMMARY_COLUMNS, value_column
 from molgfn.tables.reader import read_molecule_table
 from molgfn.tables.sink import csv_sink
 
@@ -30,7 +30,7 @@ _TOP = (10, 100)
 
 
 def read_batch(path: Path) -> list[dict[str, str]]:
-    """Read a proposal back, every cell the text it was.
+    """Read a proposal back with every cell as text.
 
     Raises:
         TableError: It cannot be read.
@@ -48,7 +48,9 @@ def write_round(this_round: RoundDirectory, rows: Sequence[Row], column: str) ->
     if this_round.batch.exists():
         proposed = pd.DataFrame(read_batch(this_round.batch)[: len(rows)])
     else:
-        proposed = pd.DataFrame(_plain(rows))
+        # No policy proposed these.
+        plain = [(r.smiles, r.entry, r.inchikey, read_molecule(r.smiles).scaffold) for r in rows]
+        proposed = pd.DataFrame(plain, columns=list(INITIAL_COLUMNS))
     names = [str(c) for c in proposed.columns]
     place = names.index("acquisition") + 1 if "acquisition" in names else 1
     by_entry = {row.entry: row for row in rows}
@@ -63,19 +65,6 @@ def write_round(this_round: RoundDirectory, rows: Sequence[Row], column: str) ->
         proposed.insert(place + offset, name, pd.Series(values))
     with csv_sink(this_round.table) as sink:
         sink.write(proposed)
-
-
-def _plain(rows: Sequence[Row]) -> list[dict[str, str]]:
-    """Columns of molecules that no policy proposed."""
-    return [
-        {
-            "SMILES": row.smiles,
-            "ledger_entry": row.entry,
-            "InChIKey": row.inchikey,
-            "scaffold": read_molecule(row.smiles).scaffold,
-        }
-        for row in rows
-    ]
 
 
 def write_summary(
@@ -103,7 +92,7 @@ def write_summary(
             | _errors(directory.of(number), batch, column, oracle)
             | {"calls": sum(row.paid and row.is_answered for row in so_far)}
         )
-    frame = pd.DataFrame(records)
+    frame = pd.DataFrame(records, columns=list(SUMMARY_COLUMNS))
     with csv_sink(directory.summary) as sink:
         sink.write(frame)
     return frame
@@ -124,7 +113,7 @@ def _values(batch: Sequence[Row], so_far: Sequence[Row], oracle: OracleConfig) -
 
 
 def _exact(rows: Sequence[Row], oracle: OracleConfig) -> NDArray[np.float64]:
-    """Values that are no bounds, best first."""
+    """Uncensored values, best first."""
     exact = [row.value for row in rows if row.status == "ok" and row.relation == "="]
     values = np.array(exact, dtype=np.float64)
     return values[np.argsort(-sign(oracle.direction) * values, kind="stable")]

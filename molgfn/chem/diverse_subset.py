@@ -247,7 +247,7 @@ class _Way(ABC):
 
     @abstractmethod
     def add(self, position: int, similarity: NDArray[np.float64]) -> None:
-        """Take note that a position was picked, to which all have this similarity, ``(S,)``."""
+        """Update after a pick, given everybody's similarity to it, ``(S,)``."""
 
 
 class _Greedy(_Way):

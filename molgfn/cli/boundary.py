@@ -90,7 +90,7 @@ def _reported() -> Iterator[None]:
 
 
 def _abandon_stdout() -> None:
-    """Send what is still buffered nowhere, or Python complains once more on its way out."""
+    """Discard what is still buffered, or Python complains about it when it exits."""
     try:
         descriptor = sys.stdout.fileno()
     except (AttributeError, UnsupportedOperation):  # closed, or replaced by something in memory

@@ -45,10 +45,9 @@ def evaluate(
 
     Besides the quality of the molecules it prints how exactly they are sampled in proportion to
     the reward: a perfect sampler has slope 1 and rmse 0 over held-out molecules, which its training
-    did not score. All columns are of what `molgfn sample` draws, rejection control included, but
-    for the last: policy is the policy alone. Signs of its mode collapse or misfit are warned of on
-    standard error, and so is one that lives on the proxy's mistakes, as far as the proxy has a
-    control to compare it with.
+    did not score. All columns describe what `molgfn sample` draws, except `policy`, which is
+    without rejection control. Warnings of mode collapse, of misfit and, where the proxy has a
+    control, of a policy that exploits the proxy's errors go to standard error.
     """
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import UsageError
@@ -68,9 +67,9 @@ def evaluate(
                 f"--plot draws proxy and control over training, which {sampler.source} has no "
                 "record of; only a run whose proxy has a control keeps one, leave --plot out"
             )
-        chosen = settle_beta(sampler, beta)
+        condition = sampler.ask(settle_beta(sampler, beta))
         evaluation = evaluate_sampler(
-            sampler, n, beta=chosen, seed=seed, given=given, progress=progress_bar
+            sampler, n, condition=condition, seed=seed, given=given, progress=progress_bar
         )
         sink.write(evaluation.table.rename_axis("measure").reset_index())
     if plot is not None and evaluation.divergence is not None:

@@ -27,10 +27,10 @@ def build(
     output: Annotated[Path, typer.Option("--output", "-o", help="Vocabulary to write, .yaml.")],
     size: Annotated[int, typer.Option(min=1, help="Most fragments to keep.")] = 250,
     min_count: Annotated[
-        int, typer.Option(min=1, help="Keep fragments seen at least so often.")
+        int, typer.Option(min=1, help="Least count of a fragment that is kept.")
     ] = 3,
     min_pair_count: Annotated[
-        int, typer.Option(min=1, help="Allow junctions of two atom types seen at least so often.")
+        int, typer.Option(min=1, help="Least count of a pair of atom types that may be joined.")
     ] = 5,
     max_heavy_atoms: Annotated[
         int, typer.Option(min=1, help="Heavy atoms of the largest fragment.")

@@ -16,7 +16,7 @@ MAX_SEED = 2**32 - 1
 
 
 def check_beta(beta: float | None) -> float | None:
-    """Refuse an exponent that is none; a callback of ``--beta``.
+    """Refuse a beta that is not finite and above 0; a callback of ``--beta``.
 
     Args:
         beta: What was given, None for the default.
@@ -33,7 +33,7 @@ def check_beta(beta: float | None) -> float | None:
 
 
 def check_device_option(device: str) -> str:
-    """Refuse the name of no device; a callback of ``--device``.
+    """Refuse an unknown device; a callback of ``--device``.
 
     Returns:
         The same.

@@ -143,11 +143,11 @@ def _verify_run(run: Path, output: Path, beta: float | None, listed: Listed | No
 
     with csv_sink(None) as sink:
         sampler = load_sampler(run, "cpu")
-        chosen = settle_beta(sampler, beta)
+        condition = sampler.ask(settle_beta(sampler, beta))
         space, terminal = _list(sampler.env) if listed is None else listed
         target = build_target(sampler.config.reward, sampler.env)
         with progress_bar("score", len(terminal)) as advance:
-            found = verify_policy(sampler, space, terminal, target, chosen, advance)
+            found = verify_policy(sampler, space, terminal, target, condition, advance)
         found.save(output)
         sink.write(pd.DataFrame(found.measures.items(), columns=VERIFY_COLUMNS))
     typer.echo(f"{found.verdict()}; saved {output / 'verify.json'} and verify.png", err=True)

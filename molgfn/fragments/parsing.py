@@ -19,11 +19,6 @@ MAX_COVERS = 200_000
 _MAX_MATCHES = 100_000
 
 
-def parse(mol: Chem.Mol, vocabulary: Vocabulary, max_fragments: int = 9) -> list[FragmentTree]:
-    """Find every tree of a vocabulary that assembles to a molecule; see :meth:`Parser.trees`."""
-    return Parser(vocabulary).trees(mol, max_fragments)
-
-
 @dataclass(frozen=True, slots=True)
 class _Placement:
     """A template laid on a molecule.

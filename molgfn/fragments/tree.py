@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -36,6 +37,41 @@ class FragmentTree:
         """Yield every junction as (node, site, other node, other site)."""
         for node in range(1, len(self)):
             yield self.parents[node], self.parent_sites[node], node, self.entry_sites[node]
+
+
+def check_tree(tree: FragmentTree, vocabulary: Vocabulary) -> None:
+    """Refuse what no vocabulary's sites can hold.
+
+    Whether the vocabulary would join the fragments so, by their pairs and entries, is not asked.
+
+    Raises:
+        ValueError: A node is no fragment, hangs on no node before it, or uses a site that is not
+            there or more often than its capacity allows; the message names it.
+    """
+    columns = tree.fragments, tree.parents, tree.parent_sites, tree.entry_sites
+    if not len(tree) or len({len(column) for column in columns}) > 1:
+        raise ValueError(f"a tree needs one value for each node in every column, came {tree}")
+    for node, number in enumerate(tree.fragments):
+        if not 0 <= number < len(vocabulary.fragments):
+            raise ValueError(f"node {node}: no fragment {number} among {len(vocabulary.fragments)}")
+        if not (0 <= tree.parents[node] < node or (node == 0 and tree.parents[node] == -1)):
+            raise ValueError(
+                f"node {node} hangs on node {tree.parents[node]}, which is not before it"
+            )
+    used = Counter(
+        end
+        for node, site, other, other_site in tree.bonds()
+        for end in ((node, site), (other, other_site))
+    )
+    for (node, site), n_bonds in used.items():
+        fragment = vocabulary.fragments[tree.fragments[node]]
+        atoms = fragment.site_atoms
+        capacity = fragment.capacities[atoms[site]] if 0 <= site < len(atoms) else 0
+        if n_bonds > capacity:
+            raise ValueError(
+                f"site {site} of node {node}, {fragment.smiles}, takes {capacity} bonds, "
+                f"came {n_bonds}"
+            )
 
 
 def assemble(tree: FragmentTree, vocabulary: Vocabulary) -> Chem.Mol:

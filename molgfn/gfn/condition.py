@@ -40,11 +40,11 @@ class Condition:
         """Repeat one condition n times; only the ratios of the weights matter.
 
         Raises:
-            ValueError: beta is not above 0, a weight is negative, or all are 0.
+            ValueError: beta is not above 0, a weight is negative, or their sum is 0 or infinite.
         """
-        total = math.fsum(weights)
-        if not (0 < beta < math.inf and total > 0 and min(weights) >= 0):
+        if not (0 < beta < math.inf and 0 < sum(weights) < math.inf and min(weights) >= 0):
             raise ValueError(f"beta must be above 0 and weights 0 or more, came {beta}, {weights}")
+        total = math.fsum(weights)
         shares = torch.tensor([w / total for w in weights], dtype=torch.float64, device=device)
         return cls(
             torch.full((n,), math.log(beta), device=device),

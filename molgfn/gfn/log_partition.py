@@ -25,13 +25,22 @@ class ConditionEncoding(nn.Module):
 
     def __init__(self, beta_min: float, beta_max: float, n_objectives: int = 1) -> None:
         super().__init__()
+        self.n_objectives = n_objectives
         low, high = math.log(beta_min), math.log(max(beta_max, beta_min * 1.01))
         self.gap = (high - low) / N_BETA_BINS
         self.n_features = N_BETA_BINS + 1 + (n_objectives if n_objectives > 1 else 0)
         self.register_buffer("marks", low + self.gap * torch.arange(N_BETA_BINS), persistent=False)
 
     def forward(self, condition: Condition) -> Tensor:
-        """Encode conditions, shape ``(B, n_features)``."""
+        """Encode conditions, shape ``(B, n_features)``.
+
+        Raises:
+            ValueError: They weigh more or fewer objectives.
+        """
+        if condition.n_objectives != self.n_objectives:
+            raise ValueError(
+                f"asked with {condition.n_objectives} weights, made for {self.n_objectives}"
+            )
         log_beta = condition.log_beta[:, None]
         steps = ((log_beta - self.marks) / self.gap).clamp(0, 1)
         told = [] if condition.n_objectives == 1 else [condition.features]

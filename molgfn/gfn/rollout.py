@@ -97,11 +97,15 @@ def _walk_back(env: Environment[S], terminal: S, *, generator: torch.Generator) 
     alive = torch.arange(len(terminal), device=terminal.device)
     undone = torch.zeros_like(alive)
     steps = []
-    while len(alive):
+    for _ in range(env.max_steps):
+        if not len(alive):
+            break
         parents, actions = env.sample_backward(states, generator=generator)
         steps.append(Steps(alive, undone, parents, actions, states))
         going = (~env.is_initial(parents)).nonzero().squeeze(1)
         states, alive, undone = parents[going], alive[going], undone[going] + 1
+    if len(alive):
+        raise ValueError(f"a trajectory of more than max_steps, {env.max_steps}, ends nowhere")
     found = _joined(steps)
     length = torch.bincount(found.trajectory)[found.trajectory]
     return replace(found, position=length - 1 - found.position)

@@ -67,7 +67,15 @@ class Target(ABC, Generic[S_contra]):
 
         Returns:
             Shape ``(B,)``, NaN where the score failed, nats.
+
+        Raises:
+            ValueError: The shapes do not match.
         """
+        if (len(log_parts),) != log_multiplicity.shape or len(log_parts) != len(condition):
+            raise ValueError(
+                f"log_parts {tuple(log_parts.shape)}, log_multiplicity "
+                f"{tuple(log_multiplicity.shape)} and {len(condition)} conditions do not match"
+            )
         score = self.log_score(log_parts, condition.weights)
         log_reward = (condition.beta * score).clamp(min=floor)
         return log_reward - log_multiplicity.to(log_reward)
@@ -76,8 +84,13 @@ class Target(ABC, Generic[S_contra]):
         """Log of the score, the reward before beta, shape ``(B,)``, nats.
 
         ``weights`` ``(B, K)`` are shares of the objectives; default: equal.
+
+        Raises:
+            ValueError: There are more or fewer weights than objectives.
         """
         if weights is not None:
+            if weights.shape[1] != log_parts.shape[-1]:
+                raise ValueError(f"{weights.shape[1]} weights for {log_parts.shape[-1]} objectives")
             scale = (weights.shape[1] * weights).to(log_parts)
             log_parts = log_parts * (scale if log_parts.ndim == 2 else scale[:, None])
         by_member = log_parts.sum(-1)

@@ -1,1 +1,1 @@
-"""The domain of the hypergrid: environment, policy, target, task."""
+"""The domain of the hypergrid: environment, target, task."""

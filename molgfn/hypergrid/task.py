@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from molgfn.config.schema import TrainConfig
+from molgfn.errors import ConfigError
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.likelihood import log_likelihood
 from molgfn.gfn.perceptron import PerceptronPolicy
@@ -54,6 +55,11 @@ class GridTraining:
     """A policy in training on the hypergrid."""
 
     def __init__(self, env: Hypergrid, config: TrainConfig, *, seed: int) -> None:
+        if (config.beta_min, config.beta_max) != (1.0, 1.0):
+            raise ConfigError(
+                "the hypergrid is compared with its reward at beta 1; leave train.beta_min and "
+                "train.beta_max as they are"
+            )
         set_up_device("cpu")
         self.env = env
         self.target = HypergridTarget(env)

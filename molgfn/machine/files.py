@@ -31,7 +31,7 @@ def write_faults_named(name: Path | str) -> Iterator[None]:
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[BinaryIO]:
-    """Open the new content of a file, which takes its place when the block ends well.
+    """Open the new content of a file, put in its place when the block ends without an exception.
 
     What a symbolic link points to is replaced. A device or a pipe is written to as it stands.
 

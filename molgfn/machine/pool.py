@@ -56,7 +56,7 @@ class TaskQueue:
         return self._ahead.popleft() if self.holds(1) else None
 
     def put_back(self, task: Task) -> None:
-        """Have a task done before all others."""
+        """Put a task in front of all others."""
         self._ahead.appendleft(task)
 
     def clear(self) -> None:

@@ -1,1 +1,1 @@
-"""Tables for people: candidates and comparisons."""
+"""What people read: notes, warnings, verdicts and plots."""

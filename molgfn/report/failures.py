@@ -1,4 +1,4 @@
-"""Rows of a table that came to nothing, for people."""
+"""Failed rows of a table, summed up for the user."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Prediction:
 
 
 class Acquisition:
-    """What factors make of a prediction and its uncertainty; as it stands, the prediction alone.
+    """What factors make of a prediction and its uncertainty; this base reads the prediction alone.
 
     Attributes:
         config: The reward.
@@ -85,7 +85,7 @@ class Greedy(Acquisition):
     """The prediction, moved to its bad side by the guard's margin."""
 
     def opinions(self, factor: FactorConfig, prediction: Prediction) -> Sequence[Array]:
-        """One, from below."""
+        """The prediction on its bad side alone."""
         return [optimistic(factor, prediction, -self.config.guard.kappa)]
 
 
@@ -93,7 +93,7 @@ class UpperConfidenceBound(Acquisition):
     """The prediction, moved to its good side."""
 
     def opinions(self, factor: FactorConfig, prediction: Prediction) -> Sequence[Array]:
-        """One, from above."""
+        """The prediction on its good side alone."""
         return [optimistic(factor, prediction, self.config.acquisition.exploration)]
 
 
@@ -103,7 +103,7 @@ class Thompson(Acquisition):
     needs_members = True
 
     def opinions(self, factor: FactorConfig, prediction: Prediction) -> Sequence[Array]:
-        """One of each member, where they are known."""
+        """One for each member, where they are known."""
         del factor
         return prediction.members if prediction.members else [prediction.value]
 

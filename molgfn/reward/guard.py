@@ -1,4 +1,4 @@
-"""Keeps a generator from living on the proxy's mistakes.
+"""Guards against a generator that exploits the proxy's errors.
 
 A generator seeks the molecules that the proxy overrates. Two parts of the reward resist it:
 predictions are lowered by a margin of their standard deviation, and molecules unlike every

@@ -19,7 +19,7 @@ _Stream = BinaryIO | gzip.GzipFile
 
 
 class ReaderGone(MolgfnError):
-    """Whoever read standard output has stopped reading, as ``| head`` does: no fault at all."""
+    """The reader of standard output has gone, as ``| head`` does; not a failure."""
 
     exit_code = 0
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.similarity import mean_pairwise_similarity, morgan_fingerprints, n_circles
+from molgfn.gfn.condition import Condition
 from molgfn.gfn.weighed import Weighed
 from molgfn.machine.device import seeded
 from molgfn.machine.progress import Progress, silent
@@ -66,7 +67,7 @@ def evaluate_sampler(
     sampler: Sampler,
     n: int,
     *,
-    beta: float,
+    condition: Condition,
     seed: int,
     given: Table | None = None,
     progress: Progress = silent,
@@ -79,7 +80,7 @@ def evaluate_sampler(
     Args:
         sampler: The trained policy.
         n: Trajectories of each; repeats are kept, so that they count against the policy.
-        beta: Exponent of the reward the policy is asked for.
+        condition: A single condition for the policy.
         seed: Seed of both draws.
         given: Molecules of the user, measured beside them.
         progress: Told how far the work has come.
@@ -91,7 +92,6 @@ def evaluate_sampler(
     """
     notes = []
     reward = build_reward(sampler.config.reward)
-    condition = sampler.ask(beta)
     uniform = replace(sampler, policy=UniformPolicy(sampler.env))
     states = {}
     for name, source, n_drawn in (

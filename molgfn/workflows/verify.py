@@ -173,7 +173,7 @@ def verify_policy(
     space: Space[FragmentStates],
     terminal: FragmentStates,
     target: MoleculeTarget,
-    beta: float,
+    condition: Condition,
     on_progress: Callable[[int], None],
 ) -> Verification:
     """Compare the exact distribution of a policy with reward over partition function.
@@ -183,7 +183,7 @@ def verify_policy(
         space: All states of its environment.
         terminal: Its terminal states, in the order of ``space.terminal``.
         target: What the policy was trained on.
-        beta: Exponent of the reward.
+        condition: A single condition for the policy.
         on_progress: Called with the number of terminal states scored since the last call.
 
     Returns:
@@ -196,7 +196,6 @@ def verify_policy(
     for index in torch.arange(len(terminal)).split(SCORE_CHUNK):
         log_parts.append(target.log_parts(terminal[index]))
         on_progress(len(index))
-    condition = sampler.ask(beta)
     log_reward = target.log_reward(
         torch.cat(log_parts).double(),
         target.log_multiplicity(terminal),
@@ -221,7 +220,7 @@ def verify_policy(
         "edges": float(len(space.edge_m)),
         "terminal molecules": float(len(log_p)),
         "failed to score": float((~known).sum()),
-        "beta": beta,
+        "beta": float(condition.beta),
         "sum of p": float(p.sum()),
         "L1": l1_distance(log_p, log_target),
         "Jensen-Shannon, nats": jensen_shannon(log_p, log_target),

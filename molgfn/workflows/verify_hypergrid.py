@@ -13,6 +13,7 @@ from molgfn.config.schema import TrainConfig
 from molgfn.hypergrid.env import Hypergrid
 from molgfn.hypergrid.task import GridTraining
 from molgfn.machine.files import write_faults_named, write_file
+from molgfn.tables.columns import HYPERGRID_COLUMNS
 
 #: Rows of the table for each R0.
 REPORTS = 10
@@ -30,9 +31,9 @@ def verify_hypergrid(
     """Train on one grid and follow empirical L1 and modes against visited states.
 
     Returns:
-        ``REPORTS`` rows with the columns r0, visited, modes, all_modes, all_modes_after (empty
-        before), empirical_l1 (of the last 200,000 visited states), perfect_l1 (expected of a
-        perfect sampler with as many samples) and exact_l1 (of the policy).
+        ``REPORTS`` rows with the columns ``HYPERGRID_COLUMNS``: all_modes_after is empty before
+        all are found; empirical_l1 is that of the last 200,000 visited states, perfect_l1 what a
+        perfect sampler with as many samples is expected to have, exact_l1 that of the policy.
     """
     env = Hypergrid(n_dimensions, side, r0)
     training = GridTraining(env, config, seed=seed)
@@ -50,7 +51,7 @@ def verify_hypergrid(
                     "all_modes_after": max(found.values()) if complete else None,
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(HYPERGRID_COLUMNS))
 
 
 def summary(table: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from molgfn.active.directory import RoundsDirectory
 
@@ -117,6 +118,9 @@ def test_rounds_write_their_tables_and_ask_once_for_each(undisturbed, cli):
         assert row["status"] == "ok"
     acquisition = [float(row["acquisition"]) for row in batch]
     assert acquisition == sorted(acquisition, reverse=True)
+    # Thompson's members combine as the policy of beta 32 needs them.
+    policy = yaml.safe_load((run / "round_02" / "policy" / "config.yaml").read_text())
+    assert policy["reward"]["acquisition"]["power"] == policy["train"]["beta_max"] == 32
     keys = [r["InChIKey"] for name in TABLES[:3] for r in rows_of(run / name)]
     assert len(keys) == len(set(keys))
     summary = rows_of(run / "rounds.csv")

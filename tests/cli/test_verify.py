@@ -76,6 +76,10 @@ def test_takes_a_run_that_is_there(cli, verified, tmp_path):
     assert again.exit_code == 0
     assert again.stdout == first.stdout
     assert (tmp_path / "elsewhere" / "verify.json").exists()
+    # Scores lie below 1: the partition function falls as beta rises.
+    sharp = cli("verify", "--run", place, "--beta", "2", "-o", tmp_path / "sharp")
+    assert (measures(first.stdout)["beta"], measures(sharp.stdout)["beta"]) == (1, 2)
+    assert measures(sharp.stdout)["log Z"] < measures(first.stdout)["log Z"] - 0.3
 
 
 def test_a_verified_run_is_not_the_newest_run(cli, qed_alone, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ import torch
 from molgfn.config.choices import training_objectives
 from molgfn.errors import ConfigError
 from molgfn.fragments.symmetry import TreeSymmetry
+from molgfn.fragments.tree import FragmentTree
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.likelihood import log_likelihood
 from molgfn.gfn.rollout import rollout_backward
@@ -25,6 +26,7 @@ from .exact_policy import TablePolicy, absolute_residuals
 from .spaces import STARTS, Case, case_of, fresh_policy, random_log_reward
 
 ASKED = Condition.of(1.0)
+Columns = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 #: |Aut| of a ring of six equal atoms, and of two equal fragments joined by equal sites.
 ORDERS = {"frozen-1": 12, "frozen-2": 2}
 
@@ -142,6 +144,27 @@ def test_a_start_without_room_is_refused() -> None:
     limits = replace(case.env.limits, max_heavy_atoms=8)
     with pytest.raises(ConfigError, match="nothing can be attached to a start of 2 fragments"):
         FragmentEnv(case.env.vocabulary, limits, start=case.env.start)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (((), (), (), ()), "one value for each node"),
+        (((0, 0), (-1,), (-1,), (-1,)), "one value for each node"),
+        (((9,), (-1,), (-1,), (-1,)), "node 0: no fragment 9 among"),
+        (((-1,), (-1,), (-1,), (-1,)), "node 0: no fragment -1 among"),
+        (((0,), (0,), (0,), (0,)), "node 0 hangs on node 0"),
+        (((0, 0), (-1, 1), (-1, 0), (-1, 0)), "node 1 hangs on node 1"),
+        (((0, 0), (-1, -1), (-1, 0), (-1, 0)), "node 1 hangs on node -1"),
+        (((0, 0), (-1, 0), (-1, 17), (-1, 0)), "site 17 of node 0, .*, takes 0 bonds, came 1"),
+        (((0, 0), (-1, 0), (-1, 0), (-1, -1)), "site -1 of node 1, .*, takes 0 bonds, came 1"),
+        (((0, *[1] * 9), (-1, *[0] * 9), (-1, *[0] * 9), (-1, *[0] * 9)), "site 0 of node 0, .*"),
+    ],
+)
+def test_a_start_that_is_no_tree_is_refused(columns: Columns, message: str) -> None:
+    env = case_of("frozen-2").env
+    with pytest.raises(ValueError, match=message):
+        FragmentEnv(env.vocabulary, env.limits, start=FragmentTree(*columns))
 
 
 def test_the_parser_refuses_a_start() -> None:

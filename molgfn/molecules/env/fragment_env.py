@@ -12,7 +12,7 @@ from molgfn.chem.molecule import Molecule
 from molgfn.config.schema import LimitsConfig
 from molgfn.errors import ConfigError
 from molgfn.fragments.symmetry import TreeSymmetry
-from molgfn.fragments.tree import FragmentTree, assemble
+from molgfn.fragments.tree import FragmentTree, assemble, check_tree
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.draw import draw_uniform
 from molgfn.molecules.env.legal_actions import LegalActions
@@ -60,6 +60,7 @@ class FragmentEnv(LegalActions):
 
         Raises:
             ConfigError: Nothing can grow from the start within the limits.
+            ValueError: The start is no tree of the vocabulary.
         """
         super().__init__(vocabulary_tensors(vocabulary), limits)
         self.vocabulary = vocabulary
@@ -84,13 +85,16 @@ class FragmentEnv(LegalActions):
                     f"no fragment of {self.vocabulary.name!r} can start a molecule of "
                     f"{limits.min_fragments} fragments, {room}; widen limits"
                 )
-        elif (
+            return
+        check_tree(start, self.vocabulary)
+        if (
             len(start) >= limits.max_fragments
             or not self.legal_row_mask(self.initial_states(1))[0, :-1].any()
         ):
             raise ConfigError(
                 f"nothing can be attached to a start of {len(start)} fragments within "
-                f"{limits.max_fragments} fragments, {room}; widen limits"
+                f"{limits.max_fragments} fragments, {room}: widen limits, unless all its sites "
+                "are taken"
             )
 
     @property

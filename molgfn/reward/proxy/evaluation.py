@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from molgfn.tables.columns import PROXY_COLUMNS
+
 #: Models by name, with their column in the table of unseen molecules.
 _MODELS = {
     "ensemble": "predicted",
@@ -114,7 +116,7 @@ def compare_models(table: pd.DataFrame) -> pd.DataFrame:
                     "size_residual_spearman": residual["spearman"],
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(PROXY_COLUMNS))
 
 
 def summarise(table: pd.DataFrame) -> dict[str, Any]:

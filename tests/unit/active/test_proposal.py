@@ -137,7 +137,9 @@ def with_reward(sampler, **changes):
 def candidates_of(sampler, tell=print, **options):
     rounds = RoundsConfig(candidates=40, batch_size=5)
     options = {"known": (), "refused": lambda _: ""} | options
-    return find_candidates(sampler, rounds, beta=32.0, seed=3, tell=tell, **options).molecules
+    return find_candidates(
+        sampler, rounds, condition=sampler.ask(32.0), seed=3, tell=tell, **options
+    ).molecules
 
 
 def drawn(sampler, *, rejection_control):

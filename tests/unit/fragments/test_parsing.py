@@ -12,11 +12,15 @@ from molgfn.errors import MoleculeError
 from molgfn.fragments import parsing
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.mining import LibraryReport, read_library
-from molgfn.fragments.parsing import Parser, parse
+from molgfn.fragments.parsing import Parser
 from molgfn.fragments.symmetry import TreeSymmetry
 from molgfn.fragments.tree import assemble
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.fragments.vocabulary_file import find_vocabulary, load_vocabulary
+
+
+def parse(mol, words, max_fragments=9):
+    return Parser(words).trees(mol, max_fragments)
 
 
 def vocabulary(*fragments, pairs=None):

@@ -27,7 +27,12 @@ def test_weights_are_shares():
 
 
 @pytest.mark.parametrize(
-    ("beta", "weights"), [(0.0, (1,)), (math.inf, (1,)), (1.0, (0, 0)), (1.0, (2, -1))]
+    ("beta", "weights"),
+    [
+        *((0.0, (1,)), (math.inf, (1,)), (math.nan, (1,)), (1.0, (0, 0)), (1.0, (2, -1))),
+        *((1.0, ()), (1.0, (math.inf,)), (1.0, (1, math.inf)), (1.0, (1, math.nan))),
+        (1.0, (1e308, 1e308)),
+    ],
 )
 def test_what_cannot_be_asked_is_refused(beta, weights):
     with pytest.raises(ValueError, match="beta must be above 0"):

@@ -52,6 +52,22 @@ def test_equal_weights_are_the_product_and_a_corner_is_one_objective():
     assert log_reward(parts, Condition.of(2.0, weights=(0, 0, 1))).tolist() == pytest.approx([-24])
 
 
+@pytest.mark.parametrize(
+    ("parts", "asked", "multiplicity", "message"),
+    [
+        ((2, 1), Condition.of(1.0, 2, weights=(1, 1)), (2,), "2 weights for 1 objectives"),
+        ((2, 3), Condition.of(1.0, 2), (2,), "1 weights for 3 objectives"),
+        ((2, 5, 3), Condition.of(1.0, 2), (2,), "1 weights for 3 objectives"),
+        ((2, 1), Condition.of(1.0), (2,), "do not match"),
+        ((2, 1), Condition.of(1.0, 2), (2, 1), "do not match"),
+        ((2, 1), Condition.of(1.0, 2), (1,), "do not match"),
+    ],
+)
+def test_nothing_is_stretched_to_fit(parts, asked, multiplicity, message):
+    with pytest.raises(ValueError, match=message):
+        log_reward(-torch.ones(parts), asked, torch.zeros(multiplicity))
+
+
 def test_members_sum_their_own_objectives_before_they_are_combined():
     torch.manual_seed(0)
     parts = -torch.rand(50, 3, 2, dtype=torch.float64) * 5

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from molgfn.chem.molecule import read_molecule
-from molgfn.workflows.evaluate import describe, score_molecules
+from molgfn.config.resources import shipped_path
+from molgfn.molecules.sampler import load_sampler
+from molgfn.reward.reward import build_reward
+from molgfn.workflows.evaluate import describe, evaluate_sampler, score_molecules
 
 MEASURES = [
     "molecules", "distinct fraction", "failed to score", "Score mean", "Score top-10",
@@ -60,6 +63,24 @@ def molecules(*smiles):
 def described(*smiles):
     chosen = molecules(*smiles)
     return describe(chosen, score_molecules(chosen, SizeReward()))
+
+
+def test_the_target_is_that_of_the_condition(monkeypatch):
+    """The target is beta times log Score, whatever the beta the policy is asked for."""
+    sampler, beta = load_sampler(shipped_path("policy", "parp1"), "cpu"), 3.0
+
+    class WeighedError(Exception):
+        """What was to be weighed is known."""
+
+    def stop(sampler, states, log_target, **_):
+        raise WeighedError(states, log_target)
+
+    monkeypatch.setattr("molgfn.workflows.evaluate.weigh", stop)
+    with pytest.raises(WeighedError) as caught:
+        evaluate_sampler(sampler, 10, condition=sampler.ask(beta), seed=0)
+    states, log_target = caught.value.args
+    found = build_reward(sampler.config.reward)(sampler.env.molecules(states["random"]))
+    np.testing.assert_allclose(log_target["random"], beta * found.log_score, rtol=1e-6)
 
 
 def test_every_distinct_molecule_is_scored_once(monkeypatch):
