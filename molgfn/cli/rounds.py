@@ -91,7 +91,7 @@ def run(
 
     The directory gets round_00.csv (the initial set), round_01.csv and so on, and rounds.csv with
     a plot. Stop it when you like, by Ctrl-C or kill: `molgfn rounds --run DIR --resume` goes on,
-    and nothing is asked twice.
+    and what was answered is not asked again.
     """
     from molgfn.active.directory import RoundsDirectory
     from molgfn.active.executors import open_executor

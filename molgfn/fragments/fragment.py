@@ -68,10 +68,10 @@ class Fragment:
             The fragment; two descriptions of the same fragment compare equal.
 
         Raises:
-            VocabularyError: The template cannot be read, has several components or stereo marks,
-                an atom index is unknown, a capacity is below 1 or above the atom's hydrogens, an
-                entry is not a site, or the sites are not closed under symmetry. The message says
-                the cure.
+            VocabularyError: The template cannot be read, has several components, stereo marks or
+                atoms that no molecule should end with, an atom index is unknown, a capacity is
+                below 1 or above the atom's hydrogens, an entry is not a site, or the sites are not
+                closed under symmetry. The message says the cure.
         """
         # Automorphisms ignore stereo: enantiomers would be two states with one key.
         flat = without_stereo_marks(smiles)
@@ -83,6 +83,7 @@ class Fragment:
             raise VocabularyError(str(error)) from error
         if len(Chem.GetMolFrags(mol)) != 1:
             raise VocabularyError(f"{smiles} has several components; give one template an entry")
+        _check_atoms(smiles, mol)
         order = _canonical_order(mol)
         _check_sites(smiles, mol, capacities, entries)
         position = {old: new for new, old in enumerate(order)}
@@ -191,6 +192,18 @@ class Fragment:
 
     def __hash__(self) -> int:
         return hash((self.smiles, tuple(self.capacities.items()), self.entries))
+
+
+def _check_atoms(smiles: str, mol: Chem.Mol) -> None:
+    """Refuse what every molecule with the template would be left with."""
+    for atom in mol.GetAtoms():
+        for fault, cure, found in (
+            ("an open valence (a radical)", "give it its hydrogens", atom.GetNumRadicalElectrons()),
+            ("an atom map", "take the number off", atom.GetAtomMapNum()),
+            ("an isotope label", "take it off", atom.GetIsotope()),
+        ):
+            if found:
+                raise VocabularyError(f"{smiles} has {fault} at atom {atom.GetIdx()}; {cure}")
 
 
 def without_stereo_marks(smiles: str) -> str:

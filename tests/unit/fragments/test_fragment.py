@@ -153,3 +153,19 @@ def test_weight_and_size_count_all_hydrogens():
     methane = Fragment.build("C", {0: 4})
     assert methane.n_heavy_atoms == 1
     assert methane.weight_g_per_mol == pytest.approx(16.043, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "message"),
+    [
+        ("[CH3]", "an open valence (a radical) at atom 0; give it its hydrogens"),
+        ("C[N]C", "an open valence (a radical) at atom 1; give it its hydrogens"),
+        ("[CH3:1][NH2:2]", "an atom map at atom 0; take the number off"),
+        ("C[13CH3]", "an isotope label at atom 1; take it off"),
+        ("[2H]C", "an isotope label at atom 0; take it off"),
+    ],
+)
+def test_atoms_that_no_molecule_should_end_with_are_refused(smiles, message):
+    with pytest.raises(VocabularyError) as caught:
+        Fragment.build(smiles, {1: 1})
+    assert str(caught.value) == f"{smiles} has {message}"
