@@ -86,8 +86,9 @@ def add(
 
     Example: molgfn targets add sEH --receptor 4jnc.pdbqt --center -13.4 26.3 -13.3 --size 20 16 18
 
-    A PDB file is prepared with meeko: water and what is no part of the protein is left out, and
-    hydrogens are added. The target is kept in MOLGFN_DATA_DIR, else ~/.local/share/molgfn.
+    A PDB file is prepared with meeko: water and what is no part of the protein is left out but
+    for metals, and hydrogens are added; what is chosen, renamed or left out is said. The target is
+    kept in MOLGFN_DATA_DIR, else ~/.local/share/molgfn.
     """
     from molgfn.errors import UsageError
     from molgfn.reward.docking.own_targets import add_target, ligand_box
@@ -102,7 +103,7 @@ def add(
         sides = (22.0, 22.0, 22.0) if size is None else size
     target, notes = add_target(name, receptor, middle, sides, ligand)
     for note in notes:
-        typer.echo(f"left out: {note}", err=True)
+        typer.echo(note, err=True)
     typer.echo(_described(target), nl=False, err=True)
     typer.echo(f"`molgfn dock FILE --target {target.name}` docks to it", err=True)
 

@@ -9,18 +9,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rdkit import Chem, rdBase
 
 from molgfn.errors import TargetError
 from molgfn.machine.files import replacing_folder
+from molgfn.reward.docking.bound_ligand import read_bound_ligand
 from molgfn.reward.docking.catalogue import find_target, own_targets_directory, target_names
 from molgfn.reward.docking.docking_target import DockingTarget, Triple, check_box
-from molgfn.reward.docking.receptor import (
-    box_distance,
-    prepare_pdb,
-    read_text,
-    receptor_coordinates,
-)
+from molgfn.reward.docking.pdbqt import receptor_coordinates
+from molgfn.reward.docking.receptor import box_distance, prepare_pdb, read_text
 
 #: Room around the ligand on every side, Å, and the shortest side of a box made from one.
 PADDING_A = 5.0
@@ -45,7 +41,7 @@ def add_target(
             receptor.
 
     Returns:
-        The target, and what was left out of a PDB file, one line each.
+        The target, and what was chosen, joined, renamed or left out of the files, one line each.
 
     Raises:
         TargetError: The name is taken, a file cannot be used, or the box lies beside the receptor.
@@ -55,14 +51,17 @@ def add_target(
     _check_name(name)
     check_box(center, size)
     text = read_text(receptor)
-    notes: list[str] = []
+    bound = None if ligand is None else read_bound_ligand(ligand)
+    notes = [] if bound is None else list(bound.notes)
     if receptor.suffix.lower() in (".pdb", ".ent"):
-        text, notes = prepare_pdb(text, str(receptor), center, size)
+        around = None if bound is None else bound.points
+        text, more = prepare_pdb(text, str(receptor), center, size, around)
+        notes += more
     elif receptor.suffix.lower() != ".pdbqt":
         raise TargetError(f"{receptor}: expected a receptor whose name ends in .pdbqt or .pdb")
     points = receptor_coordinates(text, str(receptor))
-    if ligand is not None:
-        _check_contact(points, ligand_coordinates(ligand), ligand)
+    if ligand is not None and bound is not None:
+        _check_contact(points, bound.points, ligand)
     _check_pocket(points, center, size)
     source = f"own: {receptor.name}" + ("" if ligand is None else f" with {ligand.name}")
     _store(name, text, {"center": center, "size": size, "source": source})
@@ -82,44 +81,10 @@ def ligand_box(path: Path, padding: float = PADDING_A) -> tuple[Triple, Triple]:
     Raises:
         TargetError: The file cannot be read or holds no atoms.
     """
-    points = ligand_coordinates(path)
+    points = read_bound_ligand(path).points
     low, high = points.min(axis=0), points.max(axis=0)
     sides = np.maximum(high - low + 2 * padding, SHORTEST_SIDE_A)
     return _rounded((low + high) / 2), _rounded(sides)
-
-
-def ligand_coordinates(path: Path) -> NDArray[np.float64]:
-    """Coordinates of a ligand's heavy atoms.
-
-    Args:
-        path: SDF, MOL or PDB file; of several molecules the first.
-
-    Returns:
-        Shape ``(atoms, 3)``, Å.
-
-    Raises:
-        TargetError: The file cannot be read or holds no molecule in three dimensions.
-    """
-    text, suffix = read_text(path), path.suffix.lower()
-    with rdBase.BlockLogs():
-        # Only where the atoms are matters, so nothing is sanitised.
-        mol: Chem.Mol | None
-        if suffix in (".sdf", ".sd", ".mol"):
-            mol = Chem.MolFromMolBlock(text.split("$$$$")[0], sanitize=False)
-        elif suffix in (".pdb", ".ent"):
-            mol = Chem.MolFromPDBBlock(text, sanitize=False, proximityBonding=False)
-        else:
-            raise TargetError(f"{path}: expected a ligand whose name ends in .sdf, .mol or .pdb")
-    if mol is None or mol.GetNumAtoms() == 0 or mol.GetNumConformers() == 0:
-        raise TargetError(f"{path} holds no molecule; expected the bound ligand")
-    positions: NDArray[np.float64] = np.array(mol.GetConformer().GetPositions())
-    heavy = np.array([atom.GetAtomicNum() > 1 for atom in mol.GetAtoms()])
-    positions = positions[heavy]
-    if len(positions) == 0 or not np.isfinite(positions).all():
-        raise TargetError(f"{path} holds no heavy atoms with coordinates")
-    if len(positions) > 1 and np.ptp(positions, axis=0).min() == 0 and np.all(positions[:, 2] == 0):
-        raise TargetError(f"{path} is a flat drawing; expected the ligand as it is bound")
-    return positions
 
 
 def _check_name(name: str) -> None:

@@ -1,13 +1,15 @@
-"""Receptors: reading PDBQT as vina does, and making it from PDB with meeko."""
+"""Receptors from PDB files: what is kept, hydrogens and atom types, by meeko."""
 
 from __future__ import annotations
 
 import logging
-import math
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain as chained
+from itertools import product
 from pathlib import Path
+from string import ascii_letters, ascii_uppercase, digits
 from typing import Any
 
 import numpy as np
@@ -17,82 +19,107 @@ from rdkit import rdBase
 from molgfn.errors import TargetError
 from molgfn.reward.docking.docking_target import Triple
 from molgfn.reward.docking.packages import require_engine
+from molgfn.reward.docking.pdb import Residue, listed, read_pdb
+from molgfn.reward.docking.pdbqt import HALIDES, METALS, atom_line
+from molgfn.reward.docking.residue_names import WATER, meaning
 
 #: A residue that cannot be prepared is left out where it is farther than this from the box, Å:
 #: vina's energy ends at 8 Å.
 MARGIN_A = 8.0
-_WATER = frozenset(("HOH", "WAT", "DOD", "TIP", "TIP3", "SOL"))
-_BACKBONE = frozenset(("N", "CA", "C"))
+#: An atom this close to one of the ligand is that atom, Å.
+_SAME_ATOM_A = 0.5
+_CURE = "repair them, or give a receptor as PDBQT"
+#: What meeko is known to raise on structures that it does not understand.
+_MEEKO_FAULTS = (
+    *(RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    AssertionError,
+)
+#: Histidines by their hydrogens, at the ends of a chain too.
+_MORE_TEMPLATES = {name: [name, f"N{name}", f"C{name}"] for name in ("HID", "HIE", "HIP")}
+#: Types of the atoms of clusters of metals.
+_CLUSTER_TYPES = {"S": "S", "O": "OA", "Se": "Se", **{metal: metal for metal in METALS}}
 
 
-def receptor_coordinates(text: str, source: str) -> NDArray[np.float64]:
-    """Coordinates of the atoms of a PDBQT receptor.
+@dataclass
+class _Sorted:
+    """Residues by what is done with them."""
 
-    Returns:
-        Shape ``(atoms, 3)``, Å.
-
-    Raises:
-        TargetError: It is not a rigid PDBQT receptor; the message names the line.
-    """
-    points = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith(("ROOT", "BRANCH", "BEGIN_RES")):
-            raise TargetError(
-                f"{source} line {number}: {line.split()[0]} belongs to a ligand or flexible "
-                "residue; expected a rigid receptor"
-            )
-        if not line.startswith(("ATOM", "HETATM")):
-            continue
-        point = _point(line, f"{source} line {number}")
-        if not line[77:].strip():
-            raise TargetError(
-                f"{source} line {number}: no AutoDock atom type; this is no PDBQT (a PDB file "
-                "is prepared when its name ends in .pdb)"
-            )
-        points.append(point)
-    if not points:
-        raise TargetError(f"{source} holds no atoms; expected a receptor as PDBQT or PDB")
-    return np.array(points)
+    links: list[Residue] = field(default_factory=list)
+    metals: list[Residue] = field(default_factory=list)
+    unknown_links: list[Residue] = field(default_factory=list)
+    others: list[Residue] = field(default_factory=list)
 
 
-def prepare_pdb(text: str, source: str, center: Triple, size: Triple) -> tuple[str, list[str]]:
+def prepare_pdb(
+    text: str,
+    source: str,
+    center: Triple,
+    size: Triple,
+    ligand: NDArray[np.float64] | None = None,
+) -> tuple[str, list[str]]:
     """Make a rigid PDBQT receptor from a PDB file: hydrogens, charges, atom types.
 
-    Water is left out; of other hetero atoms those stay that meeko has a template for, such as
-    Zn and Mg. Of alternate locations the first counts, of several models too.
+    Water is left out; of other hetero atoms metals and halides stay that vina has a type for, and
+    what meeko has a template for. Of alternate locations and models the first counts.
+
+    Args:
+        text: Content of the file.
+        source: Name of the file, for messages.
+        center: Middle of the box, Å.
+        size: Sides of the box, Å.
+        ligand: Heavy atoms of the bound ligand, shape ``(atoms, 3)``, Å; what lies where they
+            are is left out.
+
+    Returns:
+        The receptor, and what was chosen, joined, renamed or left out, one line each.
 
     Raises:
         MissingPackageError: meeko is not installed.
-        TargetError: A residue near the box cannot be prepared; the message names it.
+        TargetError: The file cannot be read, or a residue near the box cannot be prepared; the
+            message names it.
     """
     require_engine()
-    from meeko import PDBQTWriterLegacy, Polymer, ResidueChemTemplates
+    from meeko import PDBQTWriterLegacy, ResidueChemTemplates
 
     rdBase.LogToCppStreams()  # meeko has redirected RDKit's messages
     logging.getLogger("meeko").setLevel(logging.CRITICAL)  # what matters becomes an error or a note
 
     templates = ResidueChemTemplates.create_from_defaults()
-    known = {*templates.residue_templates, *templates.ambiguous}
-    lines, notes = _usable_lines(text, source, known)
-    polymer, unmatched = _match(Polymer, lines, templates, source)
-    if unmatched and any(_is_hydrogen(line) for line in lines):
-        bare = [line for line in lines if not _is_hydrogen(line)]
-        again, still_unmatched = _match(Polymer, bare, templates, source)
-        if len(still_unmatched) < len(unmatched):
-            notes.append("its hydrogens, which do not fit the residues; new ones were placed")
-            polymer, unmatched, lines = again, still_unmatched, bare
-    near, far = _by_distance(unmatched, lines, center, size)
+    templates.ambiguous.update(_MORE_TEMPLATES)
+    residues, notes = read_pdb(text, source)
+    residues = _without_ligand(residues, ligand, notes)
+    kinds = _sorted({*templates.residue_templates, *templates.ambiguous}, residues, notes)
+    if not kinds.links:
+        raise TargetError(f"{source} holds no protein or nucleic acid; expected a PDB receptor")
+    near, far = _by_distance(kinds.unknown_links, center, size)
     if near:
         raise TargetError(
-            f"{source}: meeko cannot prepare {_listed(near)} in or near the box: atoms are "
-            "missing, or it is no standard residue; repair them, or give a receptor as PDBQT"
+            f"{source}: meeko has no template for {listed(near)} in the chain, in or near the box; "
+            "rename such residues to what they derive from, or give a receptor as PDBQT"
         )
     if far:
-        notes.append(f"{_listed(far)}, incomplete and more than {MARGIN_A:g} Å from the box")
+        notes.append(f"left out: {listed(far)}, unknown and more than {MARGIN_A:g} Å from the box")
+    polymer, unmatched = _prepared(kinds.links, templates, source, notes)
+    near, far = _by_distance(unmatched, center, size)
+    if near:
+        raise TargetError(
+            f"{source}: meeko cannot prepare {listed(near)} in or near the box: atoms are "
+            f"missing or displaced, or it is no standard residue; {_CURE}"
+        )
+    if far:
+        notes.append(
+            f"left out: {listed(far)}, incomplete and more than {MARGIN_A:g} Å from the box"
+        )
+    notes += _notes_on_others(kinds.others, center, size)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        rigid, _ = PDBQTWriterLegacy.write_string_from_polymer(polymer)
-    return str(rigid), notes
+        try:
+            rigid, _ = PDBQTWriterLegacy.write_string_from_polymer(polymer)
+        except _MEEKO_FAULTS as error:
+            raise TargetError(
+                f"{source}: meeko cannot write what it prepared; give a receptor as PDBQT"
+            ) from error
+    return _with_metals(str(rigid), kinds.metals), notes
 
 
 def box_distance(points: NDArray[np.float64], center: Triple, size: Triple) -> NDArray[np.float64]:
@@ -110,109 +137,6 @@ def box_distance(points: NDArray[np.float64], center: Triple, size: Triple) -> N
     return np.asarray(np.linalg.norm(np.maximum(beyond, 0.0), axis=1))
 
 
-def _usable_lines(text: str, source: str, known: set[str]) -> tuple[list[str], list[str]]:
-    """Atoms of the first model that are prepared, and notes on those that are not."""
-    kept: list[str] = []
-    left_out: Counter[str] = Counter()
-    backbone: dict[str, set[str]] = {}
-    for number, line in _first_model(text):
-        if line.startswith("TER"):
-            kept.append(line)
-        if not line.startswith(("ATOM", "HETATM")):
-            continue
-        _point(line, f"{source} line {number}")
-        residue = line[17:20].strip()
-        if residue in _WATER:
-            continue
-        if residue in known:
-            kept.append(line)
-            continue
-        label = f"{residue} {line[21:27].replace(' ', '')}"
-        left_out[label] += 1
-        backbone.setdefault(label, set()).add(line[12:16].strip())
-    chained = [label for label, atoms in backbone.items() if atoms >= _BACKBONE]
-    if chained:
-        raise TargetError(
-            f"{source}: meeko has no template for {_listed(chained)} in the chain; rename such "
-            "residues to what they derive from (MSE to MET, with SE as SD), or give a receptor as "
-            "PDBQT"
-        )
-    if not any(line.startswith(("ATOM", "HETATM")) for line in kept):
-        raise TargetError(f"{source} holds no protein or nucleic acid; expected a PDB receptor")
-    return kept, [f"{_listed(list(left_out))}, no part of the protein"] if left_out else []
-
-
-def _first_model(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith("ENDMDL"):
-            return
-        yield number, line
-
-
-def _match(
-    polymer_class: Any, lines: Sequence[str], templates: Any, source: str
-) -> tuple[Any, list[str]]:
-    """Fit templates to residues: what meeko makes of them, and the keys of those it cannot."""
-    try:
-        with warnings.catch_warnings(), rdBase.BlockLogs():
-            warnings.simplefilter("ignore")
-            polymer = polymer_class.from_pdb_string(
-                "\n".join([*lines, "END", ""]),
-                chem_templates=templates,
-                allow_bad_res=True,
-                default_altloc="A",
-            )
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        what = " ".join(str(error).split())[:300]
-        raise TargetError(
-            f"{source}: meeko cannot prepare it: {what}; give a receptor as PDBQT"
-        ) from error
-    return polymer, list(polymer.get_ignored_monomers())
-
-
-def _by_distance(
-    keys: Sequence[str], lines: Sequence[str], center: Triple, size: Triple
-) -> tuple[list[str], list[str]]:
-    """Residues near the box and far from it, each as name, chain and number."""
-    points: dict[str, list[Triple]] = {key: [] for key in keys}
-    names: dict[str, str] = {}
-    for line in lines:
-        if not line.startswith("TER"):
-            key = f"{line[21:22].strip()}:{line[22:27].replace(' ', '')}"
-            if key in points:
-                points[key].append(_point(line, ""))
-                names[key] = f"{line[17:20].strip()} {line[21:27].replace(' ', '')}"
-    near: list[str] = []
-    far: list[str] = []
-    for key, found in points.items():
-        is_near = box_distance(np.array(found), center, size).min() <= MARGIN_A
-        (near if is_near else far).append(names[key])
-    return near, far
-
-
-def _point(line: str, where: str) -> Triple:
-    try:
-        x, y, z = (float(line[start : start + 8]) for start in (30, 38, 46))
-    except ValueError as error:
-        raise TargetError(f"{where}: no coordinates in columns 31 to 54") from error
-    if not all(map(math.isfinite, (x, y, z))):
-        raise TargetError(f"{where}: the coordinates {x}, {y}, {z} are not finite")
-    return x, y, z
-
-
-def _is_hydrogen(line: str) -> bool:
-    element = line[76:78].strip().upper()
-    name = line[12:16].strip().lstrip("0123456789")
-    return not line.startswith("TER") and (
-        element in ("H", "D") or (not element and name[:1] == "H")
-    )
-
-
-def _listed(names: Sequence[str], limit: int = 8) -> str:
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
-
-
 def read_text(path: Path) -> str:
     """Read the text of a receptor or ligand file.
 
@@ -223,5 +147,197 @@ def read_text(path: Path) -> str:
         return path.read_text("utf-8", errors="replace")
     except FileNotFoundError as error:
         raise TargetError(f"{path}: no such file") from error
-    except OSError as error:
-        raise TargetError(f"{path}: cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # a name may hold what no file name can
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise TargetError(f"{path}: cannot be read: {reason}") from error
+
+
+def _without_ligand(
+    residues: list[Residue], ligand: NDArray[np.float64] | None, notes: list[str]
+) -> list[Residue]:
+    """Take the ligand out of the receptor, where a whole complex was given for it."""
+    if ligand is None:
+        return residues
+    rest: list[Residue] = []
+    same: list[Residue] = []
+    for residue in residues:
+        gaps = residue.heavy_points[:, None, :] - ligand[None, :, :]
+        is_same = (np.linalg.norm(gaps, axis=2) < _SAME_ATOM_A).any(axis=1)
+        (same if len(is_same) and is_same.all() else rest).append(residue)
+    if not any(residue.is_link for residue in rest):
+        return residues  # a receptor in place of a ligand: the box alone is taken from it
+    if same:
+        notes.append(f"left out: {listed([r.label for r in same])}, the ligand itself")
+    return rest
+
+
+def _sorted(known: set[str], residues: Sequence[Residue], notes: list[str]) -> _Sorted:
+    kinds = _Sorted()
+    n_waters = 0
+    read_as: dict[str, list[str]] = {}
+    for residue in residues:
+        if residue.name in WATER:
+            n_waters += sum(atom.element == "O" for atom in residue.atoms)
+            continue
+        name = meaning(residue.name, residue.atom_names)
+        if _is_of_metals(residue):
+            kinds.metals.append(residue)
+        elif name in known:
+            if name != residue.name:
+                read_as.setdefault(name, []).append(residue.label)
+            kinds.links.append(residue)
+        elif residue.is_link:
+            kinds.unknown_links.append(residue)
+        else:
+            kinds.others.append(residue)
+    notes += [f"read as {name}: {listed(labels)}" for name, labels in sorted(read_as.items())]
+    if n_waters:
+        notes.append(f"left out: {n_waters} water{'' if n_waters == 1 else 's'}")
+    return kinds
+
+
+def _is_of_metals(residue: Residue) -> bool:
+    """Whether it is a metal, a cluster of metals or a halide, all with types."""
+    elements = residue.elements
+    if len(residue.atoms) == 1 and elements <= set(HALIDES):
+        return bool(elements)
+    return bool(elements & set(METALS)) and elements <= set(_CLUSTER_TYPES)
+
+
+def _notes_on_others(others: Sequence[Residue], center: Triple, size: Triple) -> list[str]:
+    near, far = _by_distance(others, center, size)
+    notes = []
+    if near:
+        notes.append(
+            f"left out: {listed(near)}, no part of the protein, in or near the box; to keep a "
+            "cofactor, give a receptor as PDBQT"
+        )
+    if far:
+        notes.append(f"left out: {listed(far)}, no part of the protein")
+    return notes
+
+
+def _prepared(
+    residues: list[Residue], templates: Any, source: str, notes: list[str]
+) -> tuple[Any, list[Residue]]:
+    """What meeko makes of residues, and those it cannot prepare."""
+    broken: list[Residue] = []
+    try:
+        polymer, unmatched = _match(residues, templates)
+    except _MEEKO_FAULTS as error:
+        broken = [residue for residue in residues if not _can_be_read(residue, templates)]
+        sound = [residue for residue in residues if residue not in broken]
+        try:
+            polymer, unmatched = _match(sound, templates)
+        except _MEEKO_FAULTS:
+            raise TargetError(
+                f"{source}: meeko cannot prepare it: residues overlap or are bonded as none are; "
+                f"{_CURE}"
+            ) from error
+        residues = sound
+    if unmatched and any(atom.element == "H" for residue in residues for atom in residue.atoms):
+        try:
+            again, still_unmatched = _match([_bare(residue) for residue in residues], templates)
+        except _MEEKO_FAULTS:
+            return polymer, unmatched + broken
+        if len(still_unmatched) < len(unmatched):
+            notes.append(
+                "left out: its hydrogens, which do not fit the residues; new ones were placed"
+            )
+            polymer, unmatched = again, still_unmatched
+    return polymer, unmatched + broken
+
+
+def _can_be_read(residue: Residue, templates: Any) -> bool:
+    try:
+        _match([residue], templates)
+    except _MEEKO_FAULTS:
+        return False
+    return True
+
+
+def _match(residues: Sequence[Residue], templates: Any) -> tuple[Any, list[Residue]]:
+    """Fit templates to residues: what meeko makes of them, and those it cannot fit."""
+    from meeko import Polymer
+
+    by_key = dict(zip(_keys(residues), residues, strict=True))
+    lines = chained.from_iterable(_lines(key, residue) for key, residue in by_key.items())
+    with warnings.catch_warnings(), rdBase.BlockLogs():
+        warnings.simplefilter("ignore")
+        polymer = Polymer.from_pdb_string(
+            "\n".join([*lines, "END", ""]), chem_templates=templates, allow_bad_res=True
+        )
+    ignored = polymer.get_ignored_monomers()
+    return polymer, [r for (c, n), r in by_key.items() if f"{c}:{n.replace(' ', '')}" in ignored]
+
+
+def _keys(residues: Sequence[Residue]) -> Iterator[tuple[str, str]]:
+    """A chain and a number in five columns for each residue, its own where no other has it."""
+    taken: set[tuple[str, str]] = set()
+    for residue in residues:
+        key = next(key for key in _candidates(residue) if key not in taken)
+        taken.add(key)
+        yield key
+
+
+def _candidates(residue: Residue) -> Iterator[tuple[str, str]]:
+    number, code = residue.number, ""
+    if number[-1:].isalpha():
+        number, code = number[:-1], number[-1]
+    is_plain = number.removeprefix("-").isdecimal() and len(number) <= 4
+    if is_plain and len(residue.chain) < 2:
+        yield residue.chain, f"{number:>4}{code or ' '}"
+        yield from ((residue.chain, f"{number:>4}{letter}") for letter in ascii_uppercase)
+    for chain, count, letter in product(ascii_letters + digits, range(10_000), ascii_uppercase):
+        yield chain, f"{count:4d}{letter}"
+
+
+def _lines(key: tuple[str, str], residue: Residue) -> Iterator[str]:
+    chain, number = key
+    called = meaning(residue.name, residue.atom_names)
+    for atom in residue.atoms:
+        name = atom.name[:4]
+        # The residues that stand for others have selenium where those have sulfur.
+        element = "S" if atom.element == "Se" and called != residue.name else atom.element
+        yield (
+            f"ATOM      1 {name:<4} {called:>3} {chain:1}{number}   {atom.columns}"
+            f"  1.00  0.00          {element.upper():>2}"
+        )
+
+
+def _bare(residue: Residue) -> Residue:
+    heavy = tuple(atom for atom in residue.atoms if atom.element != "H")
+    return Residue(residue.name, residue.chain, residue.number, heavy)
+
+
+def _with_metals(rigid: str, metals: Sequence[Residue]) -> str:
+    """Add metals and halides, which meeko cannot type in all cases."""
+    lines = rigid.splitlines(keepends=True)
+    for serial in range(100_000, len(lines) + 1):  # a sixth digit would displace the columns
+        lines[serial - 1] = f"ATOM  {serial % 100_000:5d}{lines[serial - 1][12:]}"
+    for residue in metals:
+        chain, number = next(_candidates(residue))
+        for atom in residue.atoms:
+            charge = METALS.get(atom.element, HALIDES.get(atom.element, 0))
+            kind = _CLUSTER_TYPES.get(atom.element, atom.element)
+            lines.append(
+                atom_line(
+                    len(lines) + 1,
+                    *(atom.name[:4], residue.name[:3], chain, number, atom.columns),
+                    *(charge, kind),
+                )
+            )
+    return "".join(lines)
+
+
+def _by_distance(
+    residues: Sequence[Residue], center: Triple, size: Triple
+) -> tuple[list[str], list[str]]:
+    """Labels of residues near the box and far from it."""
+    near: list[str] = []
+    far: list[str] = []
+    for residue in residues:
+        points = np.array([atom.point for atom in residue.atoms])
+        is_near = box_distance(points, center, size).min() <= MARGIN_A
+        (near if is_near else far).append(residue.label)
+    return near, far

@@ -7,8 +7,9 @@ from rdkit import Chem
 from rdkit.Chem.rdDistGeom import EmbedMolecule
 
 from molgfn.errors import OutputError, TargetError
+from molgfn.reward.docking.bound_ligand import read_bound_ligand
 from molgfn.reward.docking.catalogue import find_target, own_targets_directory
-from molgfn.reward.docking.own_targets import add_target, ligand_box, ligand_coordinates
+from molgfn.reward.docking.own_targets import add_target, ligand_box
 
 BOX = ((0.0, 0.0, 0.0), (20.0, 20.0, 20.0))
 
@@ -53,7 +54,7 @@ def test_a_target_is_kept_with_its_receptor(receptor):
 
 
 def test_a_box_around_a_ligand(ligand, receptor):
-    points = ligand_coordinates(ligand)
+    points = read_bound_ligand(ligand).points
     assert points.shape == (3, 3)
     center, size = ligand_box(ligand, padding=10.0)
     middle, sides = (points.min(0) + points.max(0)) / 2, np.ptp(points, axis=0) + 20.0
@@ -68,7 +69,7 @@ def test_a_ligand_as_pdb(tmp_path, ligand):
     mol = Chem.MolFromMolFile(str(ligand), removeHs=False)
     (tmp_path / "l.pdb").write_text(Chem.MolToPDBBlock(mol))
     assert np.allclose(
-        ligand_coordinates(tmp_path / "l.pdb"), ligand_coordinates(ligand), atol=2e-3
+        read_bound_ligand(tmp_path / "l.pdb").points, read_bound_ligand(ligand).points, atol=2e-3
     )
 
 
@@ -202,12 +203,16 @@ def hetero(residue, number, name="C1", x=0.0):
 def test_water_and_ligands_are_left_out_and_the_latter_told_of(pdb):
     lines = [*peptide(), hetero("HOH", 100, "O", 30.0), hetero("1LF", 101)]
     _, notes = add_target("mine", pdb(lines), *BOX)
-    assert notes == ["1LF A101, no part of the protein"]
+    assert notes == [
+        "left out: 1 water",
+        "left out: 1LF A101, no part of the protein, in or near the box; to keep a cofactor, give "
+        "a receptor as PDBQT",
+    ]
 
 
 def test_a_residue_of_the_chain_that_meeko_does_not_know_is_named(pdb):
-    lines = [line.replace("ALA", "MSE") for line in peptide()]
-    with pytest.raises(TargetError, match="no template for MSE A2 in the chain; rename"):
+    lines = [line.replace("ALA", "XYZ") for line in peptide()]
+    with pytest.raises(TargetError, match="no template for XYZ A2 in the chain, in or near the"):
         add_target("mine", pdb(lines), *BOX)
 
 
@@ -225,7 +230,7 @@ def test_hydrogens_that_do_not_fit_are_placed_anew(pdb):
     lines.insert(lines.index(oxygen) + 1, extra)
     target, notes = add_target("mine", pdb(lines), *BOX)
     plain, _ = add_target("plain", pdb(peptide()), *BOX)
-    assert notes == ["its hydrogens, which do not fit the residues; new ones were placed"]
+    assert notes == ["left out: its hydrogens, which do not fit the residues; new ones were placed"]
     assert target.receptor.read_text() == plain.receptor.read_text()
 
 
