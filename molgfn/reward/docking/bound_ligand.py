@@ -15,7 +15,7 @@ from molgfn.errors import TargetError
 from molgfn.reward.docking.pdb import Residue, listed, read_pdb
 from molgfn.reward.docking.pdbqt import METALS
 from molgfn.reward.docking.receptor import read_text
-from molgfn.reward.docking.residue_names import ADDITIVES, WATER
+from molgfn.reward.docking.residue_names import ADDITIVES, CAPS, WATER
 
 #: Atoms closer than this are bonded, Å: in one residue, and in different ones.
 _BOND_A, _LINK_A = 2.4, 2.1
@@ -128,8 +128,13 @@ def _parts(residues: Sequence[Residue], points: NDArray[np.float64]) -> list[_Pa
     first, second = cKDTree(points).query_pairs(_BOND_A, output_type="ndarray").T
     gaps = np.linalg.norm(points[first] - points[second], axis=1)
     is_metal = np.isin(symbols, list(METALS))
+    in_chain = np.array([_is_in_chain(residue) for residue in residues])[owner]
     bonded = (owner[first] == owner[second]) | (
-        (gaps < _LINK_A) & ~is_metal[first] & ~is_metal[second]
+        # Ligands that touch a chain, or are bonded to it, are no part of it.
+        (in_chain[first] == in_chain[second])
+        & (gaps < _LINK_A)
+        & ~is_metal[first]
+        & ~is_metal[second]
     )
     pairs = np.ones(int(bonded.sum())), (first[bonded], second[bonded])
     _, labels = connected_components(coo_array(pairs, shape=(len(points),) * 2), directed=False)
@@ -141,13 +146,17 @@ def _parts(residues: Sequence[Residue], points: NDArray[np.float64]) -> list[_Pa
             _Part(
                 listed([member.label for member in members], limit=3),
                 (*(member.name for member in members), *_kind(symbols[atoms])),
-                sum(member.is_link for member in members),
+                sum(map(_is_in_chain, members)),
                 len(members),
                 all(member.name in ADDITIVES for member in members),
                 atoms.tolist(),
             )
         )
     return _whole(parts)
+
+
+def _is_in_chain(residue: Residue) -> bool:
+    return residue.is_link or residue.name in CAPS
 
 
 def _whole(parts: list[_Part]) -> list[_Part]:

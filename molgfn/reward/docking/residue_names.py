@@ -14,6 +14,8 @@ FLC TLA MLI IMD NH4 AZI SCN UNX UNK
 WATER = frozenset(_WATER.split())
 AMINO_ACIDS = frozenset(_AMINO_ACIDS.split())
 NUCLEOTIDES = frozenset(_NUCLEOTIDES.split())
+#: Ends of a peptide that are no amino acids.
+CAPS = frozenset(("ACE", "FOR", "NH2", "NMA", "NME"))
 #: What crystals are grown in and cooled with.
 ADDITIVES = frozenset(_ADDITIVES.split())
 
