@@ -13,6 +13,8 @@ from molgfn.chem.smiles import parse_smiles
 from molgfn.errors import MoleculeError
 
 RDLogger.DisableLog("rdApp.info")
+# RDKit warns of what it makes of a molecule all the same, on standard error among ours.
+RDLogger.DisableLog("rdApp.warning")
 
 #: Longest SMILES that is given to RDKit at all: its parser's memory grows with the text.
 MAX_SMILES_LENGTH = 2000
@@ -22,6 +24,13 @@ _WILDCARD = Chem.MolFromSmarts("[#0]")
 _UNUSUAL = Chem.MolFromSmarts("[!+0,!#6&!#7&!#8&!#9&!#16&!#17&!#35&!#53,#16X3]")
 #: Metals in a bond, those of groups 1 and 2 left out: drawn so they are mostly salts.
 _METALS = (13, *range(21, 32), *range(39, 51), *range(57, 85))
+#: Those of salts too.
+_SALT_METALS = (3, 4, 11, 12, 19, 20, 37, 38, 55, 56, *range(87, 104))
+#: What no molecule to score is made of alone: hydrogen and metals.
+_BARE = frozenset((1, *_METALS, *_SALT_METALS))
+#: Carbon that carries the charge itself, other than in cyanide and its like.
+_CARBANION = Chem.MolFromSmarts("[#6-;!$([#6-]#*)]")
+_METAL = Chem.MolFromSmarts(f"[{','.join(f'#{number}' for number in _METALS)}]")
 _COMPLEX = Chem.MolFromSmarts(f"[{','.join(f'#{number}' for number in _METALS)};!D0]")
 
 _UNCHARGER = rdMolStandardize.Uncharger()
@@ -115,9 +124,9 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
 
     Raises:
         MoleculeError: See :func:`read_mol`; also when standardisation fails or would take a metal
-            off its ligands, or when the molecule has no heavy atom.
+            off its ligands, or when nothing is left but hydrogen and metals.
     """
-    mol = read_mol(smiles)
+    mol = read = read_mol(smiles)
     try:
         with rdBase.BlockLogs():
             clean = _is_clean(mol)
@@ -127,6 +136,7 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
                 mol = rdMolStandardize.Cleanup(mol)
             if len(Chem.GetMolFrags(mol)) > 1:
                 mol = rdMolStandardize.FragmentParent(mol, skipStandardize=True)
+            parent = mol
             if not clean:
                 mol = _UNCHARGER.uncharge(mol)
             if not keep_stereo:
@@ -137,12 +147,17 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
             # One more pass through SMILES gives the atoms their canonical order and
             # explicit hydrogens their implicit form, so equal molecules are equal objects.
             standard = parse_smiles(canonical)
-    except (ValueError, RuntimeError) as error:
-        raise MoleculeError(f"cannot standardise {_short(smiles)!r}: {error}") from error
+            if standard is None:
+                _check_carbanions(read, smiles)
+                standard = _neutral_kekule_form(parent, keep_stereo)
+    except ValueError as error:
+        raise MoleculeError(f"{_short(smiles)!r} has no neutral form: {error}") from error
+    except RuntimeError as error:  # RDKit's text tells of its own source
+        raise MoleculeError(f"RDKit fails to standardise {_short(smiles)!r}") from error
     if standard is None:
-        raise MoleculeError(f"cannot standardise {_short(smiles)!r}")
-    if standard.GetNumHeavyAtoms() == 0:
-        raise MoleculeError(f"{_short(smiles)!r} has no atoms but hydrogen")
+        raise MoleculeError(f"{_short(smiles)!r} has no neutral form that RDKit can read")
+    if not clean and all(atom.GetAtomicNum() in _BARE for atom in standard.GetAtoms()):
+        raise MoleculeError(f"{_short(smiles)!r} has no atoms but hydrogen and metals")
     return Molecule(standard)
 
 
@@ -170,6 +185,37 @@ def _check_metals(mol: Chem.Mol, smiles: str) -> None:
         raise MoleculeError(
             f"{_short(smiles)!r} holds {symbol} in a bond; without it, it would be another molecule"
         )
+
+
+def _check_carbanions(mol: Chem.Mol, smiles: str) -> None:
+    """Refuse ferrocene and its like, drawn as ions: without the metal they are something else."""
+    found = mol.GetSubstructMatch(_METAL)
+    if found and mol.HasSubstructMatch(_CARBANION):
+        symbol = mol.GetAtomWithIdx(found[0]).GetSymbol()
+        raise MoleculeError(
+            f"{_short(smiles)!r} holds {symbol} beside an anion of carbon; without it, it would be "
+            "another molecule"
+        )
+
+
+def _neutral_kekule_form(parent: Chem.Mol, keep_stereo: bool) -> Chem.Mol | None:
+    """Neutralise where a proton on an aromatic atom would end what made the ring aromatic.
+
+    Args:
+        parent: The largest component, cleaned up, with its charges.
+        keep_stereo: Whether stereo centres and double-bond geometry survive.
+
+    Raises:
+        ValueError: The clean-up left a ring without Kekulé form, or the neutral form breaks a
+            valence.
+    """
+    mol = Chem.Mol(parent)
+    Chem.Kekulize(mol, clearAromaticFlags=True)
+    mol = _UNCHARGER.uncharge(mol)
+    Chem.SanitizeMol(mol)
+    if not keep_stereo:
+        Chem.RemoveStereochemistry(mol)
+    return parse_smiles(str(Chem.MolToSmiles(mol)))
 
 
 def _reason(log: rdBase.CaptureErrorLog) -> str:
