@@ -15,7 +15,7 @@ from molgfn.machine.files import replacing_folder
 from molgfn.reward.docking.bound_ligand import read_bound_ligand
 from molgfn.reward.docking.catalogue import find_target, own_targets_directory, target_names
 from molgfn.reward.docking.docking_target import DockingTarget, Triple, check_box
-from molgfn.reward.docking.pdbqt import receptor_coordinates
+from molgfn.reward.docking.pdbqt import receptor_coordinates, receptor_notes
 from molgfn.reward.docking.receptor import box_distance, prepare_pdb, read_text
 
 #: Room around the ligand on every side, Å, and the shortest side of a box made from one.
@@ -60,6 +60,7 @@ def add_target(
     elif receptor.suffix.lower() != ".pdbqt":
         raise TargetError(f"{receptor}: expected a receptor whose name ends in .pdbqt or .pdb")
     points = receptor_coordinates(text, str(receptor))
+    notes += receptor_notes(text)
     if ligand is not None and bound is not None:
         _check_contact(points, bound.points, ligand)
     _check_pocket(points, center, size)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molgfn.errors import TargetError
-from molgfn.reward.docking.pdb import coordinates
+from molgfn.reward.docking.pdb import coordinates, listed
 
 #: Vina's types of metal atoms by symbol, with the charge that is written; vina does not use it.
 METALS = {
@@ -43,13 +43,11 @@ def receptor_coordinates(text: str, source: str) -> NDArray[np.float64]:
             line.
     """
     points = []
-    alternates = set()
     for number, line in enumerate(text.splitlines(), start=1):
         where = f"{source} line {number}"
         if line.startswith(("ATOM", "HETATM")):
             points.append(coordinates(line[30:54], where))
             _check_atom(line, where)
-            alternates.add(line[16])
         elif line.startswith(_OF_LIGANDS):
             raise TargetError(
                 f"{where}: {line.split()[0]} belongs to a ligand or flexible residue; expected a "
@@ -62,11 +60,30 @@ def receptor_coordinates(text: str, source: str) -> NDArray[np.float64]:
                 f"{where}: {line.split(maxsplit=1)[:1]} is nothing that a PDBQT receptor holds; "
                 "remove such lines"
             )
-        if len(alternates - {" "}) > 1:
-            raise TargetError(f"{where}: alternate locations overlap; keep one of each residue")
     if not points:
         raise TargetError(f"{source} holds no atoms; expected a receptor as PDBQT or PDB")
     return np.array(points)
+
+
+def receptor_notes(text: str) -> list[str]:
+    """What is odd about a PDBQT receptor that vina can read, one line each.
+
+    Alternate locations are kept as they are: receptors that energies were published for have them.
+    """
+    letters: dict[str, set[str]] = {}
+    kinds = set()
+    for line in text.splitlines():
+        if line.startswith(("ATOM", "HETATM")):
+            kinds.add(line[77:79].strip())
+            label = f"{line[17:20].strip()} {line[21:27].replace(' ', '')}"
+            letters.setdefault(label, set()).add(line[16].strip())
+    notes = []
+    overlaid = [label for label, found in letters.items() if len(found - {""}) > 1]
+    if overlaid:
+        notes.append(f"kept: all alternate locations of {listed(overlaid)}; vina sees them at once")
+    if kinds & {"N", "NA", "O", "OA"} and "HD" not in kinds:
+        notes.append("kept: a receptor without polar hydrogens (HD); vina sees no hydrogen bonds")
+    return notes
 
 
 def _check_atom(line: str, where: str) -> None:
