@@ -13,8 +13,7 @@ from rdkit import Chem, rdBase
 
 from molgfn.errors import TargetError
 from molgfn.reward.docking.pdb import Residue, listed, read_pdb
-from molgfn.reward.docking.pdbqt import METALS
-from molgfn.reward.docking.receptor import read_text
+from molgfn.reward.docking.pdbqt import METALS, read_text
 from molgfn.reward.docking.residue_names import ADDITIVES, CAPS, WATER
 
 #: Atoms closer than this are bonded, Å: in one residue, and in different ones.

@@ -21,6 +21,7 @@ from molgfn.reward.docking.cache import ResultCache, ResultKind, default_cache_f
 from molgfn.reward.docking.docking_target import DockingTarget
 from molgfn.reward.docking.ligand import LigandError, check_ligand
 from molgfn.reward.docking.packages import engine_versions, require_engine
+from molgfn.reward.docking.pdbqt import check_receptor
 from molgfn.reward.docking.result import Docked
 from molgfn.reward.docking.settings import PRESETS, DockingSettings
 from molgfn.reward.docking.worker import encode_order
@@ -73,11 +74,12 @@ class Docking:
 
         Raises:
             MissingPackageError: The packages for docking are not installed.
-            TargetError: The receptor cannot be read.
+            TargetError: The receptor cannot be read, or holds what vina does not know.
             OutputError: The cache cannot be used.
         """
         if docker == VINA_DOCKER:
             require_engine()
+            check_receptor(target)
             versions = engine_versions()
             self.engine = ", ".join(f"{name} {number}" for name, number in versions.items())
         else:

@@ -13,6 +13,7 @@ from rdkit.Chem.rdMolDescriptors import CalcNumRotatableBonds
 
 from molgfn.chem.molecule import Molecule, read_mol, read_molecule
 from molgfn.errors import MoleculeError
+from molgfn.reward.docking.packages import MEEKO_FAULTS
 
 #: Elements that meeko gives a type and vina has parameters for.
 ELEMENTS = frozenset(("H", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br", "I"))
@@ -98,14 +99,17 @@ def ligand_pdbqt(smiles: str, seed: int) -> str:
     # Only a docking process has meeko loaded: it redirects RDKit's messages.
     from meeko import MoleculePreparation, PDBQTWriterLegacy
 
-    mol = _conformer(read_mol(smiles), seed)
+    try:
+        mol = _conformer(read_mol(smiles), seed)
+    except (RuntimeError, ValueError) as error:
+        raise LigandError("RDKit cannot make a conformer of it") from error
     try:
         setups: list[Any] = MoleculePreparation(rigid_macrocycles=True).prepare(mol)
-        text, is_ok, complaint = PDBQTWriterLegacy.write_string(setups[0])
-    except (ValueError, RuntimeError, TypeError, KeyError, IndexError) as error:
-        raise LigandError(f"meeko cannot prepare it: {_line(error)}") from error
+        text, is_ok, _ = PDBQTWriterLegacy.write_string(setups[0])
+    except MEEKO_FAULTS as error:
+        raise LigandError("meeko cannot prepare it for vina") from error
     if not is_ok:
-        raise LigandError(f"meeko cannot prepare it: {_line(complaint)}")
+        raise LigandError("meeko cannot prepare it for vina: an atom has no type or charge")
     return str(text)
 
 
@@ -137,7 +141,3 @@ def _check_elements(mol: Chem.Mol) -> None:
 @cache
 def _salt_remover() -> Any:
     return rdMolStandardize.FragmentRemover()
-
-
-def _line(text: object) -> str:
-    return " ".join(str(text).split())

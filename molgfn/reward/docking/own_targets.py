@@ -15,8 +15,8 @@ from molgfn.machine.files import replacing_folder
 from molgfn.reward.docking.bound_ligand import read_bound_ligand
 from molgfn.reward.docking.catalogue import find_target, own_targets_directory, target_names
 from molgfn.reward.docking.docking_target import DockingTarget, Triple, check_box
-from molgfn.reward.docking.pdbqt import receptor_coordinates, receptor_notes
-from molgfn.reward.docking.receptor import box_distance, prepare_pdb, read_text
+from molgfn.reward.docking.pdbqt import read_text, receptor_coordinates, receptor_notes
+from molgfn.reward.docking.receptor import box_distance, prepare_pdb
 
 #: Room around the ligand on every side, Å, and the shortest side of a box made from one.
 PADDING_A = 5.0

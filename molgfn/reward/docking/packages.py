@@ -14,6 +14,12 @@ CURE = "install them with `pip install 'molgfn[dock]'`"
 ENGINE_PACKAGES = ("vina", "meeko", "gemmi", "scipy")
 #: Older ones subtract a wrong unbound energy: -12.8 where -10.1 kcal/mol is right.
 OLDEST_VINA = (1, 2, 5)
+#: What meeko is known to raise on molecules that it does not understand; its texts are about its
+#: own options and files, so none reaches a user.
+MEEKO_FAULTS = (
+    *(RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(AssertionError, OSError),
+)
 
 
 def require_engine() -> None:

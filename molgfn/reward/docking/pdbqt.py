@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from molgfn.errors import TargetError
+from molgfn.reward.docking.docking_target import DockingTarget
 from molgfn.reward.docking.pdb import coordinates, listed
 
 #: Vina's types of metal atoms by symbol, with the charge that is written; vina does not use it.
@@ -63,6 +66,30 @@ def receptor_coordinates(text: str, source: str) -> NDArray[np.float64]:
     if not points:
         raise TargetError(f"{source} holds no atoms; expected a receptor as PDBQT or PDB")
     return np.array(points)
+
+
+def check_receptor(target: DockingTarget) -> None:
+    """Refuse a target whose receptor vina cannot read, before vina is asked; tens of milliseconds.
+
+    Raises:
+        TargetError: The file is gone, or was changed into what is no receptor.
+    """
+    receptor_coordinates(read_text(target.receptor), f"target {target.name}: {target.receptor}")
+
+
+def read_text(path: Path) -> str:
+    """Read the text of a receptor or ligand file.
+
+    Raises:
+        TargetError: It is missing or cannot be read.
+    """
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except FileNotFoundError as error:
+        raise TargetError(f"{path}: no such file") from error
+    except (OSError, ValueError) as error:  # a name may hold what no file name can
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise TargetError(f"{path}: cannot be read: {reason}") from error
 
 
 def receptor_notes(text: str) -> list[str]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain as chained
 from itertools import product
-from pathlib import Path
 from string import ascii_letters, ascii_uppercase, digits
 from typing import Any
 
@@ -18,7 +17,7 @@ from rdkit import rdBase
 
 from molgfn.errors import TargetError
 from molgfn.reward.docking.docking_target import Triple
-from molgfn.reward.docking.packages import require_engine
+from molgfn.reward.docking.packages import MEEKO_FAULTS, require_engine
 from molgfn.reward.docking.pdb import Residue, listed, read_pdb
 from molgfn.reward.docking.pdbqt import HALIDES, METALS, atom_line
 from molgfn.reward.docking.residue_names import WATER, meaning
@@ -29,11 +28,6 @@ MARGIN_A = 8.0
 #: An atom this close to one of the ligand is that atom, Å.
 _SAME_ATOM_A = 0.5
 _CURE = "repair them, or give a receptor as PDBQT"
-#: What meeko is known to raise on structures that it does not understand.
-_MEEKO_FAULTS = (
-    *(RuntimeError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
-    AssertionError,
-)
 #: Histidines by their hydrogens, at the ends of a chain too.
 _MORE_TEMPLATES = {name: [name, f"N{name}", f"C{name}"] for name in ("HID", "HIE", "HIP")}
 #: Types of the atoms of clusters of metals.
@@ -115,7 +109,7 @@ def prepare_pdb(
         warnings.simplefilter("ignore")
         try:
             rigid, _ = PDBQTWriterLegacy.write_string_from_polymer(polymer)
-        except _MEEKO_FAULTS as error:
+        except MEEKO_FAULTS as error:
             raise TargetError(
                 f"{source}: meeko cannot write what it prepared; give a receptor as PDBQT"
             ) from error
@@ -135,21 +129,6 @@ def box_distance(points: NDArray[np.float64], center: Triple, size: Triple) -> N
     """
     beyond = np.abs(points - np.array(center)) - np.array(size) / 2
     return np.asarray(np.linalg.norm(np.maximum(beyond, 0.0), axis=1))
-
-
-def read_text(path: Path) -> str:
-    """Read the text of a receptor or ligand file.
-
-    Raises:
-        TargetError: It is missing or cannot be read.
-    """
-    try:
-        return path.read_text("utf-8", errors="replace")
-    except FileNotFoundError as error:
-        raise TargetError(f"{path}: no such file") from error
-    except (OSError, ValueError) as error:  # a name may hold what no file name can
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise TargetError(f"{path}: cannot be read: {reason}") from error
 
 
 def _without_ligand(
@@ -224,12 +203,12 @@ def _prepared(
     broken: list[Residue] = []
     try:
         polymer, unmatched = _match(residues, templates)
-    except _MEEKO_FAULTS as error:
+    except MEEKO_FAULTS as error:
         broken = [residue for residue in residues if not _can_be_read(residue, templates)]
         sound = [residue for residue in residues if residue not in broken]
         try:
             polymer, unmatched = _match(sound, templates)
-        except _MEEKO_FAULTS:
+        except MEEKO_FAULTS:
             raise TargetError(
                 f"{source}: meeko cannot prepare it: residues overlap or are bonded as none are; "
                 f"{_CURE}"
@@ -238,7 +217,7 @@ def _prepared(
     if unmatched and any(atom.element == "H" for residue in residues for atom in residue.atoms):
         try:
             again, still_unmatched = _match([_bare(residue) for residue in residues], templates)
-        except _MEEKO_FAULTS:
+        except MEEKO_FAULTS:
             return polymer, unmatched + broken
         if len(still_unmatched) < len(unmatched):
             notes.append(
@@ -251,7 +230,7 @@ def _prepared(
 def _can_be_read(residue: Residue, templates: Any) -> bool:
     try:
         _match([residue], templates)
-    except _MEEKO_FAULTS:
+    except MEEKO_FAULTS:
         return False
     return True
 
