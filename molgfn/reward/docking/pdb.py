@@ -29,7 +29,13 @@ from molgfn.reward.docking.residue_names import (
 
 #: Atoms of different residues are never as close as this, Å: a bond of carbon and nitrogen is 1.3.
 _SAME_PLACE_A = 1.0
-_NUMBER = re.compile(r" *[-+]?(\d+\.?\d*|\.\d+|nan|inf) *", re.IGNORECASE)
+#: Numbers end where their columns do; one that does not has lost a digit, or the line a letter.
+_NUMBER = re.compile(r" *[-+]?(\d+\.?\d*|\.\d+|nan|inf)", re.IGNORECASE)
+#: Coordinates about where they should be, and records that may look so.
+_COORDINATES = re.compile(r".{26,32}( *-?\d+\.\d{3}){3}\b")
+_WITH_NUMBERS = frozenset(
+    ("REMARK", "ORIGX", "SCALE", "MTRIX", "SIGATM", "ANISOU", "TVECT", "USER", "TITLE")
+)
 _DECIMAL_POINTS = (34, 42, 50)
 #: An atom that begins each link of a chain but occurs once in it.
 _ONCE_IN_A_LINK = frozenset(("N", "CA", "C", "P", "C1'"))
@@ -128,14 +134,17 @@ def read_pdb(text: str, source: str) -> tuple[list[Residue], list[str]]:
     return _apart(residues, notes), notes
 
 
-def coordinates(columns: str, where: str) -> Triple:
+def coordinates(line: str, where: str) -> Triple:
     """Read columns 31 to 54 of a line.
 
     Raises:
         TargetError: They are not three finite numbers, each in its columns.
     """
-    fields = [columns[start : start + 8] for start in (0, 8, 16)]
-    if len(columns) < 24 or not all(map(_NUMBER.fullmatch, fields)):
+    fields = [line[start : start + 8] for start in (30, 38, 46)]
+    n_decimals = [len(field.partition(".")[2]) for field in fields]
+    # A digit right behind the last one belongs to it where it has fewer decimals than the others.
+    is_cut = n_decimals[2] < n_decimals[1] and line[54:55].isdigit()
+    if len(line) < 54 or is_cut or not all(map(_NUMBER.fullmatch, fields)):
         raise TargetError(
             f"{where}: no coordinates in columns 31 to 54; is the line cut or displaced?"
         )
@@ -251,32 +260,62 @@ def _first_model(text: str, source: str, notes: list[str]) -> list[_Line]:
 def _blocks(text: str, source: str) -> Iterable[tuple[int, bool, list[_Line]]]:
     """Atoms between the records that end something: last line before, whether a model, atoms."""
     start, is_model, block = 0, False, list[_Line]()
-    for number, line in enumerate(text.splitlines(), start=1):
-        record = line[:6].upper().split(" ")[0]
+    lines = text.splitlines()
+    has_long_chains = any(map(_has_long_chain, lines))
+    for number, line in enumerate(lines, start=1):
+        record = _record(line)
         if record in ("ATOM", "HETATM"):
-            block.append(_read_line(line, f"{source} line {number}"))
+            block.append(_read_line(line, f"{source} line {number}", has_long_chains))
         elif record in ("MODEL", "ENDMDL", "END"):
             if block:
                 yield start, is_model, block
             start, is_model, block = number, record == "MODEL", []
+        elif record not in _WITH_NUMBERS and _COORDINATES.match(line):
+            raise TargetError(
+                f"{source} line {number}: coordinates, but neither ATOM nor HETATM before them; "
+                "is the line cut or displaced?"
+            )
     if block:
         yield start, is_model, block
 
 
-def _read_line(line: str, where: str) -> _Line:
+def _record(line: str) -> str:
+    letters = re.match(r"\s*([A-Za-z]*)", line)
+    return letters[1].upper() if letters else ""
+
+
+def _has_long_chain(line: str) -> bool:
+    """Whether a chain of two letters takes the column after a residue of three.
+
+    One such line tells of the file: alone, ``HISA`` may also be a histidine as GROMOS calls it.
+    """
+    residue = line[17:21].strip().upper()
+    return (
+        len(residue) == 4
+        and residue[:3] in AMINO_ACIDS
+        and not is_written_with_four_letters(residue)
+        and _record(line) in ("ATOM", "HETATM")
+    )
+
+
+def _read_line(line: str, where: str, has_long_chains: bool) -> _Line:
     line = _aligned(line.rstrip())
-    point = coordinates(line[30:54], where)
+    point = coordinates(line, where)
     name = line[12:16].strip().upper()
+    number = line[22:27].strip()
+    if " " in number or " " in name:
+        raise TargetError(
+            f"{where}: no name in columns 13 to 16 or no residue number in 23 to 27; is the line "
+            "displaced?"
+        )
     residue, chain = line[17:21].strip().upper(), line[21:22].strip()
-    if len(line[17:21].strip()) == 4 and not is_written_with_four_letters(residue):
-        residue, chain = residue[:3], line[20:22].strip()  # a chain of two letters
+    if has_long_chains:
+        residue, chain = residue[:3], line[20:22].strip()
     alternate = line[16:17].strip()
     element = _element(line, name, residue)
     if element is None:
         raise TargetError(f"{where}: no element in columns 77 and 78, and none is called {name!r}")
-    return _Line(
-        Atom(name, element, line[30:54], point, alternate), residue, chain, line[22:27].strip()
-    )
+    return _Line(Atom(name, element, line[30:54], point, alternate), residue, chain, number)
 
 
 def _aligned(line: str) -> str:

@@ -49,7 +49,7 @@ def receptor_coordinates(text: str, source: str) -> NDArray[np.float64]:
     for number, line in enumerate(text.splitlines(), start=1):
         where = f"{source} line {number}"
         if line.startswith(("ATOM", "HETATM")):
-            points.append(coordinates(line[30:54], where))
+            points.append(coordinates(line, where))
             _check_atom(line, where)
         elif line.startswith(_OF_LIGANDS):
             raise TargetError(

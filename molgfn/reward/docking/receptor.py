@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain as chained
 from itertools import product
 from string import ascii_letters, ascii_uppercase, digits
@@ -18,7 +20,7 @@ from rdkit import rdBase
 from molgfn.errors import TargetError
 from molgfn.reward.docking.docking_target import Triple
 from molgfn.reward.docking.packages import MEEKO_FAULTS, require_engine
-from molgfn.reward.docking.pdb import Residue, listed, read_pdb
+from molgfn.reward.docking.pdb import Atom, Residue, listed, read_pdb
 from molgfn.reward.docking.pdbqt import HALIDES, METALS, atom_line
 from molgfn.reward.docking.residue_names import WATER, meaning
 
@@ -30,8 +32,15 @@ _SAME_ATOM_A = 0.5
 _CURE = "repair them, or give a receptor as PDBQT"
 #: Histidines by their hydrogens, at the ends of a chain too.
 _MORE_TEMPLATES = {name: [name, f"N{name}", f"C{name}"] for name in ("HID", "HIE", "HIP")}
-#: Types of the atoms of clusters of metals.
-_CLUSTER_TYPES = {"S": "S", "O": "OA", "Se": "Se", **{metal: metal for metal in METALS}}
+#: Types of the atoms that are kept without meeko: metals, halides, clusters, haem and its like.
+_TYPES = {
+    **{element: element for element in (*METALS, *HALIDES, "C", "N", "P", "Se")},
+    "O": "OA",
+    "S": "SA",
+    "H": "HD",
+}
+#: Farther hydrogens are not bonded to an atom, Å.
+_HYDROGEN_A = 1.2
 
 
 @dataclass
@@ -73,13 +82,12 @@ def prepare_pdb(
             message names it.
     """
     require_engine()
-    from meeko import PDBQTWriterLegacy, ResidueChemTemplates
+    from meeko import PDBQTWriterLegacy
 
     rdBase.LogToCppStreams()  # meeko has redirected RDKit's messages
     logging.getLogger("meeko").setLevel(logging.CRITICAL)  # what matters becomes an error or a note
 
-    templates = ResidueChemTemplates.create_from_defaults()
-    templates.ambiguous.update(_MORE_TEMPLATES)
+    templates = _templates()
     residues, notes = read_pdb(text, source)
     residues = _without_ligand(residues, ligand, notes)
     kinds = _sorted({*templates.residue_templates, *templates.ambiguous}, residues, notes)
@@ -114,6 +122,15 @@ def prepare_pdb(
                 f"{source}: meeko cannot write what it prepared; give a receptor as PDBQT"
             ) from error
     return _with_metals(str(rigid), kinds.metals), notes
+
+
+@cache
+def _templates() -> Any:
+    from meeko import ResidueChemTemplates
+
+    templates = ResidueChemTemplates.create_from_defaults()
+    templates.ambiguous.update(_MORE_TEMPLATES)
+    return templates
 
 
 def box_distance(points: NDArray[np.float64], center: Triple, size: Triple) -> NDArray[np.float64]:
@@ -161,7 +178,8 @@ def _sorted(known: set[str], residues: Sequence[Residue], notes: list[str]) -> _
         name = meaning(residue.name, residue.atom_names)
         if _is_of_metals(residue):
             kinds.metals.append(residue)
-        elif name in known:
+        # RU is ruthenium as well as uridine.
+        elif name in known and ("C" in residue.elements or residue.is_link):
             if name != residue.name:
                 read_as.setdefault(name, []).append(residue.label)
             kinds.links.append(residue)
@@ -170,22 +188,32 @@ def _sorted(known: set[str], residues: Sequence[Residue], notes: list[str]) -> _
         else:
             kinds.others.append(residue)
     notes += [f"read as {name}: {listed(labels)}" for name, labels in sorted(read_as.items())]
+    complexes = [residue.label for residue in kinds.metals if "C" in residue.elements]
+    if complexes:
+        notes.append(f"kept: {listed(complexes)}, with no hydrogens but those of the file")
     if n_waters:
         notes.append(f"left out: {n_waters} water{'' if n_waters == 1 else 's'}")
     return kinds
 
 
 def _is_of_metals(residue: Residue) -> bool:
-    """Whether it is a metal, a cluster of metals or a halide, all with types."""
+    """Whether it is a halide or holds a metal, as ions, clusters and haem do, and all has types."""
     elements = residue.elements
     if len(residue.atoms) == 1 and elements <= set(HALIDES):
         return bool(elements)
-    return bool(elements & set(METALS)) and elements <= set(_CLUSTER_TYPES)
+    return bool(elements & set(METALS)) and elements <= set(_TYPES)
 
 
 def _notes_on_others(others: Sequence[Residue], center: Triple, size: Triple) -> list[str]:
-    near, far = _by_distance(others, center, size)
     notes = []
+    strange = [residue for residue in others if not residue.elements <= set(_TYPES)]
+    if strange:
+        elements = sorted({e for r in strange for e in r.elements if e not in _TYPES})
+        notes.append(
+            f"left out: {listed([r.label for r in strange])}; vina has no atom type for "
+            f"{', '.join(elements)}"
+        )
+    near, far = _by_distance([r for r in others if r not in strange], center, size)
     if near:
         notes.append(
             f"left out: {listed(near)}, no part of the protein, in or near the box; to keep a "
@@ -296,17 +324,24 @@ def _with_metals(rigid: str, metals: Sequence[Residue]) -> str:
         lines[serial - 1] = f"ATOM  {serial % 100_000:5d}{lines[serial - 1][12:]}"
     for residue in metals:
         chain, number = next(_candidates(residue))
+        is_ion = len(residue.elements) == 1
         for atom in residue.atoms:
-            charge = METALS.get(atom.element, HALIDES.get(atom.element, 0))
-            kind = _CLUSTER_TYPES.get(atom.element, atom.element)
+            if atom.element == "H" and not _is_polar(atom, residue):
+                continue
+            charge = METALS.get(atom.element, HALIDES.get(atom.element, 0)) if is_ion else 0
             lines.append(
                 atom_line(
                     len(lines) + 1,
                     *(atom.name[:4], residue.name[:3], chain, number, atom.columns),
-                    *(charge, kind),
+                    *(charge, _TYPES[atom.element]),
                 )
             )
     return "".join(lines)
+
+
+def _is_polar(hydrogen: Atom, residue: Residue) -> bool:
+    heavy = [atom for atom in residue.atoms if atom.element in ("N", "O", "S")]
+    return any(math.dist(atom.point, hydrogen.point) < _HYDROGEN_A for atom in heavy)
 
 
 def _by_distance(
