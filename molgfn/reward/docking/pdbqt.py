@@ -60,7 +60,7 @@ def receptor_coordinates(text: str, source: str) -> NDArray[np.float64]:
             raise TargetError(f"{where}: MODEL; expected one rigid receptor, keep one model")
         elif line and not line.startswith(_IGNORED):
             raise TargetError(
-                f"{where}: {line.split(maxsplit=1)[:1]} is nothing that a PDBQT receptor holds; "
+                f"{where}: expected ATOM, HETATM, TER or REMARK, came {line[:20].strip()!r}; "
                 "remove such lines"
             )
     if not points:
