@@ -30,6 +30,7 @@ _SALT_METALS = (3, 4, 11, 12, 19, 20, 37, 38, 55, 56, *range(87, 104))
 _BARE = frozenset((1, *_METALS, *_SALT_METALS))
 #: Carbon that carries the charge itself, other than in cyanide and its like.
 _CARBANION = Chem.MolFromSmarts("[#6-;!$([#6-]#*)]")
+_DATIVE = Chem.MolFromSmarts(f"*->[{','.join(f'#{number}' for number in sorted(_BARE - {1}))}]")
 _METAL = Chem.MolFromSmarts(f"[{','.join(f'#{number}' for number in _METALS)}]")
 _COMPLEX = Chem.MolFromSmarts(f"[{','.join(f'#{number}' for number in _METALS)};!D0]")
 
@@ -156,8 +157,8 @@ def read_molecule(smiles: str, *, keep_stereo: bool = True) -> Molecule:
         raise MoleculeError(f"RDKit fails to standardise {_short(smiles)!r}") from error
     if standard is None:
         raise MoleculeError(f"{_short(smiles)!r} has no neutral form that RDKit can read")
-    if not clean and all(atom.GetAtomicNum() in _BARE for atom in standard.GetAtoms()):
-        raise MoleculeError(f"{_short(smiles)!r} has no atoms but hydrogen and metals")
+    if not clean:
+        _check_what_is_left(standard, smiles)
     return Molecule(standard)
 
 
@@ -184,6 +185,16 @@ def _check_metals(mol: Chem.Mol, smiles: str) -> None:
         symbol = mol.GetAtomWithIdx(found[0]).GetSymbol()
         raise MoleculeError(
             f"{_short(smiles)!r} holds {symbol} in a bond; without it, it would be another molecule"
+        )
+
+
+def _check_what_is_left(standard: Chem.Mol, smiles: str) -> None:
+    """Refuse hydrogen and metals alone, and metals that clean-up leaves on their ligands."""
+    if all(atom.GetAtomicNum() in _BARE for atom in standard.GetAtoms()):
+        raise MoleculeError(f"{_short(smiles)!r} has no atoms but hydrogen and metals")
+    if standard.HasSubstructMatch(_DATIVE):
+        raise MoleculeError(
+            f"{_short(smiles)!r} keeps a metal in a dative bond, of which there is no InChIKey"
         )
 
 
