@@ -31,6 +31,7 @@ HALIDES = {"F": -1, "Cl": -1, "Br": -1, "I": -1}
 _OTHERS = "H HD C A N NA O OA S SA P Si Se At"
 #: Atom types that vina has parameters for and a receptor may hold.
 ATOM_TYPES = frozenset((*METALS, *HALIDES, *_OTHERS.split()))
+_PDB_CURE = "a PDB file is prepared when its name ends in .pdb"
 _IGNORED = ("REMARK", "TER", "END", "WARNING")
 _OF_LIGANDS = ("ROOT", "ENDROOT", "BRANCH", "ENDBRANCH", "TORSDOF", "BEGIN_RES", "END_RES")
 
@@ -61,7 +62,7 @@ def receptor_coordinates(text: str, source: str) -> NDArray[np.float64]:
         elif line and not line.startswith(_IGNORED):
             raise TargetError(
                 f"{where}: expected ATOM, HETATM, TER or REMARK, came {line[:20].strip()!r}; "
-                "remove such lines"
+                f"remove such lines, or {_PDB_CURE}"
             )
     if not points:
         raise TargetError(f"{source} holds no atoms; expected a receptor as PDBQT or PDB")
@@ -115,13 +116,16 @@ def receptor_notes(text: str) -> list[str]:
 
 def _check_atom(line: str, where: str) -> None:
     kind, charge, serial = line[77:79].strip(), line[68:76].strip(), line[6:11].strip()
-    is_pdb = "this is no PDBQT (a PDB file is prepared when its name ends in .pdb)"
     if not kind:
-        raise TargetError(f"{where}: no AutoDock atom type in columns 78 and 79; {is_pdb}")
+        raise TargetError(
+            f"{where}: no AutoDock atom type in columns 78 and 79; this is no PDBQT ({_PDB_CURE})"
+        )
     try:
         float(charge)
     except ValueError as error:
-        raise TargetError(f"{where}: no partial charge in columns 69 to 76; {is_pdb}") from error
+        raise TargetError(
+            f"{where}: no partial charge in columns 69 to 76; this is no PDBQT ({_PDB_CURE})"
+        ) from error
     if kind not in ATOM_TYPES:
         near = next((known for known in ATOM_TYPES if known.lower() == kind.lower()), None)
         hint = f"; did you mean {near}?" if near else ""
