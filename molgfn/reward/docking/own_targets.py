@@ -66,7 +66,8 @@ def add_target(
     _check_pocket(points, center, size)
     source = f"own: {receptor.name}" + ("" if ligand is None else f" with {ligand.name}")
     _store(name, text, {"center": center, "size": size, "source": source})
-    return find_target(name), notes
+    # Of a complex that is receptor and ligand at once the same is said twice.
+    return find_target(name), list(dict.fromkeys(notes))
 
 
 def ligand_box(path: Path, padding: float = PADDING_A) -> tuple[Triple, Triple]:
