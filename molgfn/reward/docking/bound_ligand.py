@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from molgfn.errors import TargetError
-from molgfn.reward.docking.pdb import Residue, listed, read_pdb
+from molgfn.reward.docking.pdb import Residue, counted, listed, read_pdb
 from molgfn.reward.docking.pdbqt import METALS, read_text
 from molgfn.reward.docking.residue_names import ADDITIVES, CAPS, WATER
 
@@ -202,7 +202,7 @@ def _chosen(parts: list[_Part], path: Path, n_heavy: int, notes: list[str]) -> l
         copies = f", the first of {len(candidates)} copies" if len(candidates) > 1 else ""
         notes.append(
             f"chosen: {chosen.label} of {path.name} as the ligand{copies}; left out: "
-            f"{n_heavy - len(chosen.atoms)} other heavy atoms"
+            f"{counted(n_heavy - len(chosen.atoms), 'other heavy atom')}"
         )
     return chosen.atoms
 

@@ -160,6 +160,11 @@ def listed(names: Sequence[str], limit: int = 8) -> str:
     return ", ".join(names[:limit]) + more
 
 
+def counted(n: int, what: str) -> str:
+    """A number of things for a message."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     """An atom with what tells its residue."""
@@ -247,13 +252,16 @@ def _first_model(text: str, source: str, notes: list[str]) -> list[_Line]:
             n_models += 1
         elif known & keys:
             notes.append(
-                f"left out: {len(block)} atoms after line {number}, a copy of those before"
+                f"left out: {counted(len(block), 'atom')} after line {number}, a copy of those "
+                "before"
             )
         else:
-            notes.append(f"joined: {len(block)} atoms after line {number}, beyond the end")
+            notes.append(
+                f"joined: {counted(len(block), 'atom')} after line {number}, beyond the end"
+            )
             kept, known = kept + block, known | keys
     if n_models:
-        notes.append(f"left out: {n_models} more models; the first counts")
+        notes.append(f"left out: {counted(n_models, 'more model')}; the first counts")
     return kept
 
 

@@ -20,7 +20,7 @@ from rdkit import rdBase
 from molgfn.errors import TargetError
 from molgfn.reward.docking.docking_target import Triple
 from molgfn.reward.docking.packages import MEEKO_FAULTS, require_engine
-from molgfn.reward.docking.pdb import Atom, Residue, listed, read_pdb
+from molgfn.reward.docking.pdb import Atom, Residue, counted, listed, read_pdb
 from molgfn.reward.docking.pdbqt import HALIDES, METALS, atom_line
 from molgfn.reward.docking.residue_names import WATER, meaning
 
@@ -161,7 +161,8 @@ def _without_ligand(
         is_same = (np.linalg.norm(gaps, axis=2) < _SAME_ATOM_A).any(axis=1)
         (same if len(is_same) and is_same.all() else rest).append(residue)
     if not any(residue.is_link for residue in rest):
-        return residues  # a receptor in place of a ligand: the box alone is taken from it
+        notes.append("kept: all that the ligand covers; nothing else would be a receptor")
+        return residues
     if same:
         notes.append(f"left out: {listed([r.label for r in same])}, the ligand itself")
     return rest
@@ -192,7 +193,7 @@ def _sorted(known: set[str], residues: Sequence[Residue], notes: list[str]) -> _
     if complexes:
         notes.append(f"kept: {listed(complexes)}, with no hydrogens but those of the file")
     if n_waters:
-        notes.append(f"left out: {n_waters} water{'' if n_waters == 1 else 's'}")
+        notes.append(f"left out: {counted(n_waters, 'water')}")
     return kinds
 
 

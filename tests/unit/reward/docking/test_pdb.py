@@ -189,7 +189,7 @@ def test_what_follows_the_end_and_is_no_copy_is_joined():
     lines = [*PEPTIDE, "END", hetero("ZN", "ZN", 301, "ZN"), "END"]
     atoms, notes = heavy("\n".join(lines))
     assert len(atoms) == len(ATOMS) + 1
-    assert notes == [f"joined: 1 atoms after line {len(PEPTIDE) + 1}, beyond the end"]
+    assert notes == [f"joined: 1 atom after line {len(PEPTIDE) + 1}, beyond the end"]
 
 
 #: Names of other programs, what they stand for, and the hydrogens on nitrogen of a histidine.
