@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from molgfn.errors import TargetError
-from molgfn.reward.docking.pdb import Residue, counted, listed, read_pdb
+from molgfn.reward.docking.pdb import LINK_A, Residue, counted, listed, read_pdb
 from molgfn.reward.docking.pdbqt import METALS, read_text
 from molgfn.reward.docking.residue_names import ADDITIVES, CAPS, WATER
 
-#: Atoms closer than this are bonded, Å: in one residue, and in different ones.
-_BOND_A, _LINK_A = 2.4, 2.1
+#: Atoms of one residue that are closer than this are bonded, Å.
+_BOND_A = 2.4
 #: A longer chain is no ligand but a receptor.
 _LONGEST_PEPTIDE = 50
 
@@ -131,7 +131,7 @@ def _parts(residues: Sequence[Residue], points: NDArray[np.float64]) -> list[_Pa
     bonded = (owner[first] == owner[second]) | (
         # Ligands that touch a chain, or are bonded to it, are no part of it.
         (in_chain[first] == in_chain[second])
-        & (gaps < _LINK_A)
+        & (gaps < LINK_A)
         & ~is_metal[first]
         & ~is_metal[second]
     )

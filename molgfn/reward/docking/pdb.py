@@ -27,6 +27,8 @@ from molgfn.reward.docking.residue_names import (
     is_written_with_four_letters,
 )
 
+#: Atoms of different residues that are closer than this are bonded, Å.
+LINK_A = 2.1
 #: Atoms of different residues are never as close as this, Å: a bond of carbon and nitrogen is 1.3.
 _SAME_PLACE_A = 1.0
 #: Numbers end where their columns do; one that does not has lost a digit, or the line a letter.

@@ -20,7 +20,7 @@ from rdkit import rdBase
 from molgfn.errors import TargetError
 from molgfn.reward.docking.docking_target import Triple
 from molgfn.reward.docking.packages import MEEKO_FAULTS, require_engine
-from molgfn.reward.docking.pdb import Atom, Residue, counted, listed, read_pdb
+from molgfn.reward.docking.pdb import LINK_A, Atom, Residue, counted, listed, read_pdb
 from molgfn.reward.docking.pdbqt import HALIDES, METALS, atom_line
 from molgfn.reward.docking.residue_names import WATER, meaning
 
@@ -91,6 +91,7 @@ def prepare_pdb(
     residues, notes = read_pdb(text, source)
     residues = _without_ligand(residues, ligand, notes)
     kinds = _sorted({*templates.residue_templates, *templates.ambiguous}, residues, notes)
+    _set_free(kinds)
     if not kinds.links:
         raise TargetError(f"{source} holds no protein or nucleic acid; expected a PDB receptor")
     near, far = _by_distance(kinds.unknown_links, center, size)
@@ -195,6 +196,17 @@ def _sorted(known: set[str], residues: Sequence[Residue], notes: list[str]) -> _
     if n_waters:
         notes.append(f"left out: {counted(n_waters, 'water')}")
     return kinds
+
+
+def _set_free(kinds: _Sorted) -> None:
+    """Count unknown residues that look like links of a chain and hang on none as ligands."""
+    for residue in list(kinds.unknown_links):
+        others = [r for r in (*kinds.links, *kinds.unknown_links) if r is not residue]
+        points = np.concatenate([np.empty((0, 3)), *(other.heavy_points for other in others)])
+        gaps = np.linalg.norm(points[:, None, :] - residue.heavy_points[None, :, :], axis=2)
+        if gaps.min(initial=np.inf) > LINK_A:
+            kinds.unknown_links.remove(residue)
+            kinds.others.append(residue)
 
 
 def _is_of_metals(residue: Residue) -> bool:

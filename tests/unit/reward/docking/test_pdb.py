@@ -267,6 +267,14 @@ def test_clusters_and_haem_are_kept_and_other_cofactors_named():
     ]
 
 
+def test_an_inhibitor_that_looks_like_an_amino_acid_is_no_link_of_the_chain():
+    names = {"N": 14.0, "CA": 15.4, "C": 16.9}
+    lines = [hetero(f" {name}", "PJE", 50, name[0], x) for name, x in names.items()]
+    rigid, notes = prepare_pdb("\n".join([*PEPTIDE, *lines]), "x.pdb", *BOX)
+    assert rigid == prepare_pdb(PLAIN, "x.pdb", *BOX)[0]
+    assert [note[:19] for note in notes] == ["left out: PJE A50, "]
+
+
 @pytest.mark.parametrize("water", ["HOH", "WAT", "TIP3", "SOL", "DOD"])
 def test_water_is_counted(water):
     lines = [f"{hetero(' OH2', 'HOH', 7, 'O')[:17]}{water:<4}{hetero(' OH2', 'HOH', 7, 'O')[21:]}"]
