@@ -12,9 +12,14 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from molgfn.chem.smiles import parse_smiles
 from molgfn.errors import MoleculeError
 
-RDLogger.DisableLog("rdApp.info")
-# RDKit warns of what it makes of a molecule all the same, on standard error among ours.
-RDLogger.DisableLog("rdApp.warning")
+
+def quiet_rdkit() -> None:
+    """Have RDKit keep to itself what it makes of a molecule all the same; errors are captured."""
+    for channel in ("rdApp.info", "rdApp.warning"):
+        RDLogger.DisableLog(channel)
+
+
+quiet_rdkit()
 
 #: Longest SMILES that is given to RDKit at all: its parser's memory grows with the text.
 MAX_SMILES_LENGTH = 2000

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import rdBase
 
+from molgfn.chem.molecule import quiet_rdkit
 from molgfn.errors import TargetError
 from molgfn.reward.docking.docking_target import Triple
 from molgfn.reward.docking.packages import MEEKO_FAULTS, require_engine
@@ -85,6 +86,7 @@ def prepare_pdb(
     from meeko import PDBQTWriterLegacy
 
     rdBase.LogToCppStreams()  # meeko has redirected RDKit's messages
+    quiet_rdkit()
     logging.getLogger("meeko").setLevel(logging.CRITICAL)  # what matters becomes an error or a note
 
     templates = _templates()
