@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+#: What messages about damaged files that ship with molgfn advise.
+SHIPPED_CURE = "install molgfn again"
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -24,6 +27,12 @@ def shipped_path(*parts: str) -> Path:
     if parts[:1] == ("fragments",) and not path.exists():
         return _PACKAGE.parent.joinpath(*parts)
     return path
+
+
+def shipped_folders() -> list[Path]:
+    """All folders with files that ship; each has the digests of its files."""
+    below = {file.parent for file in shipped_path().rglob("*") if file.is_file()}
+    return sorted(below | {shipped_path("fragments")})
 
 
 def cache_directory() -> Path:

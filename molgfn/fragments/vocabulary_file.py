@@ -22,13 +22,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from molgfn.config.resources import shipped_path
+from molgfn.config.resources import SHIPPED_CURE, shipped_path
 from molgfn.config.yaml import format_yaml, parse_yaml
 from molgfn.errors import ConfigError, VocabularyError
 from molgfn.fragments.blocks import read_blocks
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.machine.files import write_file
+from molgfn.machine.sealed import read_sealed
 
 FORMAT = 1
 
@@ -50,7 +51,7 @@ def find_vocabulary(name_or_path: str) -> Vocabulary:
     if not path.suffix and path.name == name_or_path:
         shipped = shipped_path("fragments", f"{name_or_path}.yaml")
         if shipped.is_file():
-            return load_vocabulary(shipped)
+            return load_sealed_vocabulary(shipped, SHIPPED_CURE, required=True)
         names = sorted(p.stem for p in shipped.parent.glob("*.yaml"))
         if not path.exists():
             raise VocabularyError(
@@ -81,6 +82,24 @@ def load_vocabulary(path: Path) -> Vocabulary:
             f"cannot read the vocabulary {path}: {reason}; give a file written by "
             "'molgfn fragments build'"
         ) from error
+    return _read(text, path)
+
+
+def load_sealed_vocabulary(path: Path, cure: str, *, required: bool = False) -> Vocabulary:
+    """Read the vocabulary of a run, or one that ships; see :func:`read_sealed`.
+
+    Raises:
+        CheckpointError: The file is not as it was written.
+        VocabularyError: An entry is wrong.
+    """
+    content = read_sealed(path, cure, required=required)
+    try:
+        return _read(content.decode("utf-8"), path)
+    except UnicodeDecodeError as error:
+        raise VocabularyError(f"{path} is damaged: it is not UTF-8 text; {cure}") from error
+
+
+def _read(text: str, path: Path) -> Vocabulary:
     try:
         if path.suffix.lower() == ".json":
             return read_blocks(text, name=path.stem)

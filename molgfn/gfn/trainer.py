@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypedDict, cast
+from typing import Any, Generic, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from molgfn.config.schema import TrainConfig
 from molgfn.errors import CheckpointError, NumericalError, ScorerError
 from molgfn.gfn.balance import evaluate
 from molgfn.gfn.checkpoint import (
+    CURE,
     Part,
     flatten_optimizer,
     restore_optimizer,
@@ -32,6 +33,7 @@ from molgfn.gfn.rollout import rollout, rollout_backward
 from molgfn.gfn.segments import group_mean
 from molgfn.gfn.target import Target
 from molgfn.gfn.trajectories import Trajectories, join
+from molgfn.machine.tensors import ANY, check_tensor
 
 #: Residuals beyond this many nats weigh linearly: early in training a few trajectories of a
 #: large beta would otherwise drown all others.
@@ -289,17 +291,13 @@ class Trainer(Generic[S]):
         optimiser belong to the old reward and start afresh.
 
         Raises:
-            CheckpointError: The networks differ in shape.
+            CheckpointError: The networks differ in shape, or something is damaged.
         """
         states_type = type(self.env.initial_states(1))
-        try:
-            weights = subset(part.tensors, "sampler")
-            self.networks.policy.load_state_dict(weights)
-            self.networks.sampler.load_state_dict(weights)
-            seen = subset(part.tensors, "replay")["states"]
-        except (KeyError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointError(f"the checkpoint does not fit this run: {reason}") from error
+        weights = part.check(self.networks.policy.state_dict(), "sampler")
+        self.networks.policy.load_state_dict(weights)
+        self.networks.sampler.load_state_dict(weights)
+        seen = self._checked_replay(part)["states"]
         for packed in seen.split(RESCORED_AT_ONCE) if len(seen) else ():
             states = states_type.from_tensor(packed.to(self.generator.device))
             self._remember(states, self.target.log_parts(states))
@@ -329,23 +327,48 @@ class Trainer(Generic[S]):
         """Continue from a saved :meth:`state`.
 
         Raises:
-            CheckpointError: The networks differ in shape.
+            CheckpointError: It is of a run with other networks, or damaged.
         """
-        tensors, document = part.tensors, cast(TrainerDocument, part.document)
-        networks = self.networks
+        networks, document = self.networks, part.checked()
+        for name in ("policy", "sampler", "log_z"):
+            network: nn.Module = getattr(networks, name)
+            network.load_state_dict(part.check(network.state_dict(), name))
+        restore_optimizer(self._optimizer, subset(part.tensors, "optimizer"), part.source)
+        self._replay.load(self._checked_replay(part), document.texts("replay_keys"))
+        self.step = document.whole("step")
+        self._failed_batches = document.whole("failed_batches")
         try:
-            networks.policy.load_state_dict(subset(tensors, "policy"))
-            networks.sampler.load_state_dict(subset(tensors, "sampler"))
-            networks.log_z.load_state_dict(subset(tensors, "log_z"))
-            restore_optimizer(self._optimizer, subset(tensors, "optimizer"))
-            self._replay.load(subset(tensors, "replay"), document["replay_keys"])
-            self.generator.set_state(tensors["generator"])
-            self.target.load_state_dict(document["score"])
-            self.step = int(document["step"])
-            self._failed_batches = int(document["failed_batches"])
-        except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            raise CheckpointError(f"the checkpoint does not fit this run: {reason}") from error
+            self.generator.set_state(part.tensors["generator"])
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise CheckpointError(
+                f"{part.source}.safetensors: generator is no state of random numbers; {CURE}"
+            ) from error
+        score = document.section("score")
+        try:
+            self.target.load_state_dict(score)
+        except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+            raise document.fault("score", f"is not that of this target ({error!r})") from error
+
+    def _checked_replay(self, part: Part) -> dict[str, Tensor]:
+        """Tensors of a replay buffer, as many of each as it has keys."""
+        found = subset(part.tensors, "replay")
+        n = len(part.checked().texts("replay_keys"))
+        states = self.env.initial_states(1).to_tensor()
+        # An empty buffer does not know how wide its states will be.
+        width, k = (states.shape[1], len(self.target.objectives)) if n else (ANY, ANY)
+        shapes: dict[str, tuple[int, ...]] = {"states": (n, width)}
+        if "log_score" in found:  # of an older version
+            shapes["log_score"] = (n,)
+        else:  # by member where the target has several
+            by_member = "log_parts" in found and found["log_parts"].ndim == 3
+            shapes["log_parts"] = (n, ANY, k) if by_member else (n, k)
+        kinds = {"states": states.dtype, "log_parts": torch.float32, "log_score": torch.float32}
+        for name, shape in shapes.items():
+            where = f"{part.source}.safetensors: replay/{name}"
+            if name not in found:
+                raise CheckpointError(f"{where} is missing; {CURE}")
+            check_tensor(found[name], kinds[name], shape, where, CURE)
+        return found
 
 
 def _failed(log_parts: Tensor) -> Tensor:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,9 +19,21 @@ from molgfn.config.loader import dump_config, load_config
 from molgfn.config.schema import Config
 from molgfn.errors import CheckpointError, OutputError, UsageError, VocabularyError
 from molgfn.fragments.vocabulary import Vocabulary
-from molgfn.fragments.vocabulary_file import load_vocabulary, save_vocabulary
-from molgfn.gfn.checkpoint import checkpoints
+from molgfn.fragments.vocabulary_file import dump_vocabulary, load_sealed_vocabulary
+from molgfn.gfn.checkpoint import checkpoint_path, checkpoints
+from molgfn.machine.document import Document
 from molgfn.machine.files import write_faults_named, write_file
+from molgfn.machine.sealed import is_sealed, read_sealed, write_sealed
+
+#: Since format 2 a run has the digests of its files; before, run.json told of no format.
+FORMAT = 2
+#: What messages about damaged files of a run advise.
+RUN_CURE = "restore it from a copy, or begin another run"
+CONFIG_CURE = (
+    "restore it from a copy, or begin another --run with it; a run that goes on takes changes with "
+    "--resume --set"
+)
+_METRICS_CURE = "delete it to go on without the metrics of before"
 
 #: Where runs go that were given no directory.
 RUNS = Path("runs")
@@ -46,7 +59,11 @@ def newest_run() -> Path | None:
     Returns:
         Its directory; ``None`` when there is no run with a checkpoint.
     """
-    runs = [path for path in RUNS.glob("*") if checkpoints(path / "checkpoints")]
+    runs = [
+        path
+        for path in RUNS.glob("*")
+        if (path / "config.yaml").exists() and checkpoints(path / "checkpoints")
+    ]
     return max(
         runs, key=lambda path: checkpoints(path / "checkpoints")[-1].stat().st_mtime, default=None
     )
@@ -60,14 +77,22 @@ class RunDirectory:
         self.checkpoints = path / "checkpoints"
         self.metrics = path / "metrics.jsonl"
         self.config_file = path / "config.yaml"
+        self.facts_file = path / "run.json"
         self.vocabulary_file = path / "vocabulary.yaml"
 
-    def create(self, config: Config, vocabulary: Vocabulary) -> None:
+    def create(
+        self,
+        config: Config,
+        vocabulary: Vocabulary,
+        save_first: Callable[[], None] = lambda: None,
+    ) -> None:
         """Start a run: write its configuration, vocabulary and versions.
 
         Args:
             config: The configuration.
             vocabulary: The vocabulary it names, copied so that the run stands on its own.
+            save_first: Writes the first checkpoint. The configuration comes after it, because its
+                presence says that there is a run, which can be resumed from the first moment.
 
         Raises:
             OutputError: The directory holds a run already, or cannot be written.
@@ -76,7 +101,15 @@ class RunDirectory:
             raise OutputError(
                 f"{self.path} holds a run already; continue it with --resume or name another --run"
             )
+        if any(
+            path.name != checkpoint_path(path, 0).name for path in checkpoints(self.checkpoints)
+        ):
+            raise OutputError(
+                f"{self.checkpoints} holds checkpoints of a run whose {self.config_file.name} is "
+                "gone; name another --run"
+            )
         facts = {
+            "format": FORMAT,
             "molgfn": __version__,
             "python": platform.python_version(),
             **{name: version(name) for name in ("torch", "torch-geometric", "rdkit")},
@@ -86,11 +119,11 @@ class RunDirectory:
         }
         with write_faults_named(f"the run directory {self.path}"):
             self.path.mkdir(parents=True, exist_ok=True)
-            save_vocabulary(vocabulary, self.vocabulary_file)
-            write_file(self.path / "run.json", json.dumps(facts, indent=1) + "\n")
+            write_sealed(self.vocabulary_file, dump_vocabulary(vocabulary))
+            write_sealed(self.facts_file, json.dumps(facts, indent=1) + "\n")
             self._make_places()
-        # Last, because its presence says that the run exists.
-        self.write_config(config)
+        save_first()
+        write_sealed(self.config_file, dump_config(config))
 
     def _make_places(self) -> None:
         """Make what a training writes to."""
@@ -103,7 +136,9 @@ class RunDirectory:
         Raises:
             OutputError: The file cannot be written.
         """
-        write_file(self.config_file, dump_config(config))
+        # A run of before has no digests, and digests of one file would be missed for the others.
+        write = write_sealed if is_sealed(self.path) else write_file
+        write(self.config_file, dump_config(config))
 
     def load(self, overrides: list[str]) -> tuple[Config, Vocabulary]:
         """Read the configuration and vocabulary of an existing run.
@@ -117,14 +152,14 @@ class RunDirectory:
         """
         if not self.config_file.exists():
             raise CheckpointError(f"{self.path} holds no run: {self.config_file.name} is missing")
+        facts = Document.parse(read_sealed(self.facts_file, RUN_CURE), self.facts_file, RUN_CURE)
+        sealed = "format" in facts
+        if sealed:
+            facts.whole("format", least=FORMAT, most=FORMAT)
+        read_sealed(self.config_file, CONFIG_CURE, required=sealed)
         config = load_config(self.config_file, overrides)
-        vocabulary = load_vocabulary(self.vocabulary_file)
-        facts_file = self.path / "run.json"
-        try:
-            digest = json.loads(facts_file.read_text())["vocabulary_digest"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{facts_file} cannot be read: {error!r}") from error
-        check_digest(vocabulary, digest, str(self.vocabulary_file))
+        vocabulary = load_sealed_vocabulary(self.vocabulary_file, RUN_CURE, required=sealed)
+        check_digest(vocabulary, facts.text("vocabulary_digest"), str(self.vocabulary_file))
         return config, vocabulary
 
     @contextmanager
@@ -152,21 +187,69 @@ class RunDirectory:
         if [path.name for path in self.path.iterdir()] == [".lock"]:
             shutil.rmtree(self.path)
 
-    def truncate_metrics(self, step: int) -> None:
-        """Drop the metrics of steps after a checkpoint, which will be done again.
+    def metrics_mark(self) -> dict[str, object]:
+        """What a checkpoint remembers of the metrics that were written before it."""
+        content = self._metrics_content()
+        return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+    def read_metrics(self, saved: Document) -> list[Document]:
+        """Read the metrics, a line for each step that was logged.
+
+        Args:
+            saved: Document of the newest checkpoint, with its mark; older versions left none.
 
         Raises:
+            CheckpointError: The file is damaged.
+        """
+        content = self._metrics_content()
+        self._marked(content, saved)
+        return [row for row, _ in self._rows(content)]
+
+    def truncate_metrics(self, saved: Document) -> None:
+        """Drop the metrics of steps after a checkpoint, which will be done again.
+
+        Args:
+            saved: Document of the checkpoint.
+
+        Raises:
+            CheckpointError: The file is damaged.
             OutputError: The disk is full or the file cannot be written.
         """
-        lines = self.metrics.read_text().splitlines() if self.metrics.is_file() else []
-        kept = []
-        for line in lines:
-            try:
-                if json.loads(line)["step"] <= step:
-                    kept.append(line)
-            except ValueError:  # the last line of a killed process may be cut
-                break
-        write_file(self.metrics, "".join(f"{line}\n" for line in kept))
+        content, step = self._metrics_content(), saved.whole("step")
+        kept = self._marked(content, saved)
+        if kept is None:
+            rows = self._rows(content)
+            kept = b"".join(line for row, line in rows if row.whole("step") <= step)
+        write_file(self.metrics, kept)
+
+    def _marked(self, content: bytes, saved: Document) -> bytes | None:
+        """The metrics up to a checkpoint; None where it has no mark, or the file is gone."""
+        if "metrics" not in saved or not self.metrics.is_file():
+            return None
+        mark = saved.section("metrics")
+        known = content[: mark.whole("bytes")]
+        if hashlib.sha256(known).hexdigest() != mark.text("sha256"):
+            raise CheckpointError(
+                f"{self.metrics} is damaged: up to step {saved.whole('step')} it is not as it was "
+                f"when {saved.source} was saved; {_METRICS_CURE}"
+            )
+        return known
+
+    def _rows(self, content: bytes) -> Iterator[tuple[Document, bytes]]:
+        """Give every line read and as it is; the last line of a killed process may be cut."""
+        for number, line in enumerate(content.splitlines(keepends=True), 1):
+            if line.endswith(b"\n"):
+                row = Document.parse(line, f"{self.metrics} line {number}", _METRICS_CURE)
+                row.whole("step")
+                yield row, line
+
+    def _metrics_content(self) -> bytes:
+        if not self.metrics.is_file():
+            return b""
+        try:
+            return self.metrics.read_bytes()
+        except OSError as error:
+            raise CheckpointError(f"{self.metrics} cannot be read: {error.strerror}") from error
 
     def append_metrics(self, metrics: dict[str, float]) -> None:
         """Add one line to the metrics file; NaN becomes null.

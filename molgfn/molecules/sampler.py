@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
 
@@ -14,16 +13,16 @@ from molgfn.config.loader import load_config
 from molgfn.config.resources import shipped_path
 from molgfn.config.schema import Config
 from molgfn.errors import CheckpointError
-from molgfn.fragments.vocabulary_file import find_vocabulary, load_vocabulary
+from molgfn.fragments.vocabulary_file import find_vocabulary, load_sealed_vocabulary
 from molgfn.gfn.checkpoint import checkpoints, load_part
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.policy import Policy
 from molgfn.gfn.rollout import draw_terminal
-from molgfn.gfn.trainer import TrainerDocument
 from molgfn.machine.device import set_up_device
+from molgfn.machine.sealed import lists, read_sealed
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
-from molgfn.molecules.run_directory import check_digest, newest_run
+from molgfn.molecules.run_directory import RUN_CURE, check_digest, newest_run
 from molgfn.molecules.task import build_env, build_policy
 
 #: Smallest and largest batch of trajectories sampled at once: large ones have more in common.
@@ -147,13 +146,9 @@ class Sampler:
         """
         if not (self.checkpoint / "trainer.json").exists():
             return None
-        document = cast(TrainerDocument, load_part(self.checkpoint, "trainer").document)
-        try:
-            return frozenset(document["score"]["keys"]) | frozenset(document["replay_keys"])
-        except (KeyError, TypeError) as error:
-            raise CheckpointError(
-                f"{self.checkpoint / 'trainer.json'} does not say what was scored: {error!r}"
-            ) from error
+        document = load_part(self.checkpoint, "trainer").checked()
+        scored = document.section("score").texts("keys")
+        return frozenset(scored) | frozenset(document.texts("replay_keys"))
 
 
 def load_sampler(run: Path | None = None, device: str = "auto") -> Sampler:
@@ -183,15 +178,15 @@ def load_sampler(run: Path | None = None, device: str = "auto") -> Sampler:
     config_file = directory / "config.yaml"
     if not config_file.exists():
         raise CheckpointError(f"the run in {directory} is damaged: it has no {config_file.name}")
+    read_sealed(config_file, RUN_CURE)
     config = load_config(config_file)
     own = directory / "vocabulary.yaml"
-    vocabulary = load_vocabulary(own) if own.exists() else find_vocabulary(config.vocabulary)
+    is_run = own.exists() or lists(own)
+    vocabulary = (
+        load_sealed_vocabulary(own, RUN_CURE) if is_run else find_vocabulary(config.vocabulary)
+    )
     check_digest(vocabulary, part.document.get("vocabulary_digest"), vocabulary.name)
     env = build_env(config, vocabulary, set_up_device(device))
     policy = build_policy(config, env).to(env.device)
-    try:
-        policy.load_state_dict(part.tensors)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"the policy in {directory} does not fit: {reason}") from error
+    policy.load_state_dict(part.check(policy.state_dict()))
     return Sampler(config, env, policy.eval(), str(directory), checkpoint)

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from molgfn.chem.molecule import Molecule
 from molgfn.config.reward_schema import RewardConfig
+from molgfn.errors import MoleculeError
 from molgfn.gfn.target import Target
+from molgfn.machine.document import Document
 from molgfn.machine.remembered import Calls, MemoryStore, Remembered, in_order
 from molgfn.molecules.decoding import Decoder
 from molgfn.molecules.env.fragment_env import FragmentEnv
@@ -35,6 +37,9 @@ CACHE_CAPACITY = 200_000
 MIN_CHUNK_SIZE, MAX_CHUNK_SIZE = 16, 64
 #: The proxy is compared with its control on this many of the best molecules of a batch.
 N_WATCHED = 16
+
+#: No logarithm of an objective comes near.
+_TOO_LARGE = 1e300
 
 #: Objectives of states by canonical key, flattened as in :class:`Scored`.
 _Found = dict[str, tuple[float, ...]]
@@ -231,9 +236,35 @@ class MoleculeTarget(Target[FragmentStates]):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Undo :meth:`state_dict`; older versions kept the score alone."""
-        values = state["log_parts"] if "log_parts" in state else [[x] for x in state["log_scores"]]
-        parts = (tuple(math.nan if x is None else x for x in each) for each in values)
-        self._remember(zip(state["keys"], parts, strict=True))
-        self._remembered.calls = Calls(computed=int(state["n_distinct"]))
-        self._modes = Modes(state["modes"])
+        """Undo :meth:`state_dict`; older versions kept the score alone.
+
+        Raises:
+            CheckpointError: A value is missing or of another type, or counts differ.
+        """
+        saved = state if isinstance(state, Document) else Document(state, "the score", "save anew")
+        keys, modes = saved.texts("keys"), saved.texts("modes")
+        if "log_parts" in saved:
+            name, parts = "log_parts", [_parts(each) for each in saved.items_of("log_parts")]
+        else:
+            name, parts = "log_scores", [_parts([x]) for x in saved.items_of("log_scores")]
+        n_parts = len(parts[0]) if parts and parts[0] is not None else 0
+        fits = len(parts) == len(keys) and n_parts % len(self.objectives) == 0
+        known = [each for each in parts if each is not None and len(each) == n_parts]
+        if not fits or len(known) != len(parts) or (parts and not n_parts):
+            raise saved.fault(name, f"is not a list of {len(self.objectives)} numbers for each key")
+        self._remember(zip(keys, known, strict=True))
+        self._remembered.calls = Calls(computed=saved.whole("n_distinct"))
+        try:
+            self._modes = Modes(modes)
+        except MoleculeError as error:
+            raise saved.fault("modes", f"holds what is no molecule ({error})") from error
+
+
+def _parts(values: Any) -> tuple[float, ...] | None:
+    """Logarithms of the objectives of a state, null where one failed; None for anything else."""
+    if not isinstance(values, list):
+        return None
+    # The logarithm of a Score of 0 is minus infinity.
+    if not all(x is None or (type(x) in (int, float) and x < _TOO_LARGE) for x in values):
+        return None
+    return tuple(math.nan if x is None else float(x) for x in values)

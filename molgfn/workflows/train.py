@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from molgfn.config.schema import Config
+from molgfn.errors import CheckpointError
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.gfn.checkpoint import (
@@ -95,7 +96,6 @@ class Training:
             StopTraining: A signal came; the checkpoint is written.
         """
         train = self.config.train
-        self.directory.truncate_metrics(self.trainer.step)
         n_workers = _count_workers(self.config, self.env.device, train.steps - self.trainer.step)
         workers = self.target.workers(n_workers, encode_order(self.directory), tell)
         with _signals() as received, workers:
@@ -114,9 +114,12 @@ class Training:
 
     def save(self) -> None:
         """Write a checkpoint of the current step and delete the oldest ones."""
-        part = self.trainer.state()
+        state = self.trainer.state()
+        trainer = replace(
+            state, document={**state.document, "metrics": self.directory.metrics_mark()}
+        )
         policy = Part(
-            subset(part.tensors, "sampler"),
+            subset(state.tensors, "sampler"),
             {
                 "step": self.trainer.step,
                 "vocabulary_digest": self.env.vocabulary.digest,
@@ -124,7 +127,7 @@ class Training:
             },
         )
         path = checkpoint_path(self.directory.checkpoints, self.trainer.step)
-        save_parts(path, {"trainer": part, "policy": policy})
+        save_parts(path, {"trainer": trainer, "policy": policy})
         prune(self.directory.checkpoints, self.config.train.keep_checkpoints)
 
 
@@ -161,9 +164,8 @@ def start_training(
     checked = _preflight(training)
     if after is not None:
         training.trainer.warm_start(load_part(checkpoints(after.checkpoints)[-1], "trainer"))
-    directory.create(config, vocabulary)
-    # Before the first step, so that a run killed early resumes with what the pre-flight scored.
-    training.save()
+    # With what the pre-flight scored in the first checkpoint, a run resumes from any moment.
+    directory.create(config, vocabulary, training.save)
     return replace(training, preflight=checked)
 
 
@@ -176,17 +178,24 @@ def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
 
     Raises:
         UsageError: A setting would make it another run.
+        CheckpointError: There is no checkpoint, or something is damaged.
     """
     check_resumable(overrides, RESUMABLE)
     config, vocabulary = directory.load(overrides)
+    saved = checkpoints(directory.checkpoints)
+    if not saved:
+        raise CheckpointError(
+            f"{directory.checkpoints} holds no checkpoint to resume from; restore it from a copy, "
+            f"or begin anew with `molgfn train {directory.config_file} --run` and another directory"
+        )
+    training = _build(config, vocabulary, directory)
+    part = load_part(saved[-1], "trainer")
+    digest = load_part(saved[-1], "policy").document.get("vocabulary_digest")
+    check_digest(vocabulary, digest, str(directory.vocabulary_file))
+    training.trainer.load(part)
+    directory.truncate_metrics(part.checked())
     if overrides:
         directory.write_config(config)
-    training = _build(config, vocabulary, directory)
-    saved = checkpoints(directory.checkpoints)
-    if saved:
-        digest = load_part(saved[-1], "policy").document.get("vocabulary_digest")
-        check_digest(vocabulary, digest, str(directory.vocabulary_file))
-        training.trainer.load(load_part(saved[-1], "trainer"))
     return training
 
 

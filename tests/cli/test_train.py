@@ -167,6 +167,14 @@ def test_resume_with_another_vocabulary_is_refused(copied, cli):
     for args in (["train", "--run", copied, "--resume"], ["sample", copied, "--n", "1"]):
         result = cli(*args)
         assert result.exit_code == 3
+        assert f"{file} is damaged" in result.stderr
+    (copied / "SHA256SUMS").unlink()
+    facts = json.loads((copied / "run.json").read_text())
+    del facts["format"]  # as of before, when a run had no digests
+    (copied / "run.json").write_text(json.dumps(facts))
+    for args in (["train", "--run", copied, "--resume"], ["sample", copied, "--n", "1"]):
+        result = cli(*args)
+        assert result.exit_code == 3
         assert "not the one this policy was trained with" in result.stderr
 
 
@@ -213,7 +221,7 @@ def test_a_garbled_run_file_is_named(copied, cli):
     (copied / "run.json").write_text("{")
     result = cli("train", "--run", copied, "--resume")
     assert result.exit_code == 3
-    assert "run.json cannot be read" in result.stderr
+    assert "run.json is damaged" in result.stderr
 
 
 def test_a_run_without_its_config_is_damaged(copied, cli):

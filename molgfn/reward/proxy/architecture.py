@@ -32,20 +32,7 @@ class Architecture:
     layers: int = 3
     dropout: float = 0.1
 
-    def check(self, weights: Weights) -> None:
-        """Refuse weights of another network.
-
-        Raises:
-            ValueError: One is missing, too many or of another shape.
-        """
-        expected = self._shapes()
-        if wrong := sorted(set(expected) ^ set(weights)):
-            raise ValueError(f"the weights {', '.join(wrong)} are missing or not expected")
-        for name, shape in expected.items():
-            if tuple(weights[name].shape) != shape:
-                raise ValueError(f"{name} has the shape {list(weights[name].shape)}, not {shape}")
-
-    def _shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every weight of a network."""
         width, n_descriptors = self.hidden, len(DESCRIPTORS)
         shapes: dict[str, tuple[int, ...]] = {

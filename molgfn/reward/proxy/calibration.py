@@ -14,6 +14,8 @@ from molgfn.reward.proxy.features import DESCRIPTORS
 COVERAGE = 0.9
 #: The standard deviation stays within this factor of that of all errors.
 _MOST_SPREAD = 4.0
+#: Weights of a calibration that has them.
+N_WEIGHTS = 5
 #: Holds the weights back where the data say little.
 _RIDGE = 3.0
 _SIZE, _ROTATABLE = DESCRIPTORS.index("heavy_atoms"), DESCRIPTORS.index("rotatable_bonds")

@@ -7,6 +7,7 @@
     train.csv.gz        the training molecules and their values
     held_out.csv.gz     predictions of the test molecules by an ensemble that never saw them
     README.md           the model card
+    SHA256SUMS          digests of all these, compared when they are read; older proxies have none
 
 Nothing is pickled, so a proxy from elsewhere runs no code.
 """
@@ -16,23 +17,26 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, astuple
-from math import isfinite
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
-import safetensors
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
+from molgfn.chem.similarity import N_BITS
 from molgfn.config.resources import shipped_path
 from molgfn.errors import CheckpointError, ConfigError, OutputError
+from molgfn.machine.document import Document
 from molgfn.machine.files import check_folder_writable, replacing_folder
+from molgfn.machine.sealed import lists, read_sealed, seal
+from molgfn.machine.tensors import ANY, check_tensor, check_tensors, parse_tensors
 from molgfn.reward.proxy.architecture import Architecture, Weights
-from molgfn.reward.proxy.calibration import Calibration
+from molgfn.reward.proxy.calibration import N_WEIGHTS, Calibration
 from molgfn.reward.proxy.card import model_card
 from molgfn.reward.proxy.dataset import Dataset, read_dataset
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
@@ -40,7 +44,11 @@ from molgfn.reward.proxy.proxy import Control, Proxy
 from molgfn.reward.proxy.size import SizeBaseline
 from molgfn.tables.columns import HELD_OUT_COLUMNS
 
-_FORMAT = 1
+#: Since format 2 a proxy has the digests of its files.
+_FORMAT = 2
+#: More would be damage.
+_MOST_MEMBERS = 1000
+_CURE = "fit the proxy again with molgfn proxy fit"
 _JSON, _TENSORS = "proxy.json", "proxy.safetensors"
 _TRAIN, _HELD_OUT, _CARD = "train.csv.gz", "held_out.csv.gz", "README.md"
 
@@ -82,35 +90,20 @@ def load_proxy(directory: Path | str) -> Proxy:
         ConfigError: There is no proxy of that name.
     """
     directory = find_proxy(directory) if isinstance(directory, str) else directory
-    about = _read_json(directory / _JSON)
-    tensors = _read_tensors(directory / _TENSORS)
-    try:
-        architecture = Architecture(**about["architecture"])
-        size: dict[str, Any] = about["size"]
-        proxy = Proxy(
-            target=str(about["target"]),
-            unit=str(about["unit"]),
-            architecture=architecture,
-            networks=tuple(
-                _restore(architecture, tensors, f"members.{member}.")
-                for member in range(int(about["members"]))
-            ),
-            calibration=_calibration(about["calibration"]),
-            size=SizeBaseline(**size | {"mean": tuple(size["mean"]), "sd": tuple(size["sd"])}),
-            neighbours=TrainingNeighbours(
-                tensors["train.bits"].numpy(), tensors["train.counts"].numpy()
-            ),
-            provenance=about["provenance"],
-            control=_control(architecture, tensors, about.get("control")),
-        )
-        _check_numbers(proxy)
-        return proxy
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        text = " ".join(str(error).split())
-        raise CheckpointError(
-            f"{directory}: {_JSON} and {_TENSORS} do not make a proxy ({text[:200]}); "
-            "fit it again with molgfn proxy fit"
-        ) from error
+    about, tensors = _read(directory)
+    architecture = _architecture(about.section("architecture"))
+    path, members = directory / _TENSORS, about.whole("members", 1, _MOST_MEMBERS)
+    return Proxy(
+        target=about.text("target"),
+        unit=about.text("unit"),
+        architecture=architecture,
+        networks=_networks(architecture, tensors, members, "members", path),
+        calibration=_calibration(about.section("calibration")),
+        size=_size(about.section("size")),
+        neighbours=_neighbours(tensors, path),
+        provenance=about.plain("provenance"),
+        control=_control(architecture, tensors, about, path),
+    )
 
 
 def load_held_out(directory: Path) -> pd.DataFrame | None:
@@ -123,18 +116,17 @@ def load_held_out(directory: Path) -> pd.DataFrame | None:
         CheckpointError: It cannot be read.
     """
     path = directory / _HELD_OUT
-    if not path.is_file():
+    if not (path.is_file() or lists(path)):
         return None
+    content = read_sealed(path, _CURE)
     try:
-        frame = pd.read_csv(path, keep_default_na=False)
+        frame = pd.read_csv(io.BytesIO(content), keep_default_na=False, compression="gzip")
         if tuple(frame.columns) != HELD_OUT_COLUMNS:
             raise ValueError(f"its columns are {', '.join(frame.columns)}")
         return frame.astype(dict.fromkeys(HELD_OUT_COLUMNS[2:], float))
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         text = " ".join(str(error).split())
-        raise CheckpointError(
-            f"{path}: cannot be read ({text[:200]}); fit the proxy again"
-        ) from error
+        raise CheckpointError(f"{path}: cannot be read ({text[:200]}); {_CURE}") from error
 
 
 def load_training(directory: Path, value_column: str) -> Dataset:
@@ -145,12 +137,11 @@ def load_training(directory: Path, value_column: str) -> Dataset:
         value_column: Name of their value, ``Proxy.value_column``.
 
     Raises:
-        CheckpointError: The file is missing.
+        CheckpointError: The file is missing, or not as it was written.
         TableError: It cannot be read.
     """
     path = directory / _TRAIN
-    if not path.is_file():
-        raise CheckpointError(f"{path} is missing; fit the proxy again with molgfn proxy fit")
+    read_sealed(path, _CURE)
     return read_dataset(path, None, value_column)
 
 
@@ -215,6 +206,7 @@ def _write(proxy: Proxy, data: Dataset, directory: Path) -> None:
     _write_table(frame, directory / _TRAIN)
     if proxy.held_out is not None:
         _write_table(proxy.held_out, directory / _HELD_OUT)
+    seal(directory)
 
 
 def _write_table(frame: pd.DataFrame, path: Path) -> None:
@@ -226,73 +218,86 @@ def _write_table(frame: pd.DataFrame, path: Path) -> None:
     path.write_bytes(buffer.getvalue())
 
 
-def _calibration(about: dict[str, Any]) -> Calibration:
-    return Calibration(**about | {"weights": tuple(about.get("weights", ()))})
+def _read(directory: Path) -> tuple[Document, dict[str, Tensor]]:
+    """Read both files that make a proxy."""
+    path = directory / _JSON
+    if not path.exists() and not lists(path):
+        raise CheckpointError(
+            f"{directory} is no proxy, {_JSON} is missing; make one with molgfn proxy fit"
+        )
+    about = Document.parse(read_sealed(path, _CURE), path, _CURE)
+    if about.get("format") not in (1, _FORMAT):
+        raise about.fault("format", f"must be 1 or {_FORMAT}, or a newer molgfn wrote it; update")
+    content = read_sealed(directory / _TENSORS, _CURE, required=about["format"] == _FORMAT)
+    return about, parse_tensors(content, directory / _TENSORS, _CURE)
+
+
+def _architecture(about: Document) -> Architecture:
+    return Architecture(
+        about.whole("hidden", 1, 4096), about.whole("layers", 1, 64), about.number("dropout")
+    )
+
+
+def _calibration(about: Document) -> Calibration:
+    """The calibration; proxies of before have no weights and no interval."""
+    return Calibration(
+        mean=about.number("mean"),
+        sd=about.number("sd"),
+        spread_scale=about.number("spread_scale"),
+        noise=about.number("noise"),
+        weights=about.numbers("weights", N_WEIGHTS) if about.get("weights") else (),
+        interval=about.number("interval") if "interval" in about else 0.0,
+    )
+
+
+def _size(about: Document) -> SizeBaseline:
+    mean, sd = about.numbers("mean"), about.numbers("sd")
+    if not (mean and sd):
+        raise about.fault("sd" if mean else "mean", "is empty")
+    n_min = about.whole("n_min")
+    return SizeBaseline(
+        mean, sd, about.number("smallest_sd"), n_min, about.whole("n_max", least=n_min)
+    )
+
+
+def _neighbours(tensors: Mapping[str, Tensor], path: Path) -> TrainingNeighbours:
+    for name in ("train.bits", "train.counts"):
+        if name not in tensors:
+            raise CheckpointError(f"{path}: {name} is missing; {_CURE}")
+        check_tensor(tensors[name], torch.int16, (ANY,), f"{path}: {name}", _CURE)
+    bits, counts = (tensors[f"train.{name}"].numpy() for name in ("bits", "counts"))
+    is_sound = len(counts) and counts.min() >= 0 and counts.sum(dtype=np.int64) == len(bits)
+    if not is_sound or (len(bits) and not 0 <= bits.min() <= bits.max() < N_BITS):
+        raise CheckpointError(f"{path}: train.bits and train.counts are no fingerprints; {_CURE}")
+    return TrainingNeighbours(bits, counts)
 
 
 def _control(
-    architecture: Architecture, tensors: Mapping[str, Tensor], about: dict[str, Any] | None
+    architecture: Architecture, tensors: Mapping[str, Tensor], about: Document, path: Path
 ) -> Control | None:
     """The control; proxies of before have none."""
-    if about is None:
+    if "control" not in about:
         return None
-    networks = tuple(
-        _restore(architecture, tensors, f"control.{member}.")
-        for member in range(int(about["members"]))
+    own = about.section("control")
+    networks = _networks(
+        architecture, tensors, own.whole("members", 1, _MOST_MEMBERS), "control", path
     )
-    return Control(networks, float(about["mean"]), float(about["sd"]))
+    return Control(networks, own.number("mean"), own.number("sd"))
 
 
-def _restore(architecture: Architecture, tensors: Mapping[str, Tensor], prefix: str) -> Weights:
-    own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-    architecture.check(own)
-    return own
-
-
-def _check_numbers(proxy: Proxy) -> None:
-    """Refuse what would only show as failed or wrong predictions later."""
-    if not proxy.networks:
-        raise ValueError("members is 0")
-    size = proxy.size
-    numbers = {
-        "calibration": (*astuple(proxy.calibration)[:4], *proxy.calibration.weights),
-        "size.mean": size.mean,
-        "size.sd": size.sd,
-        "size": (size.smallest_sd, size.n_min, size.n_max),
+def _networks(
+    architecture: Architecture, tensors: Mapping[str, Tensor], n: int, group: str, path: Path
+) -> tuple[Weights, ...]:
+    """Weights of n networks, and no more than these."""
+    own = {name: value for name, value in tensors.items() if name.startswith(f"{group}.")}
+    shapes = architecture.shapes()
+    like = {
+        f"{group}.{member}.{name}": torch.empty(shape, device="meta")
+        for member in range(n)
+        for name, shape in shapes.items()
     }
-    for key, values in numbers.items():
-        if not values or not all(isinstance(x, int | float) and isfinite(x) for x in values):
-            raise ValueError(f"{key} holds something that is no finite number")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{path.parent} is no proxy, {path.name} is missing; make one with molgfn proxy fit"
-        ) from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(
-            f"{path}: cannot be read as JSON ({error}); fit the proxy again with molgfn proxy fit"
-        ) from error
-    if not isinstance(about, dict) or about.get("format") != _FORMAT:
-        found = about.get("format") if isinstance(about, dict) else None
-        raise CheckpointError(
-            f"{path}: expected format {_FORMAT}, came {found!r}; "
-            "update molgfn or fit the proxy again"
-        )
-    return about
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(
-            f"{path}: cannot be read as safetensors ({' '.join(str(error).split())[:200]}); "
-            "fit the proxy again with molgfn proxy fit"
-        ) from error
+    check_tensors(own, like, path, _CURE)
+    return tuple({name: own[f"{group}.{member}.{name}"] for name in shapes} for member in range(n))
 
 
 def _check_replaceable(directory: Path) -> None:

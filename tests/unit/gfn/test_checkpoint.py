@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -39,11 +40,26 @@ def test_a_damaged_tensor_file_is_refused(saved):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "not valid JSON"), ("[]", "not a molgfn checkpoint"), ('{"format": 99}', "format 1")],
+    [
+        ("{", "not valid JSON"),
+        ("[]", "not valid JSON: expected an object, came a list"),
+        ('{"format": 99}', "format 1"),
+        ('{"a": ' * 5000, "not valid JSON: nested too deeply"),
+        ('{"format": ' + "1" * 5000 + "}", "not valid JSON: .*digits"),
+    ],
 )
 def test_a_garbled_document_is_refused(saved, text, message):
     (saved / "one.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"one\.json is damaged.*older one"):
+        load_part(saved, "one")
+    (saved / "SHA256SUMS").unlink()
     with pytest.raises(CheckpointError, match=message):
+        load_part(saved, "one")
+
+
+def test_a_checkpoint_that_lost_its_digests_is_refused(saved):
+    (saved / "SHA256SUMS").unlink()
+    with pytest.raises(CheckpointError, match="SHA256SUMS is missing"):
         load_part(saved, "one")
 
 
@@ -52,15 +68,33 @@ def test_a_missing_file_is_named(saved):
         load_part(saved, "two")
 
 
-def test_garbage_with_a_matching_digest_is_still_refused(saved):
-    import hashlib
+@pytest.fixture
+def old(saved):
+    """As checkpoints of before were: the document has the digest of the tensors."""
+    (saved / "SHA256SUMS").unlink()
+    digest_anew(saved)
+    return saved
 
-    (saved / "one.safetensors").write_bytes(b"garbage")
-    document = json.loads((saved / "one.json").read_text())
-    document["sha256"] = hashlib.sha256(b"garbage").hexdigest()
-    (saved / "one.json").write_text(json.dumps(document))
+
+def digest_anew(folder):
+    digest = hashlib.sha256((folder / "one.safetensors").read_bytes()).hexdigest()
+    document = json.loads((folder / "one.json").read_text()) | {"format": 1, "sha256": digest}
+    (folder / "one.json").write_text(json.dumps(document))
+
+
+def test_a_checkpoint_of_before_has_the_digest_of_its_tensors(old):
+    assert load_part(old, "one").document["step"] == 7
+    file = old / "one.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(CheckpointError, match=r"one\.safetensors is damaged.*older one"):
+        load_part(old, "one")
+
+
+def test_garbage_with_a_matching_digest_is_still_refused(old):
+    (old / "one.safetensors").write_bytes(b"garbage")
+    digest_anew(old)
     with pytest.raises(CheckpointError, match="cannot be read"):
-        load_part(saved, "one")
+        load_part(old, "one")
 
 
 def test_an_unfinished_checkpoint_does_not_count(saved, tmp_path):

@@ -266,26 +266,45 @@ def saved(proxy, dataset, tmp_path):
     return tmp_path / "toy"
 
 
+@pytest.fixture
+def unsealed(saved):
+    """As proxies of before were: without digests."""
+    (saved / "SHA256SUMS").unlink()
+    about = json.loads((saved / "proxy.json").read_text())
+    (saved / "proxy.json").write_text(json.dumps(about | {"format": 1}))
+    return saved
+
+
+def test_a_proxy_of_before_has_no_digests(proxy, unsealed):
+    assert load_proxy(unsealed).predict([olaparib])[0] == proxy.predict([olaparib])[0]
+
+
+def test_a_proxy_that_lost_its_digests_is_refused(saved):
+    (saved / "SHA256SUMS").unlink()
+    with pytest.raises(CheckpointError, match="SHA256SUMS is missing; fit the proxy again"):
+        load_proxy(saved)
+
+
 @pytest.mark.parametrize("name", ["proxy.json", "proxy.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"\x80\x04garbage\xff\x00", b"[1, 2]"])
-def test_a_garbled_file_is_named(saved, name, content):
-    (saved / name).write_bytes(content)
+def test_a_garbled_file_is_named(unsealed, name, content):
+    (unsealed / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=name):
-        load_proxy(saved)
+        load_proxy(unsealed)
 
 
 @pytest.mark.parametrize("name", ["proxy.json", "proxy.safetensors"])
-def test_a_missing_file_is_named(saved, name):
-    (saved / name).unlink()
+def test_a_missing_file_is_named(unsealed, name):
+    (unsealed / name).unlink()
     with pytest.raises(CheckpointError, match=name):
-        load_proxy(saved)
+        load_proxy(unsealed)
 
 
-def test_tensors_cut_short_are_refused(saved):
+def test_tensors_cut_short_are_refused(unsealed):
     path = saved / "proxy.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="cannot be read as safetensors"):
-        load_proxy(saved)
+        load_proxy(unsealed)
 
 
 @pytest.mark.parametrize(
@@ -301,20 +320,24 @@ def test_tensors_cut_short_are_refused(saved):
         ("size", {"mean": "12", "sd": [1.0], "smallest_sd": 1.0, "n_min": 1, "n_max": 9}),
         ("members", 0),
         ("control", {"members": 9, "mean": 0.0, "sd": 1.0}),
+        ("members", 10**5000),
+        ("unit", None),
+        ("provenance", json.loads("[" * 400 + "]" * 400)),
+        ("provenance", {"a": json.loads("[" * 400 + "]" * 400)}),
     ],
 )
-def test_files_that_do_not_fit_each_other_are_refused(saved, key, value):
-    about = json.loads((saved / "proxy.json").read_text())
-    (saved / "proxy.json").write_text(json.dumps(about | {key: value}))
-    with pytest.raises(CheckpointError, match="do not make a proxy"):
-        load_proxy(saved)
+def test_files_that_do_not_fit_each_other_are_refused(unsealed, key, value):
+    about = json.loads((unsealed / "proxy.json").read_text())
+    (unsealed / "proxy.json").write_text(json.dumps(about | {key: value}))
+    with pytest.raises(CheckpointError, match="; fit the proxy again"):
+        load_proxy(unsealed)
 
 
-def test_a_newer_format_is_refused(saved):
-    about = json.loads((saved / "proxy.json").read_text())
-    (saved / "proxy.json").write_text(json.dumps(about | {"format": 2}))
-    with pytest.raises(CheckpointError, match="expected format 1, came 2"):
-        load_proxy(saved)
+def test_a_newer_format_is_refused(unsealed):
+    about = json.loads((unsealed / "proxy.json").read_text())
+    (unsealed / "proxy.json").write_text(json.dumps(about | {"format": 3}))
+    with pytest.raises(CheckpointError, match="format must be 1 or 2"):
+        load_proxy(unsealed)
 
 
 def test_a_proxy_is_found_by_name_or_path(saved):
@@ -345,13 +368,13 @@ def test_a_proxy_of_before_has_no_control_and_no_test_molecules(shipped):
         assert shipped.calibration.weights == ()
 
 
-def test_garbled_test_molecules_are_named(saved):
-    (saved / "held_out.csv.gz").write_bytes(gzip.compress(b"SMILES,what\nCC,1\n"))
+def test_garbled_test_molecules_are_named(unsealed):
+    (unsealed / "held_out.csv.gz").write_bytes(gzip.compress(b"SMILES,what\nCC,1\n"))
     with pytest.raises(CheckpointError, match="held_out.csv.gz: cannot be read .*SMILES, what"):
-        load_held_out(saved)
-    (saved / "train.csv.gz").unlink()
+        load_held_out(unsealed)
+    (unsealed / "train.csv.gz").unlink()
     with pytest.raises(CheckpointError, match="train.csv.gz is missing"):
-        load_training(saved, "TOY_kcal_mol")
+        load_training(unsealed, "TOY_kcal_mol")
 
 
 def test_values_that_differ_in_one_molecule_alone_are_refused(dataset, settings):
