@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -84,15 +84,15 @@ class RunDirectory:
         self,
         config: Config,
         vocabulary: Vocabulary,
-        save_first: Callable[[], None] = lambda: None,
+        *,
+        begins_with: Path | None = None,
     ) -> None:
         """Start a run: write its configuration, vocabulary and versions.
 
         Args:
             config: The configuration.
             vocabulary: The vocabulary it names, copied so that the run stands on its own.
-            save_first: Writes the first checkpoint. The configuration comes after it, because its
-                presence says that there is a run, which can be resumed from the first moment.
+            begins_with: The run whose policy this one begins with, for the record.
 
         Raises:
             OutputError: The directory holds a run already, or cannot be written.
@@ -115,6 +115,7 @@ class RunDirectory:
             **{name: version(name) for name in ("torch", "torch-geometric", "rdkit")},
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "vocabulary_digest": vocabulary.digest,
+            "begins_with": None if begins_with is None else str(begins_with),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         with write_faults_named(f"the run directory {self.path}"):
@@ -122,7 +123,7 @@ class RunDirectory:
             write_sealed(self.vocabulary_file, dump_vocabulary(vocabulary))
             write_sealed(self.facts_file, json.dumps(facts, indent=1) + "\n")
             self._make_places()
-        save_first()
+        # Last, because its presence says that the run exists.
         write_sealed(self.config_file, dump_config(config))
 
     def _make_places(self) -> None:
@@ -152,7 +153,7 @@ class RunDirectory:
         """
         if not self.config_file.exists():
             raise CheckpointError(f"{self.path} holds no run: {self.config_file.name} is missing")
-        facts = Document.parse(read_sealed(self.facts_file, RUN_CURE), self.facts_file, RUN_CURE)
+        facts = self._facts()
         sealed = "format" in facts
         if sealed:
             facts.whole("format", least=FORMAT, most=FORMAT)
@@ -161,6 +162,14 @@ class RunDirectory:
         vocabulary = load_sealed_vocabulary(self.vocabulary_file, RUN_CURE, required=sealed)
         check_digest(vocabulary, facts.text("vocabulary_digest"), str(self.vocabulary_file))
         return config, vocabulary
+
+    def begins_afresh(self) -> bool:
+        """Whether the run did not begin with the policy of another."""
+        return self._facts().get("begins_with") is None
+
+    def _facts(self) -> Document:
+        content = read_sealed(self.facts_file, RUN_CURE)
+        return Document.parse(content, self.facts_file, RUN_CURE)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -191,6 +200,10 @@ class RunDirectory:
         """What a checkpoint remembers of the metrics that were written before it."""
         content = self._metrics_content()
         return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+    def has_metrics(self) -> bool:
+        """Whether a step was ever logged."""
+        return bool(self._metrics_content())
 
     def read_metrics(self, saved: Document) -> list[Document]:
         """Read the metrics, a line for each step that was logged.

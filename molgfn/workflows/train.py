@@ -164,8 +164,10 @@ def start_training(
     checked = _preflight(training)
     if after is not None:
         training.trainer.warm_start(load_part(checkpoints(after.checkpoints)[-1], "trainer"))
-    # With what the pre-flight scored in the first checkpoint, a run resumes from any moment.
-    directory.create(config, vocabulary, training.save)
+    begins_with = None if after is None else after.path
+    directory.create(config, vocabulary, begins_with=begins_with)
+    # Before the first step, so that a run killed early resumes with what the pre-flight scored.
+    training.save()
     return replace(training, preflight=checked)
 
 
@@ -184,19 +186,30 @@ def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
     config, vocabulary = directory.load(overrides)
     saved = checkpoints(directory.checkpoints)
     if not saved:
-        raise CheckpointError(
-            f"{directory.checkpoints} holds no checkpoint to resume from; restore it from a copy, "
-            f"or begin anew with `molgfn train {directory.config_file} --run` and another directory"
-        )
+        _refuse_unless_new(directory)
     training = _build(config, vocabulary, directory)
-    part = load_part(saved[-1], "trainer")
-    digest = load_part(saved[-1], "policy").document.get("vocabulary_digest")
-    check_digest(vocabulary, digest, str(directory.vocabulary_file))
-    training.trainer.load(part)
-    directory.truncate_metrics(part.checked())
+    if saved:
+        part = load_part(saved[-1], "trainer")
+        digest = load_part(saved[-1], "policy").document.get("vocabulary_digest")
+        check_digest(vocabulary, digest, str(directory.vocabulary_file))
+        training.trainer.load(part)
+        directory.truncate_metrics(part.checked())
+    else:  # killed before the first checkpoint: what was done until then is done again
+        training = replace(training, preflight=_preflight(training))
+        training.save()
     if overrides:
         directory.write_config(config)
     return training
+
+
+def _refuse_unless_new(directory: RunDirectory) -> None:
+    """Refuse a run that has lost its checkpoints; one that never had any can begin as it did."""
+    if not directory.has_metrics() and directory.begins_afresh():
+        return
+    raise CheckpointError(
+        f"{directory.checkpoints} holds no checkpoint to resume from; restore one from a copy, or "
+        f"begin anew in another directory, `molgfn train {directory.config_file} --run OTHER`"
+    )
 
 
 def _anchored(config: Config) -> Config:

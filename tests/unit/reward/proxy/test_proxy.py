@@ -276,7 +276,8 @@ def unsealed(saved):
 
 
 def test_a_proxy_of_before_has_no_digests(proxy, unsealed):
-    assert load_proxy(unsealed).predict([olaparib])[0] == proxy.predict([olaparib])[0]
+    ethanol = read_molecule("CCO")
+    assert load_proxy(unsealed).predict([ethanol]) == proxy.predict([ethanol])
 
 
 def test_a_proxy_that_lost_its_digests_is_refused(saved):
@@ -320,7 +321,7 @@ def test_tensors_cut_short_are_refused(unsealed):
         ("size", {"mean": "12", "sd": [1.0], "smallest_sd": 1.0, "n_min": 1, "n_max": 9}),
         ("members", 0),
         ("control", {"members": 9, "mean": 0.0, "sd": 1.0}),
-        ("members", 10**5000),
+        ("members", 10**400),
         ("unit", None),
         ("provenance", json.loads("[" * 400 + "]" * 400)),
         ("provenance", {"a": json.loads("[" * 400 + "]" * 400)}),
