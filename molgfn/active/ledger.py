@@ -1,7 +1,8 @@
 """The ledger of what the oracle was asked and answered: one SQLite file in a run directory.
 
 An answer is on disk as soon as it is there, so rounds that are killed at any moment and resumed ask
-exactly for what has no answer yet.
+exactly for what has no answer yet. Every row carries a digest of what it says, which is compared
+whenever it is read.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,11 +21,12 @@ import pandas as pd
 
 from molgfn.active.answer import Answer
 from molgfn.errors import CheckpointError
-from molgfn.machine.database import Database
+from molgfn.machine.database import Database, Value, row_digest
 from molgfn.machine.remembered import Calls
 from molgfn.tables.columns import LEDGER_COLUMNS
 
-_SCHEMA_VERSION = 1
+#: Since version 2 every row has a digest.
+_SCHEMA_VERSION = 2
 _CREATE = """
 CREATE TABLE IF NOT EXISTS asked (
     entry TEXT NOT NULL PRIMARY KEY, round INTEGER NOT NULL, smiles TEXT NOT NULL UNIQUE,
@@ -32,7 +34,7 @@ CREATE TABLE IF NOT EXISTS asked (
     tries INTEGER NOT NULL DEFAULT 0, asked TEXT, finished TEXT, value REAL,
     relation TEXT NOT NULL DEFAULT '=', status TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '', cost_s REAL NOT NULL DEFAULT 0,
-    n_repeats INTEGER NOT NULL DEFAULT 0
+    n_repeats INTEGER NOT NULL DEFAULT 0, digest TEXT
 )
 """
 
@@ -99,6 +101,10 @@ class Row:
 
 
 _FIELDS = tuple(field.name for field in fields(Row))
+_COLUMNS = ", ".join((*LEDGER_COLUMNS, "digest"))
+#: Fields that are empty in the file, not "", while there is nothing to say.
+_DATES = ("asked", "finished")
+_CURE = "restore the file from a copy, or start a new run"
 
 
 class Ledger:
@@ -111,13 +117,20 @@ class Ledger:
             path: The file, such as ``ledger.sqlite`` in the run directory.
 
         Raises:
-            OutputError: It cannot be opened, is no SQLite file, or a newer molgfn wrote it.
+            CheckpointError: It is no SQLite file, damaged, or a newer molgfn wrote it.
+            OutputError: It cannot be opened, or is in use.
         """
         self._path = path
-        cure = "restore the file from a copy, or start a new run"
         self._database = Database(
-            path, "ledger", version=_SCHEMA_VERSION, schema=_CREATE, cure=cure
+            path,
+            "ledger",
+            version=_SCHEMA_VERSION,
+            schema=_CREATE,
+            upgrade=_upgrade,
+            cure=_CURE,
+            elsewhere="",
         )
+        self._database.check()
 
     def __enter__(self) -> Ledger:
         return self
@@ -137,17 +150,8 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make several changes: all of them or, if anything fails, none."""
-        if self._is_changing():
+        with self._database.transaction():
             yield
-            return
-        self._execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            if self._is_changing():  # a full disk has ended it already
-                self._execute("ROLLBACK")
-            raise
-        self._execute("COMMIT")
 
     def plan(self, entries: Sequence[Planned], asked_by: str, *, paid: bool = True) -> None:
         """Enter molecules, all or none; those that are there stay as they are.
@@ -159,17 +163,16 @@ class Ledger:
         """
         with self.transaction():
             by_entry = {row.entry: row.smiles for row in self.rows()}
+            known = frozenset(by_entry)
             by_smiles = {smiles: entry for entry, smiles in by_entry.items()}
             for new in entries:
                 if by_entry.setdefault(new.entry, new.smiles) != new.smiles:
                     raise self._conflict(new, f"is {by_entry[new.entry]} there")
                 if by_smiles.setdefault(new.smiles, new.entry) != new.entry:
                     raise self._conflict(new, f"is entry {by_smiles[new.smiles]} there")
-                self._execute(
-                    "INSERT OR IGNORE INTO asked (entry, round, smiles, inchikey, asked_by, paid)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    (new.entry, new.number, new.smiles, new.inchikey, asked_by, int(paid)),
-                )
+                if new.entry not in known:
+                    values = (new.entry, new.number, new.smiles, new.inchikey, asked_by, paid)
+                    self._insert(Row(*values, 0, "", "", math.nan, "=", "", "", 0.0, 0))
 
     def started(self, entries: Sequence[str]) -> None:
         """Record that molecules are about to be handed to the oracle.
@@ -180,7 +183,8 @@ class Ledger:
         """
         with self.transaction():
             for entry in entries:
-                self._change("tries = tries + 1, asked = ?", (_now(),), entry)
+                row = self._row(entry)
+                self._update(replace(row, tries=row.tries + 1, asked=_now()))
 
     def finish(self, entry: str, answer: Answer, *, n_repeats: int = 1) -> None:
         """Enter an answer.
@@ -189,7 +193,11 @@ class Ledger:
             ValueError: The entry is unknown, or has an answer.
             OutputError: The file cannot be written.
         """
-        self._answer(entry, answer, n_repeats, "finished IS NULL", "has an answer; amend it")
+        with self.transaction():
+            row = self._row(entry)
+            if row.is_answered:
+                raise ValueError(f"entry {entry!r} has an answer; amend it")
+            self._update(_answered(row, answer, n_repeats))
 
     def amend(self, entry: str, answer: Answer, *, n_repeats: int = 1) -> None:
         """Replace an answer, as when a laboratory corrects a value.
@@ -198,7 +206,11 @@ class Ledger:
             ValueError: The entry is unknown, or has no answer.
             OutputError: The file cannot be written.
         """
-        self._answer(entry, answer, n_repeats, "finished IS NOT NULL", "has no answer yet")
+        with self.transaction():
+            row = self._row(entry)
+            if not row.is_answered:
+                raise ValueError(f"entry {entry!r} has no answer yet")
+            self._update(_answered(row, answer, n_repeats))
 
     def rows(self, number: int | None = None) -> list[Row]:
         """Entries, in their order.
@@ -209,11 +221,8 @@ class Ledger:
         Raises:
             OutputError: The file cannot be read.
         """
-        query = f"SELECT {', '.join(LEDGER_COLUMNS)} FROM asked"
-        if number is None:
-            return [_row(found) for found in self._execute(f"{query} ORDER BY entry")]
-        query = f"{query} WHERE round = ? ORDER BY entry"
-        return [_row(found) for found in self._execute(query, (number,))]
+        where, values = ("1", ()) if number is None else ("round = ?", (number,))
+        return self._read(f"{where} ORDER BY entry", values)
 
     def unanswered(self, number: int) -> list[Row]:
         """Entries of a round that have no answer, in their order.
@@ -225,58 +234,47 @@ class Ledger:
 
     def calls(self) -> Calls:
         """Answers that the oracle was called for, and those that the user brought."""
-        return Calls(
-            computed=self._count("paid AND finished IS NOT NULL"),
-            known=self._count("NOT paid AND finished IS NOT NULL"),
-        )
+        answered = [row.paid for row in self.rows() if row.is_answered]
+        return Calls(computed=sum(answered), known=len(answered) - sum(answered))
 
     def n_planned_paid(self) -> int:
         """Molecules that the oracle was or will be called for, answered or not."""
-        return self._count("paid")
+        return sum(row.paid for row in self.rows())
 
     def known(self) -> dict[str, str]:
         """Entry by SMILES, of everything ever entered."""
-        return {str(s): str(e) for s, e in self._execute("SELECT smiles, entry FROM asked")}
+        return {row.smiles: row.entry for row in self.rows()}
 
     def frame(self) -> pd.DataFrame:
         """The whole ledger as a table, one row per entry, in their order."""
         rows = [[getattr(row, name) for name in _FIELDS] for row in self.rows()]
         return pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
 
-    def _answer(self, entry: str, answer: Answer, n_repeats: int, when: str, fault: str) -> None:
-        self._change(
-            "value = ?, relation = ?, status = ?, reason = ?, cost_s = ?, n_repeats = ?,"
-            " finished = ?",
-            (
-                *(None if math.isnan(answer.value) else answer.value, answer.relation),
-                *(answer.status, answer.reason, answer.cost_s, n_repeats, _now()),
-            ),
-            entry,
-            when,
-            fault,
+    def _row(self, entry: str) -> Row:
+        found = self._read("entry = ?", (entry,))
+        if not found:
+            raise ValueError(f"entry {entry!r} is not in the ledger")
+        return found[0]
+
+    def _read(self, where: str, values: tuple[Value, ...]) -> list[Row]:
+        rows = []
+        for found in self._database.fetch(f"SELECT {_COLUMNS} FROM asked WHERE {where}", values):
+            *cells, digest = found
+            if digest != row_digest(cells):
+                raise self._database.damaged(f"entry {str(cells[0])[:40]} is not as it was written")
+            rows.append(_parse(cells))
+        return rows
+
+    def _insert(self, row: Row) -> None:
+        places = ", ".join("?" * (len(_FIELDS) + 1))
+        self._database.execute(f"INSERT INTO asked ({_COLUMNS}) VALUES ({places})", _cells(row))
+
+    def _update(self, row: Row) -> None:
+        places = ", ".join("?" * (len(_FIELDS) + 1))
+        self._database.execute(
+            f"UPDATE asked SET ({_COLUMNS}) = ({places}) WHERE entry = ?",
+            (*_cells(row), row.entry),
         )
-
-    def _change(
-        self, what: str, values: tuple[Any, ...], entry: str, when: str = "1", fault: str = ""
-    ) -> None:
-        cursor = self._execute(
-            f"UPDATE asked SET {what} WHERE entry = ? AND {when}", (*values, entry)
-        )
-        if cursor.rowcount == 0:
-            known = self._execute("SELECT 1 FROM asked WHERE entry = ?", (entry,)).fetchone()
-            raise ValueError(f"entry {entry!r} {fault if known else 'is not in the ledger'}")
-
-    def _is_changing(self) -> bool:
-        """Whether a transaction is open."""
-        return self._database.connection.in_transaction
-
-    def _count(self, condition: str) -> int:
-        (count,) = self._execute(f"SELECT count(*) FROM asked WHERE {condition}").fetchone()
-        return int(count)
-
-    def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
-        with self._database.faults_named():
-            return self._database.connection.execute(statement, values)
 
     def _conflict(self, new: Planned, what: str) -> CheckpointError:
         return CheckpointError(
@@ -285,13 +283,67 @@ class Ledger:
         )
 
 
-def _row(found: tuple[Any, ...]) -> Row:
-    values = dict(zip(_FIELDS, found, strict=True))
-    values["paid"] = bool(values["paid"])
-    values["value"] = math.nan if values["value"] is None else values["value"]
-    for name in ("asked", "finished"):
-        values[name] = "" if values[name] is None else values[name]
-    return Row(**values)
+def _answered(row: Row, answer: Answer, n_repeats: int) -> Row:
+    return replace(
+        row,
+        value=answer.value,
+        relation=answer.relation,
+        status=answer.status,
+        reason=answer.reason,
+        cost_s=answer.cost_s,
+        n_repeats=n_repeats,
+        finished=_now(),
+    )
+
+
+def _cells(row: Row) -> list[Value]:
+    """What the file holds of a row, and the digest of that."""
+    named: dict[str, Value] = dict(zip(_FIELDS, astuple(row), strict=True))
+    named["paid"] = int(row.paid)
+    named["value"] = None if math.isnan(row.value) else float(row.value) + 0.0  # no -0.0
+    named["cost_s"] = float(row.cost_s)
+    named |= {name: named[name] or None for name in _DATES}
+    cells = list(named.values())
+    return [*cells, row_digest(cells)]
+
+
+def _parse(cells: Sequence[Any]) -> Row:
+    named = dict(zip(_FIELDS, cells, strict=True))
+    named["paid"] = bool(named["paid"])
+    named["value"] = math.nan if named["value"] is None else named["value"]
+    named |= {name: named[name] or "" for name in _DATES}
+    return Row(**named)
+
+
+def _is_sound(cells: Sequence[Value]) -> bool:
+    """Whether a row of before, without a digest, holds what such a row can hold."""
+    named = dict(zip(_FIELDS, cells, strict=True))
+    texts = ("entry", "smiles", "inchikey", "asked_by", "relation", "status", "reason")
+    return (
+        all(isinstance(named[name], str) for name in texts)
+        and all(isinstance(named[name], str | None) for name in _DATES)
+        and all(isinstance(named[name], int) for name in ("number", "paid", "tries", "n_repeats"))
+        and (named["value"] is None or _is_finite(named["value"]))
+        and _is_finite(named["cost_s"])
+        and named["relation"] in ("=", "<", ">")
+        and named["status"] in ("", "ok", "failed", "timeout")
+        and (named["value"] is not None or named["status"] != "ok")
+    )
+
+
+def _is_finite(value: Value) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Give the rows of a file of version 1 their digests."""
+    connection.execute("ALTER TABLE asked ADD COLUMN digest TEXT")
+    for cells in connection.execute(f"SELECT {', '.join(LEDGER_COLUMNS)} FROM asked").fetchall():
+        if not _is_sound(cells):
+            raise sqlite3.DatabaseError(f"entry {str(cells[0])[:40]} holds what no entry can hold")
+        connection.execute(
+            "UPDATE asked SET digest = ? WHERE entry = ?", (row_digest(cells), cells[0])
+        )
 
 
 def _now() -> str:

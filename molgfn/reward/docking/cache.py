@@ -11,22 +11,28 @@ of a busy machine: it is not kept, and the next command tries again.
 from __future__ import annotations
 
 import math
+import sqlite3
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from molgfn.chem.molecule import Molecule
 from molgfn.config.resources import cache_directory
-from molgfn.machine.database import Database
+from molgfn.errors import CheckpointError
+from molgfn.machine.database import Database, Value, row_digest
 from molgfn.reward.docking.result import Docked
 
 _CURE = "remove it, or set MOLGFN_CACHE_DIR to another directory"
-_SCHEMA_VERSION = 1
+_ELSEWHERE = ", or set MOLGFN_CACHE_DIR to another directory"
+#: Since version 2 a row has a digest; rows of before are there without one.
+_SCHEMA_VERSION = 2
+#: Longest pose that is unpacked, bytes; one of a drug has 10,000.
+_LONGEST_POSE = 10_000_000
 _CREATE = """
 CREATE TABLE IF NOT EXISTS results (
     inchikey TEXT NOT NULL, smiles TEXT NOT NULL, target TEXT NOT NULL, settings TEXT NOT NULL,
     engine TEXT NOT NULL, energy_kcal_mol REAL, reason TEXT NOT NULL, molblock BLOB NOT NULL,
-    created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, digest TEXT,
     PRIMARY KEY (inchikey, smiles, target, settings, engine)
 )
 """
@@ -64,47 +70,73 @@ class ResultCache:
             kind: Target, settings and versions.
 
         Raises:
-            OutputError: It cannot be opened, is no SQLite file, or a newer molgfn wrote it.
+            CheckpointError: It is no SQLite file, damaged, or a newer molgfn wrote it.
+            OutputError: It cannot be opened, or is in use.
         """
         self._kind = kind
         self._database = Database(
-            path, "docking cache", version=_SCHEMA_VERSION, schema=_CREATE, cure=_CURE
+            path,
+            "docking cache",
+            version=_SCHEMA_VERSION,
+            schema=_CREATE,
+            upgrade=_upgrade,
+            cure=_CURE,
+            elsewhere=_ELSEWHERE,
         )
 
     def get(self, molecule: Molecule, /) -> Docked | None:
         """Look a result up; None when there is none.
 
         Raises:
-            OutputError: The file is damaged or gone.
+            CheckpointError: The file is damaged.
+            OutputError: It is gone or in use.
         """
-        with self._database.faults_named():
-            row = self._database.connection.execute(
-                f"SELECT energy_kcal_mol, reason, molblock FROM results WHERE {_KEY}",
-                self._key(molecule),
-            ).fetchone()
-        if row is None:
+        key = self._key(molecule)
+        found = self._database.fetch(
+            f"SELECT energy_kcal_mol, reason, molblock, digest FROM results WHERE {_KEY}", key
+        )
+        if not found:
             return None
-        energy, reason, packed = row
-        if energy is None:
+        *values, digest = found[0]
+        if digest is not None and digest != row_digest([*key, *values]):
+            raise self._damaged(molecule, "is not as it was written")
+        energy, reason, packed = values
+        if energy is None and isinstance(reason, str):
             return Docked.failed(reason, final=True)
-        return Docked(float(energy), "ok", "", zlib.decompress(packed).decode())
+        if not isinstance(energy, float) or not math.isfinite(energy) or reason != "":
+            raise self._damaged(molecule, "has no energy and no reason")
+        return Docked(energy, "ok", "", self._unpacked(packed, molecule))
 
     def put(self, molecule: Molecule, result: Docked, /) -> None:
         """Keep a result; a timeout or a crash is not kept.
 
         Raises:
+            CheckpointError: The file is damaged.
             OutputError: The disk is full, or the file cannot be written.
         """
         if not result.final:
             return
-        energy = None if math.isnan(result.energy_kcal_mol) else result.energy_kcal_mol
+        energy = None if math.isnan(result.energy_kcal_mol) else float(result.energy_kcal_mol)
         packed = zlib.compress(result.molblock.encode())
-        with self._database.faults_named():
-            self._database.connection.execute(
-                "INSERT OR REPLACE INTO results (inchikey, smiles, target, settings, engine,"
-                " energy_kcal_mol, reason, molblock) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*self._key(molecule), energy, result.reason, packed),
-            )
+        values: list[Value] = [*self._key(molecule), energy, result.reason, packed]
+        self._database.execute(
+            "INSERT OR REPLACE INTO results (inchikey, smiles, target, settings, engine,"
+            " energy_kcal_mol, reason, molblock, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [*values, row_digest(values)],
+        )
+
+    def _unpacked(self, packed: Value, molecule: Molecule) -> str:
+        unpack = zlib.decompressobj()
+        try:
+            pose = unpack.decompress(packed if isinstance(packed, bytes) else b"", _LONGEST_POSE)
+            if not unpack.eof:
+                raise ValueError("too long, or cut")
+            return pose.decode()
+        except (zlib.error, ValueError) as error:
+            raise self._damaged(molecule, f"has a pose that cannot be read ({error})") from error
+
+    def _damaged(self, molecule: Molecule, what: str) -> CheckpointError:
+        return self._database.damaged(f"the result of {molecule.smiles} {what}")
 
     def close(self) -> None:
         """Close the file; nothing is pending."""
@@ -113,3 +145,8 @@ class ResultCache:
     def _key(self, molecule: Molecule) -> tuple[str, ...]:
         kind = self._kind
         return molecule.inchikey, molecule.smiles, kind.target, kind.settings, kind.engine
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a file of version 1 up to date."""
+    connection.execute("ALTER TABLE results ADD COLUMN digest TEXT")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from molgfn.active.answer import Answer
 from molgfn.active.ledger import Ledger, Planned, Row
-from molgfn.errors import CheckpointError, OutputError
+from molgfn.errors import CheckpointError
 from molgfn.machine.remembered import Calls
 from molgfn.tables.columns import LEDGER_COLUMNS
 
@@ -144,12 +144,12 @@ def test_the_table_has_every_field(ledger):
 
 def test_another_file_and_a_newer_one_are_named(tmp_path):
     (tmp_path / "other").write_text("no database, and long enough to look at " * 50)
-    with pytest.raises(OutputError, match=r"ledger .*other cannot be used: file is not a data"):
+    with pytest.raises(CheckpointError, match=r"ledger .*other is damaged: file is not a data"):
         Ledger(tmp_path / "other")
     connection = sqlite3.connect(tmp_path / "newer")
     connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(OutputError, match="written by a newer molgfn"):
+    with pytest.raises(CheckpointError, match="written by a newer molgfn"):
         Ledger(tmp_path / "newer")
 
 

@@ -4,7 +4,7 @@ import sqlite3
 import pytest
 
 from molgfn.chem.molecule import read_molecule
-from molgfn.errors import OutputError
+from molgfn.errors import CheckpointError
 from molgfn.reward.docking.cache import ResultCache, ResultKind, default_cache_file
 from molgfn.reward.docking.result import Docked
 
@@ -65,7 +65,7 @@ def test_a_failure_of_the_moment_is_not_kept(cache, result):
 
 def test_a_file_that_is_something_else(tmp_path):
     (tmp_path / "c.sqlite").write_text("no database, and long enough to look at " * 50)
-    with pytest.raises(OutputError, match=r"c.sqlite cannot be used: file is not a database; rem"):
+    with pytest.raises(CheckpointError, match=r"c.sqlite is damaged: file is not a database; rem"):
         ResultCache(tmp_path / "c.sqlite", KIND)
 
 
@@ -73,7 +73,7 @@ def test_a_file_of_a_newer_version(cache, tmp_path):
     connection = sqlite3.connect(tmp_path / "new" / "c.sqlite")
     connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(OutputError, match="written by a newer molgfn"):
+    with pytest.raises(CheckpointError, match="written by a newer molgfn"):
         ResultCache(tmp_path / "new" / "c.sqlite", KIND)
 
 
