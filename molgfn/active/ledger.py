@@ -300,7 +300,7 @@ def _cells(row: Row) -> list[Value]:
     """What the file holds of a row, and the digest of that."""
     named: dict[str, Value] = dict(zip(_FIELDS, astuple(row), strict=True))
     named["paid"] = int(row.paid)
-    named["value"] = None if math.isnan(row.value) else float(row.value) + 0.0  # no -0.0
+    named["value"] = None if math.isnan(row.value) else float(row.value)
     named["cost_s"] = float(row.cost_s)
     named |= {name: named[name] or None for name in _DATES}
     cells = list(named.values())

@@ -19,7 +19,7 @@ from molgfn.active.initial import measured_before, random_molecules
 from molgfn.active.knowledge import best_value, learned_name, training_data
 from molgfn.active.ledger import Ledger, Planned
 from molgfn.active.proposal import find_candidates, propose_batch
-from molgfn.active.tables import read_batch, write_round, write_summary
+from molgfn.active.tables import read_batch, write_batch, write_round, write_summary
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.config.reward_schema import AcquisitionConfig
 from molgfn.config.rounds_schema import VINA
@@ -36,7 +36,6 @@ from molgfn.reward.proxy.dataset import Dataset
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
 from molgfn.reward.proxy.store import save_proxy
 from molgfn.reward.proxy.training import TrainingSettings
-from molgfn.tables.sink import csv_sink
 from molgfn.workflows.train import resume_training, start_training
 
 
@@ -96,8 +95,7 @@ class Rounds:
                 self._learn(this_round)
                 frame = self._propose(this_round, limit)
             this_round.path.mkdir(exist_ok=True)
-            with csv_sink(this_round.batch) as sink:
-                sink.write(frame)
+            write_batch(this_round.batch, frame)
         self._enter(this_round, limit)
         return len(self.ledger.rows(number))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +19,11 @@ from molgfn.chem.molecule import read_molecule
 from molgfn.chem.similarity import mean_pairwise_similarity, morgan_fingerprints, n_circles
 from molgfn.config.choices import sign
 from molgfn.config.rounds_schema import OracleConfig
+from molgfn.machine.sealed import read_sealed, write_sealed
 from molgfn.reward.proxy.evaluation import errors
 from molgfn.tables.columns import INITIAL_COLUMNS, SUMMARY_COLUMNS, value_column
 from molgfn.tables.reader import read_molecule_table
-from molgfn.tables.sink import csv_sink
+from molgfn.tables.sink import CsvSink, csv_sink
 
 #: Status of a molecule that the laboratory has not measured yet.
 PENDING = "pending"
@@ -29,12 +31,25 @@ PENDING = "pending"
 _TOP = (10, 100)
 
 
+def write_batch(path: Path, frame: pd.DataFrame) -> None:
+    """Write a proposal, with its digest beside it.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    buffer = io.BytesIO()
+    CsvSink(buffer, str(path)).write(frame)
+    write_sealed(path, buffer.getvalue())
+
+
 def read_batch(path: Path) -> list[dict[str, str]]:
     """Read a proposal back with every cell as text.
 
     Raises:
+        CheckpointError: It is not as it was written.
         TableError: It cannot be read.
     """
+    read_sealed(path, "restore it from a copy, or start a new run")
     records = read_molecule_table(path, "SMILES").frame.to_dict("records")
     return [{str(key): str(value) for key, value in record.items()} for record in records]
 

@@ -35,6 +35,11 @@ def shipped_folders() -> list[Path]:
     return sorted(below | {shipped_path("fragments")})
 
 
+def is_shipped(path: Path) -> bool:
+    """Whether a file is one that ships with molgfn."""
+    return path.resolve().parent in shipped_folders()
+
+
 def cache_directory() -> Path:
     """Directory of what can be computed again, such as docking results; it need not exist.
 

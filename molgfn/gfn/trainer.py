@@ -42,6 +42,8 @@ HUBER_NATS = 5.0
 FINAL_LEARNING_RATE_SHARE = 0.03
 #: Batch size for scoring a replay buffer anew.
 RESCORED_AT_ONCE = 512
+#: Groups of the tensors of a checkpoint, which begin their names.
+_GROUPS = ("policy", "sampler", "log_z", "optimizer", "replay")
 #: Batches in a row without a single score, after which the scorer is declared broken.
 MAX_FAILED_BATCHES = 10
 
@@ -330,6 +332,9 @@ class Trainer(Generic[S]):
             CheckpointError: It is of a run with other networks, or damaged.
         """
         networks, document = self.networks, part.checked()
+        for name in part.tensors:
+            if name != "generator" and name.partition("/")[0] not in _GROUPS:
+                raise CheckpointError(f"{part.source}.safetensors: {name} is not expected; {CURE}")
         for name in ("policy", "sampler", "log_z"):
             network: nn.Module = getattr(networks, name)
             network.load_state_dict(part.check(network.state_dict(), name))
@@ -363,10 +368,12 @@ class Trainer(Generic[S]):
             by_member = "log_parts" in found and found["log_parts"].ndim == 3
             shapes["log_parts"] = (n, ANY, k) if by_member else (n, k)
         kinds = {"states": states.dtype, "log_parts": torch.float32, "log_score": torch.float32}
+        if wrong := sorted(set(shapes) ^ set(found)):
+            raise CheckpointError(
+                f"{part.source}.safetensors: replay/{wrong[0]} is missing or not expected; {CURE}"
+            )
         for name, shape in shapes.items():
             where = f"{part.source}.safetensors: replay/{name}"
-            if name not in found:
-                raise CheckpointError(f"{where} is missing; {CURE}")
             check_tensor(found[name], kinds[name], shape, where, CURE)
         return found
 

@@ -29,6 +29,9 @@ _OF_THE_MACHINE = (
     sqlite3.SQLITE_AUTH,
 )
 
+#: Most characters of what SQLite says of damage.
+_LONGEST = 120
+
 #: What a column holds.
 Value = str | int | float | bytes | None
 
@@ -126,10 +129,12 @@ class Database:
         """
         found = self.fetch("PRAGMA integrity_check(1)")
         if found != [("ok",)]:
-            raise self.damaged(" ".join(str(found[0][0]).split()))
+            raise self.damaged(str(found[0][0]))
 
     def damaged(self, what: str) -> CheckpointError:
         """Make the error about damage."""
+        what = " ".join(what.split())  # SQLite may quote a whole schema
+        what = what if len(what) <= _LONGEST else f"{what[:_LONGEST]}…"
         return CheckpointError(f"the {self._name} {self._path} is damaged: {what}; {self._cure}")
 
     @contextmanager
@@ -148,7 +153,8 @@ class Database:
             raise OutputError(
                 f"the {self._name} {self._path} cannot be used: {error.strerror or error}"
             ) from error
-        except OverflowError as error:  # of a number that no column of ours holds
+        except (OverflowError, UnicodeDecodeError) as error:
+            # Of a number that no column of ours holds, or of a text of SQLite's own.
             raise self.damaged(str(error)) from error
 
     def _named(self, error: sqlite3.Error) -> CheckpointError | OutputError:
@@ -218,5 +224,11 @@ def row_digest(values: Sequence[Value]) -> str:
     Returns:
         SHA-256, hexadecimal; it takes some microseconds for a row of 100 bytes.
     """
-    plain = [value.hex() if isinstance(value, bytes) else value for value in values]
-    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([_plain(value) for value in values]).encode()).hexdigest()
+
+
+def _plain(value: Value) -> object:
+    if isinstance(value, bytes):
+        return [value.hex()]  # unlike any text
+    # SQLite knows no -0.0.
+    return value + 0.0 if isinstance(value, float) else value

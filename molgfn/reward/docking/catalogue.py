@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,11 +10,15 @@ from typing import Any
 
 from molgfn.config.resources import data_directory
 from molgfn.errors import TargetError, did_you_mean
-from molgfn.reward.docking.docking_target import DockingTarget, Triple
+from molgfn.machine.document import Document
+from molgfn.machine.sealed import read_sealed
+from molgfn.reward.docking.docking_target import DockingTarget, Triple, check_box
 from molgfn.reward.docking.packages import CURE
 
 #: The target of the data, proxy and policy that ship with molgfn.
 DEFAULT_TARGET = "PARP1"
+#: Since format 2 a target of the user's own has the digests of its files.
+FORMAT = 2
 #: Boxes of the package that molgfn makes smaller: what is searched in vain costs restarts. PARP1's
 #: is 30 Å there.
 _SMALLER_BOXES: dict[str, Triple] = {"PARP1": (24.0, 24.0, 24.0)}
@@ -41,7 +44,8 @@ def find_target(name: str) -> DockingTarget:
     """Find a target.
 
     Raises:
-        TargetError: There is none of that name, or its files are damaged.
+        TargetError: There is none of that name, or the files of the package are damaged.
+        CheckpointError: The files of a target of the user's own are damaged.
     """
     names = {known.lower(): known for known in target_names()}
     if name.lower() not in names:
@@ -58,20 +62,19 @@ def find_target(name: str) -> DockingTarget:
 
 
 def _own(directory: Path) -> DockingTarget:
+    file, receptor = directory / "target.json", directory / "receptor.pdbqt"
+    cure = f"remove {directory} and add the target again"
+    about = Document.parse(read_sealed(file, cure), file, cure)
+    required = "format" in about  # targets of before have no digests
+    if required:
+        about.whole("format", least=FORMAT, most=FORMAT)
+    read_sealed(receptor, cure, required=required)
+    center, size = _triple(about.numbers("center", 3)), _triple(about.numbers("size", 3))
     try:
-        values: dict[str, Any] = json.loads((directory / "target.json").read_text("utf-8"))
-        return DockingTarget(
-            directory.name,
-            directory / "receptor.pdbqt",
-            _triple(values["center"]),
-            _triple(values["size"]),
-            str(values["source"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TargetError(
-            f"target {directory.name}: {directory / 'target.json'} is damaged ({error}); remove "
-            f"{directory} and add the target again"
-        ) from error
+        check_box(center, size)
+    except TargetError as error:
+        raise about.fault("size", f"is no box: {error}") from error
+    return DockingTarget(directory.name, receptor, center, size, about.text("source"))
 
 
 def _packaged(name: str) -> DockingTarget:

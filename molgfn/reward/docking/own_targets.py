@@ -12,8 +12,14 @@ from numpy.typing import NDArray
 
 from molgfn.errors import TargetError
 from molgfn.machine.files import replacing_folder
+from molgfn.machine.sealed import seal
 from molgfn.reward.docking.bound_ligand import read_bound_ligand
-from molgfn.reward.docking.catalogue import find_target, own_targets_directory, target_names
+from molgfn.reward.docking.catalogue import (
+    FORMAT,
+    find_target,
+    own_targets_directory,
+    target_names,
+)
 from molgfn.reward.docking.docking_target import DockingTarget, Triple, check_box
 from molgfn.reward.docking.pdbqt import read_text, receptor_coordinates, receptor_notes
 from molgfn.reward.docking.receptor import box_distance, prepare_pdb
@@ -125,7 +131,9 @@ def _check_pocket(receptor: NDArray[np.float64], center: Triple, size: Triple) -
 def _store(name: str, receptor: str, description: dict[str, object]) -> None:
     with replacing_folder(own_targets_directory() / name) as fresh:
         (fresh / "receptor.pdbqt").write_text(receptor, "utf-8")
-        (fresh / "target.json").write_text(json.dumps(description, indent=2) + "\n", "utf-8")
+        text = json.dumps({"format": FORMAT, **description}, indent=2)
+        (fresh / "target.json").write_text(text + "\n", "utf-8")
+        seal(fresh)
 
 
 def _rounded(numbers: NDArray[np.float64]) -> Triple:

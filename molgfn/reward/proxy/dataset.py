@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molgfn.chem.molecule import Molecule, read_molecule
+from molgfn.config.resources import SHIPPED_CURE, is_shipped
 from molgfn.errors import MoleculeError, TableError
+from molgfn.machine.sealed import read_sealed
 from molgfn.tables import read_molecule_table
 
 #: Fewer distinct molecules cannot be split into parts that say anything.
@@ -81,9 +83,12 @@ def read_dataset(path: str | Path, smiles_column: str | None, target_column: str
         target_column: Column with the measured number; an empty cell is a missing measurement.
 
     Raises:
+        CheckpointError: A file that ships with molgfn is not as it was.
         TableError: The file cannot be read, has no such column, or holds fewer than
             ``MIN_MOLECULES`` usable molecules.
     """
+    if is_shipped(Path(path)):
+        read_sealed(Path(path), SHIPPED_CURE, required=True)
     table = read_molecule_table(path, smiles_column)
     if target_column not in table.frame.columns:
         raise TableError(

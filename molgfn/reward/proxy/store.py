@@ -92,6 +92,7 @@ def load_proxy(directory: Path | str) -> Proxy:
     directory = find_proxy(directory) if isinstance(directory, str) else directory
     about, tensors = _read(directory)
     architecture = _architecture(about.section("architecture"))
+    _refuse_unknown(tensors, directory / _TENSORS)
     path, members = directory / _TENSORS, about.whole("members", 1, _MOST_MEMBERS)
     return Proxy(
         target=about.text("target"),
@@ -230,6 +231,12 @@ def _read(directory: Path) -> tuple[Document, dict[str, Tensor]]:
         raise about.fault("format", f"must be 1 or {_FORMAT}, or a newer molgfn wrote it; update")
     content = read_sealed(directory / _TENSORS, _CURE, required=about["format"] == _FORMAT)
     return about, parse_tensors(content, directory / _TENSORS, _CURE)
+
+
+def _refuse_unknown(tensors: Mapping[str, Tensor], path: Path) -> None:
+    for name in tensors:
+        if name.partition(".")[0] not in ("train", "members", "control"):
+            raise CheckpointError(f"{path}: {name} is not expected; {_CURE}")
 
 
 def _architecture(about: Document) -> Architecture:

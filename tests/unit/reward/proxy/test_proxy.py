@@ -302,7 +302,7 @@ def test_a_missing_file_is_named(unsealed, name):
 
 
 def test_tensors_cut_short_are_refused(unsealed):
-    path = saved / "proxy.safetensors"
+    path = unsealed / "proxy.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="cannot be read as safetensors"):
         load_proxy(unsealed)
