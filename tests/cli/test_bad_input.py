@@ -1,6 +1,7 @@
 """Whatever is wrong with the input: one line, the right exit code, nothing half-written."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,6 +123,18 @@ def test_a_proxy_that_is_damaged(cli, tmp_path, repository):
     weights.write_bytes(weights.read_bytes()[:1000])
     result = cli("score", "--set", f"reward.proxy={proxy}", input=GOOD)
     refused(result, 3, str(proxy))
+
+
+def test_a_single_bit_of_a_proxy_is_enough(cli, tmp_path, repository):
+    proxy = tmp_path / "proxy"
+    shutil.copytree(repository / "molgfn" / "shipped" / "proxy" / "parp1", proxy)
+    for name in ("proxy.safetensors", "proxy.json", "SHA256SUMS"):
+        content = (proxy / name).read_bytes()
+        (proxy / name).write_bytes(bytes([*content[:-99], content[-99] ^ 1, *content[-98:]]))
+        result = cli("score", "--set", f"reward.proxy={proxy}", input=GOOD)
+        refused(result, 3, f"{name}")
+        assert "fit the proxy again" in result.stderr
+        (proxy / name).write_bytes(content)
 
 
 def test_runs_that_are_none(cli, tmp_path):

@@ -82,6 +82,77 @@ def test_resume_before_the_first_checkpoint_is_exact(undisturbed, start, cli, tm
     same_run(undisturbed, run)
 
 
+def test_a_run_killed_before_its_first_checkpoint_begins_as_it_did(undisturbed, copied, cli):
+    shutil.rmtree(copied / "checkpoints")
+    (copied / "metrics.jsonl").write_text("")
+    result = cli("train", "--run", copied, "--resume")
+    assert result.exit_code == 0, result.stderr
+    same_run(undisturbed, copied)
+
+
+def test_a_full_disk_at_the_first_checkpoint_leaves_a_run_that_resumes(
+    undisturbed, cli, tmp_path, monkeypatch
+):
+    import molgfn.workflows.train as module
+    from molgfn.errors import OutputError
+
+    def full(*_):
+        raise OutputError("cannot write: No space left on device")
+
+    run, args = tmp_path / "full", ["--set", f"train.steps={STEPS}", *QUICK]
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_parts", full)
+        assert cli("train", "--run", run, *args).exit_code == 1
+    assert cli("train", "--run", run, "--resume").exit_code == 0
+    same_run(undisturbed, run)
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_run_that_lost_its_checkpoints_says_so(copied, cli, warm):
+    from molgfn.machine.sealed import write_sealed
+
+    shutil.rmtree(copied / "checkpoints")
+    if warm:  # nothing of what it began with is there
+        (copied / "metrics.jsonl").write_text("")
+        facts = json.loads((copied / "run.json").read_text()) | {"begins_with": "another"}
+        write_sealed(copied / "run.json", json.dumps(facts))
+    before = sorted(copied.rglob("*"))
+    result = cli("train", "--run", copied, "--resume", "--set", "train.steps=50")
+    assert result.exit_code == 3
+    assert f"{copied / 'checkpoints'} holds no checkpoint to resume from" in result.stderr
+    assert f"molgfn train {copied / 'config.yaml'} --run OTHER" in result.stderr
+    assert sorted(copied.rglob("*")) == before
+
+
+def test_a_run_whose_config_is_gone_is_not_begun_anew_over_it(copied, cli):
+    (copied / "config.yaml").unlink()
+    result = cli("train", "--run", copied, *QUICK)
+    assert result.exit_code == 1
+    assert "holds checkpoints of a run whose config.yaml is gone" in result.stderr
+
+
+def test_metrics_that_were_changed_are_refused_and_may_be_deleted(copied, cli):
+    file = copied / "metrics.jsonl"
+    file.write_text(file.read_text().replace('"step": 10', '"step": 11'))
+    result = cli("train", "--run", copied, "--resume", "--set", "train.steps=50")
+    assert result.exit_code == 3
+    assert f"{file} is damaged" in result.stderr
+    file.unlink()
+    assert cli("train", "--run", copied, "--resume", "--set", "train.steps=50").exit_code == 0
+    assert len(file.read_text().splitlines()) == 1
+
+
+def test_the_settings_of_a_resumed_run_are_kept_and_nobody_elses(copied, cli):
+    assert cli("train", "--run", copied, "--resume", "--set", "train.steps=45").exit_code == 0
+    assert "trained to step 45" in cli("train", "--run", copied, "--resume").stderr
+    file = copied / "config.yaml"
+    file.write_text(file.read_text().replace("steps: 45", "steps: 46"))
+    result = cli("train", "--run", copied, "--resume")
+    assert result.exit_code == 3
+    assert f"{file} is damaged" in result.stderr
+    assert "--resume --set" in result.stderr
+
+
 def children_of(process):
     return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
 

@@ -182,3 +182,69 @@ def test_a_killed_writer_leaves_every_answer_it_told_of(tmp_path):
     assert len(rows) == 1000
     assert all(rows[entry].value == len(rows[entry].smiles) / 3 for entry in told)
     assert sum(row.is_answered for row in rows.values()) <= len(told) + 1
+
+
+OLD_SCHEMA = """
+CREATE TABLE asked (
+    entry TEXT NOT NULL PRIMARY KEY, round INTEGER NOT NULL, smiles TEXT NOT NULL UNIQUE,
+    inchikey TEXT NOT NULL, asked_by TEXT NOT NULL, paid INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0, asked TEXT, finished TEXT, value REAL,
+    relation TEXT NOT NULL DEFAULT '=', status TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '', cost_s REAL NOT NULL DEFAULT 0,
+    n_repeats INTEGER NOT NULL DEFAULT 0
+)
+"""
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A ledger of before, whose rows had no digests."""
+    path = tmp_path / "old.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute(OLD_SCHEMA)
+        columns = "(entry, round, smiles, inchikey, asked_by, paid, finished, value, status)"
+        for row in (
+            ("02-0000", 2, "CCO", "K", "me", 1, "2026-01-01T00:00:00+00:00", -7.25, "ok"),
+            ("02-0001", 2, "C", "L", "me", 1, None, None, ""),
+        ):
+            connection.execute(f"INSERT INTO asked {columns} VALUES (?,?,?,?,?,?,?,?,?)", row)
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    return path
+
+
+def change(path, statement):
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_a_ledger_of_before_gets_digests(old):
+    for _ in range(2):
+        with Ledger(old) as ledger:
+            assert next((r.entry, r.value, r.status) for r in ledger.rows()) == (
+                "02-0000",
+                -7.25,
+                "ok",
+            )
+            assert [row.entry for row in ledger.unanswered(2)] == ["02-0001"]
+    change(old, "UPDATE asked SET value = -9 WHERE entry = '02-0000'")
+    with (
+        Ledger(old) as ledger,
+        pytest.raises(CheckpointError, match=r"old.sqlite is damaged: entry 02-0000 is not as it"),
+    ):
+        ledger.rows()
+
+
+@pytest.mark.parametrize(
+    "change_to",
+    [
+        *("value = 'x'", "value = 9e999", "value = NULL", "status = 'good'", "paid = 'x'"),
+        *("smiles = x'00'", "finished = x'00'", "relation = '~'", "cost_s = 'x'", "round = 'y'"),
+    ],
+)
+def test_a_row_of_before_that_makes_no_sense_is_refused(old, change_to):
+    change(old, f"UPDATE asked SET {change_to} WHERE entry = '02-0000'")
+    with pytest.raises(CheckpointError, match=r"old.sqlite is damaged: entry 02-0000 holds what"):
+        Ledger(old)

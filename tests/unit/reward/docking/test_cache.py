@@ -79,3 +79,46 @@ def test_a_file_of_a_newer_version(cache, tmp_path):
 
 def test_the_tests_keep_away_from_the_home_directory(own_files):
     assert default_cache_file() == own_files / "cache" / "docking.sqlite"
+
+
+def change(cache, statement):
+    with cache._database.faults_named():
+        cache._database.connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "change_to",
+    [
+        *("energy_kcal_mol = -9.0", "energy_kcal_mol = 'x'", "energy_kcal_mol = 9e999"),
+        *("energy_kcal_mol = NULL", "molblock = x'00'", "reason = 'odd'", "digest = 'x'"),
+    ],
+)
+def test_a_result_that_was_changed_is_refused(cache, change_to):
+    cache.put(ETHANOL, ENERGY)
+    change(cache, f"UPDATE results SET {change_to}")
+    with pytest.raises(CheckpointError, match=r"c.sqlite is damaged: the result of CCO .*; remove"):
+        cache.get(ETHANOL)
+
+
+@pytest.mark.parametrize(
+    "change_to",
+    [
+        *("energy_kcal_mol = 'x'", "energy_kcal_mol = 9e999", "energy_kcal_mol = -9e999"),
+        *("molblock = x'00'", "molblock = 'text'", "reason = 'odd'", "energy_kcal_mol = x'00'"),
+    ],
+)
+def test_a_result_of_before_has_no_digest_and_must_make_sense(cache, change_to):
+    cache.put(ETHANOL, ENERGY)
+    change(cache, "UPDATE results SET digest = NULL")
+    assert cache.get(ETHANOL) == ENERGY
+    change(cache, f"UPDATE results SET {change_to}")
+    with pytest.raises(CheckpointError, match=r"c.sqlite is damaged: the result of CCO .*; remove"):
+        cache.get(ETHANOL)
+
+
+def test_a_file_of_the_version_before_is_read(cache, open_cache):
+    cache.put(ETHANOL, ENERGY)
+    change(cache, "ALTER TABLE results DROP COLUMN digest")
+    change(cache, "PRAGMA user_version = 1")
+    cache.close()
+    assert open_cache().get(ETHANOL) == ENERGY
