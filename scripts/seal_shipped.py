@@ -1,6 +1,6 @@
 """Write the digests of all files that ship: ``SHA256SUMS`` in each of their folders.
 
-``make artefacts`` calls this last; call it after any change of a file that ships.
+``make artefacts`` calls this after each of its steps; call it after any change of such a file.
 """
 
 from molgfn.config.resources import shipped_folders

@@ -40,6 +40,11 @@ def is_shipped(path: Path) -> bool:
     return path.resolve().parent in shipped_folders()
 
 
+def cure_of(path: Path, cure: str) -> str:
+    """What to advise about a damaged file that may be one that ships with molgfn."""
+    return SHIPPED_CURE if is_shipped(path) else cure
+
+
 def cache_directory() -> Path:
     """Directory of what can be computed again, such as docking results; it need not exist.
 

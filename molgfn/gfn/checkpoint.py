@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from molgfn.config.resources import cure_of
 from molgfn.errors import CheckpointError
 from molgfn.machine.document import Document
 from molgfn.machine.files import remove_folder, remove_leftovers, replacing_folder
@@ -86,7 +87,7 @@ def load_part(directory: Path, name: str) -> Part:
     document = load_document(directory, name)
     is_old = document["format"] == 1
     tensors = directory / f"{name}.safetensors"
-    content = read_sealed(tensors, CURE, required=not is_old)
+    content = read_sealed(tensors, cure_of(tensors, CURE), required=not is_old)
     if is_old and document.get("sha256") != hashlib.sha256(content).hexdigest():
         raise CheckpointError(
             f"{tensors} is damaged: its SHA-256 is not the one in {name}.json; {CURE}"
@@ -101,7 +102,7 @@ def load_document(directory: Path, name: str) -> Document:
         CheckpointError: It is missing, corrupt, of another format, or fails its digest.
     """
     file = directory / f"{name}.json"
-    document = Document.parse(read_sealed(file, CURE), file, CURE)
+    document = Document.parse(read_sealed(file, cure_of(file, CURE)), file, CURE)
     if document.get("format") not in (1, FORMAT):
         raise CheckpointError(f"{file} is not a molgfn checkpoint of format 1 or {FORMAT}; {CURE}")
     return document

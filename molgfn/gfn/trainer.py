@@ -299,7 +299,7 @@ class Trainer(Generic[S]):
         weights = part.check(self.networks.policy.state_dict(), "sampler")
         self.networks.policy.load_state_dict(weights)
         self.networks.sampler.load_state_dict(weights)
-        seen = self._checked_replay(part)["states"]
+        seen = self._checked_states(part)
         for packed in seen.split(RESCORED_AT_ONCE) if len(seen) else ():
             states = states_type.from_tensor(packed.to(self.generator.device))
             self._remember(states, self.target.log_parts(states))
@@ -356,25 +356,30 @@ class Trainer(Generic[S]):
 
     def _checked_replay(self, part: Part) -> dict[str, Tensor]:
         """Tensors of a replay buffer, as many of each as it has keys."""
-        found = subset(part.tensors, "replay")
-        n = len(part.checked().texts("replay_keys"))
-        states = self.env.initial_states(1).to_tensor()
-        # An empty buffer does not know how wide its states will be.
-        width, k = (states.shape[1], len(self.target.objectives)) if n else (ANY, ANY)
-        shapes: dict[str, tuple[int, ...]] = {"states": (n, width)}
-        if "log_score" in found:  # of an older version
-            shapes["log_score"] = (n,)
-        else:  # by member where the target has several
-            by_member = "log_parts" in found and found["log_parts"].ndim == 3
-            shapes["log_parts"] = (n, ANY, k) if by_member else (n, k)
-        kinds = {"states": states.dtype, "log_parts": torch.float32, "log_score": torch.float32}
-        if wrong := sorted(set(shapes) ^ set(found)):
+        found, states = subset(part.tensors, "replay"), self._checked_states(part)
+        n, k = len(states), len(self.target.objectives) if len(states) else ANY
+        # An older version kept scores; a target may have parts by member.
+        name = "log_score" if "log_score" in found else "log_parts"
+        if wrong := sorted({"states", name} ^ set(found)):
             raise CheckpointError(
                 f"{part.source}.safetensors: replay/{wrong[0]} is missing or not expected; {CURE}"
             )
-        for name, shape in shapes.items():
-            where = f"{part.source}.safetensors: replay/{name}"
-            check_tensor(found[name], kinds[name], shape, where, CURE)
+        scores = found[name]
+        shape = (n,) if name == "log_score" else (n, ANY, k) if scores.ndim == 3 else (n, k)
+        where = f"{part.source}.safetensors: replay/{name}"
+        check_tensor(scores, torch.float32, shape, where, CURE)
+        return found
+
+    def _checked_states(self, part: Part) -> Tensor:
+        """States of a replay buffer, packed."""
+        n, where = len(part.checked().texts("replay_keys")), f"{part.source}.safetensors: replay"
+        found = subset(part.tensors, "replay").get("states")
+        if found is None:
+            raise CheckpointError(f"{where}/states is missing; {CURE}")
+        like = self.env.initial_states(1).to_tensor()
+        # An empty buffer does not know how wide its states will be.
+        shape = (n, like.shape[1] if n else ANY)
+        check_tensor(found, like.dtype, shape, f"{where}/states", CURE)
         return found
 
 

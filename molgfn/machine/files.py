@@ -61,7 +61,7 @@ def replacing_file(path: Path) -> Iterator[BinaryIO]:
                 os.fsync(stream.fileno())
         with write_faults_named(path):
             temporary.replace(target)
-            _flush(target.parent)
+            flush(target.parent)
     finally:
         # Gone when all went well; where it could not be made there is nothing to remove.
         with suppress(OSError):
@@ -98,10 +98,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             temporary.mkdir(parents=True)
             yield temporary
             for written in (*temporary.rglob("*"), temporary):
-                _flush(written)
+                flush(written)
             with _moved_aside(path):
                 temporary.rename(path)
-            _flush(path.parent)
+            flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -178,8 +178,12 @@ def _moved_aside(path: Path) -> Iterator[None]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _flush(path: Path) -> None:
-    """Have the disk hold a file, or the names in a folder, before anything that builds on it."""
+def flush(path: Path) -> None:
+    """Have the disk hold a file, or the names in a folder, before anything that builds on it.
+
+    Raises:
+        OSError: It cannot.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,14 @@
-"""The directory of a run: configuration, vocabulary, versions, metrics, checkpoints."""
+"""The directory of a run.
+
+::
+
+    config.yaml       the configuration; its presence says that there is a run
+    vocabulary.yaml   the vocabulary it names
+    run.json          versions and machine
+    SHA256SUMS        digests of these three; runs of before have none
+    metrics.jsonl     a line for each step that was logged; checkpoints have its digest until then
+    checkpoints       the newest checkpoints, each with digests of its own
+"""
 
 from __future__ import annotations
 
@@ -22,7 +32,7 @@ from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.fragments.vocabulary_file import dump_vocabulary, load_sealed_vocabulary
 from molgfn.gfn.checkpoint import checkpoint_path, checkpoints
 from molgfn.machine.document import Document
-from molgfn.machine.files import write_faults_named, write_file
+from molgfn.machine.files import flush, write_faults_named, write_file
 from molgfn.machine.sealed import is_sealed, read_sealed, write_sealed
 
 #: Since format 2 a run has the digests of its files; before, run.json told of no format.
@@ -197,7 +207,16 @@ class RunDirectory:
             shutil.rmtree(self.path)
 
     def metrics_mark(self) -> dict[str, object]:
-        """What a checkpoint remembers of the metrics that were written before it."""
+        """What a checkpoint remembers of the metrics that were written before it.
+
+        They are on the disk before the checkpoint is, or a power cut would part the two.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        if self.metrics.is_file():
+            with write_faults_named(self.metrics):
+                flush(self.metrics)
         content = self._metrics_content()
         return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 

@@ -10,7 +10,7 @@ import torch
 
 from molgfn.chem.molecule import Molecule
 from molgfn.config.loader import load_config
-from molgfn.config.resources import shipped_path
+from molgfn.config.resources import cure_of, shipped_path
 from molgfn.config.schema import Config
 from molgfn.errors import CheckpointError
 from molgfn.fragments.vocabulary_file import find_vocabulary, load_sealed_vocabulary
@@ -22,7 +22,7 @@ from molgfn.machine.device import set_up_device
 from molgfn.machine.sealed import lists, read_sealed
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
-from molgfn.molecules.run_directory import RUN_CURE, check_digest, newest_run
+from molgfn.molecules.run_directory import CONFIG_CURE, RUN_CURE, check_digest, newest_run
 from molgfn.molecules.task import build_env, build_policy
 
 #: Smallest and largest batch of trajectories sampled at once: large ones have more in common.
@@ -178,7 +178,7 @@ def load_sampler(run: Path | None = None, device: str = "auto") -> Sampler:
     config_file = directory / "config.yaml"
     if not config_file.exists():
         raise CheckpointError(f"the run in {directory} is damaged: it has no {config_file.name}")
-    read_sealed(config_file, RUN_CURE)
+    read_sealed(config_file, cure_of(config_file, CONFIG_CURE))
     config = load_config(config_file)
     own = directory / "vocabulary.yaml"
     is_run = own.exists() or lists(own)

@@ -2,6 +2,7 @@ import csv
 import gzip
 import io
 import signal
+import sqlite3
 
 import pytest
 from rdkit import Chem
@@ -91,6 +92,41 @@ def test_a_second_run_docks_nothing_and_writes_the_same(dock, calls, tmp_path):
     fast = dock("-", "--preset", "fast", input="CC\n")
     assert "8 x 25000 evaluations" in fast.stderr
     assert calls() == ["CCC", "CC", "CC"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("energy_kcal_mol = 'x'", "energy_kcal_mol = 9e999", "energy_kcal_mol = -9.5"),
+        *("molblock = x'00'", "reason = 'odd'"),
+    ],
+)
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_damaged_cache_is_refused_by_name(dock, tmp_path, change, is_old):
+    assert dock("-", input=INPUT).exit_code == 0
+    file = tmp_path / "cache" / "docking.sqlite"
+    with sqlite3.connect(file) as connection:
+        if is_old:
+            connection.execute("UPDATE results SET digest = NULL")
+        connection.execute(f"UPDATE results SET {change} WHERE energy_kcal_mol IS NOT NULL")
+    connection.close()
+    result = dock("-", input=INPUT)
+    if is_old and change.endswith("-9.5"):  # a row of before has nothing to tell it by
+        assert result.exit_code == 0
+        return
+    assert result.exit_code == 3
+    assert f"{file} is damaged" in result.stderr
+    assert "remove it, or set MOLGFN_CACHE_DIR" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_damaged_target_is_refused_by_name(dock, own_target, cli):
+    receptor = own_target / "receptor.pdbqt"
+    receptor.write_text(receptor.read_text().replace("0.000", "0.001", 1))
+    for result in (dock("-", input=INPUT), cli("targets", "show", "T"), cli("targets", "list")):
+        assert result.exit_code == 3
+        assert f"{receptor} is damaged" in result.stderr
+        assert f"remove {own_target} and add the target again" in result.stderr
 
 
 def test_poses(dock, tmp_path):

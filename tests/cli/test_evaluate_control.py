@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 import pytest
+from files_of_before import make_old
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
@@ -165,6 +166,7 @@ def test_a_control_that_disagrees_is_warned_of(cli, runs, direction):
 
 def test_a_window_has_no_good_side_to_be_optimistic_about(cli, runs, tmp_path):
     run = shutil.copytree(runs("opposite"), tmp_path / "window")
+    make_old(run)
     config = run / "config.yaml"
     before, after = "{scorer: proxy, transform: sigmoid,", "{scorer: proxy, transform: window,"
     text = config.read_text()
@@ -210,6 +212,7 @@ def test_without_a_control_there_is_one_note_and_nothing_else(cli, runs, tmp_pat
 
 def test_a_run_from_before_is_noted(cli, runs, tmp_path):
     run = shutil.copytree(runs("agrees"), tmp_path / "old")
+    make_old(run)
     lines = [{k: v for k, v in m.items() if k not in WATCHED} for m in metrics(run)]
     file = run / "metrics.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -224,6 +227,7 @@ def test_a_run_from_before_is_noted(cli, runs, tmp_path):
 def test_gaps_in_the_record_are_left_out(cli, runs, tmp_path):
     """A batch without a score is null; the last line of a killed process may be cut."""
     run = shutil.copytree(runs("opposite"), tmp_path / "gaps")
+    make_old(run)
     file = run / "metrics.jsonl"
     lines = file.read_text().splitlines()
     second = json.dumps(json.loads(lines[1]) | dict.fromkeys(WATCHED))

@@ -3,6 +3,7 @@ import io
 import itertools
 import json
 import random
+import shutil
 import signal
 import sqlite3
 import time
@@ -237,6 +238,28 @@ def test_a_second_process_on_the_run_is_refused(undisturbed, cli):
         second = cli("rounds", "--run", "undisturbed", "--resume")
         assert second.exit_code == 1
         assert "another process works in" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("ledger.sqlite", lambda data: data.replace(b"CCC", b"CCN")),
+        ("round_02/batch.csv", lambda data: data.replace(b"0", b"1", 1)),
+        ("config.yaml", lambda data: data + b"\n"),
+        ("run.json", lambda data: data + b"\n"),
+        ("vocabulary.yaml", lambda data: data + b"\n"),
+    ],
+)
+def test_a_damaged_file_of_rounds_is_named(undisturbed, cli, folder, tmp_path, name, change):
+    run = shutil.copytree(undisturbed[0], tmp_path / "copy")
+    file = run / name
+    file.write_bytes(change(file.read_bytes()))
+    result = cli("rounds", "--run", run, "--resume")
+    assert result.exit_code == 3
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("molgfn: error: ")
+    assert f"{file} is damaged" in last
+    assert "Traceback" not in result.stderr
 
 
 def test_the_budget_is_spent_to_the_last_call(lab, cli, folder):

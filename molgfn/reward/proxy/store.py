@@ -29,7 +29,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from molgfn.chem.similarity import N_BITS
-from molgfn.config.resources import shipped_path
+from molgfn.config.resources import cure_of, shipped_path
 from molgfn.errors import CheckpointError, ConfigError, OutputError
 from molgfn.machine.document import Document
 from molgfn.machine.files import check_folder_writable, replacing_folder
@@ -119,7 +119,7 @@ def load_held_out(directory: Path) -> pd.DataFrame | None:
     path = directory / _HELD_OUT
     if not (path.is_file() or lists(path)):
         return None
-    content = read_sealed(path, _CURE)
+    content = read_sealed(path, cure_of(path, _CURE))
     try:
         frame = pd.read_csv(io.BytesIO(content), keep_default_na=False, compression="gzip")
         if tuple(frame.columns) != HELD_OUT_COLUMNS:
@@ -142,7 +142,7 @@ def load_training(directory: Path, value_column: str) -> Dataset:
         TableError: It cannot be read.
     """
     path = directory / _TRAIN
-    read_sealed(path, _CURE)
+    read_sealed(path, cure_of(path, _CURE))
     return read_dataset(path, None, value_column)
 
 
@@ -226,10 +226,11 @@ def _read(directory: Path) -> tuple[Document, dict[str, Tensor]]:
         raise CheckpointError(
             f"{directory} is no proxy, {_JSON} is missing; make one with molgfn proxy fit"
         )
-    about = Document.parse(read_sealed(path, _CURE), path, _CURE)
+    cure = cure_of(path, _CURE)
+    about = Document.parse(read_sealed(path, cure), path, cure)
     if about.get("format") not in (1, _FORMAT):
         raise about.fault("format", f"must be 1 or {_FORMAT}, or a newer molgfn wrote it; update")
-    content = read_sealed(directory / _TENSORS, _CURE, required=about["format"] == _FORMAT)
+    content = read_sealed(directory / _TENSORS, cure, required=about["format"] == _FORMAT)
     return about, parse_tensors(content, directory / _TENSORS, _CURE)
 
 
