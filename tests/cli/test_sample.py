@@ -5,6 +5,7 @@ import io
 import shutil
 
 import pytest
+from files_of_before import make_old
 
 from molgfn.chem.molecule import read_molecule
 from molgfn.chem.similarity import morgan_fingerprints, tanimoto_distance
@@ -67,6 +68,7 @@ def test_draws_are_controlled_unless_the_user_says_otherwise(cli):
 
 def test_a_scorer_of_ones_own_is_asked_only_on_request(cli, tmp_path):
     run = shutil.copytree(shipped_path("policy", "parp1"), tmp_path / "run")
+    make_old(run)
     config = run / "config.yaml"
     text, command = config.read_text(), "scorer: 'command: tee asked',"
     assert text.count("scorer: QED,") == 1

@@ -117,7 +117,7 @@ def load_held_out(directory: Path) -> pd.DataFrame | None:
         CheckpointError: It cannot be read.
     """
     path = directory / _HELD_OUT
-    if not (path.is_file() or lists(path)):
+    if not path.is_file():
         return None
     content = read_sealed(path, cure_of(path, _CURE))
     try:
