@@ -11,17 +11,30 @@ _MODELS = {
 }
 
 
+_HELD_OUT = {
+    "scaffolds": "of unseen scaffolds",
+    "clusters": "of unseen clusters within scaffolds",
+    "molecules": "held out at random",
+}
+
+
 def fit_lines(report: dict[str, Any]) -> list[str]:
-    """The test of a fit as a table of text, one model a line, then what it means."""
+    """The test of a fit as a table of text, one model a line, then what it means.
+
+    A measure that the test is too small or too uniform for is a dash.
+    """
     std = report["std"]
     lines = [
-        f"test on {report['n_test']} molecules of unseen scaffolds, "
+        f"test on {report['n_test']} molecules {_HELD_OUT[report['kept_apart']]}, "
         f"{report['n_train']} to learn from:",
         f"{'':22}{'RMSE':>8}{'R2':>8}{'Spearman':>10}",
     ]
     for key, label in _MODELS.items():
         row = report[key]
-        lines.append(f"{label:22}{row['rmse']:8.3f}{row['r2']:8.3f}{row['spearman']:10.3f}")
+        rmse, r2, spearman = (
+            f"{row[name]:.3f}" if name in row else "-" for name in ("rmse", "r2", "spearman")
+        )
+        lines.append(f"{label:22}{rmse:>8}{r2:>8}{spearman:>10}")
     lines += [
         "more with molgfn proxy evaluate",
         f"standard deviation: errors / std have spread {std['z_std']} (1 is right), "
@@ -29,4 +42,5 @@ def fit_lines(report: dict[str, Any]) -> list[str]:
     ]
     if not report["beats_random_forest"]:
         lines.append("WARNING: the random forest predicts better than the ensemble on these data")
+    lines += [f"CAUTION: {caution}" for caution in report["cautions"]]
     return lines

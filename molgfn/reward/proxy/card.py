@@ -10,6 +10,16 @@ from molgfn.reward.proxy.dataset import Dataset
 from molgfn.reward.proxy.proxy import Proxy
 from molgfn.tables.columns import KCAL_MOL
 
+#: How the test molecules differ from those learned from, by what the split kept apart.
+_HELD_OUT = {
+    "scaffolds": " of scaffolds that neither learning nor calibration saw",
+    "clusters": (
+        ", held out as clusters of similar molecules within scaffolds that learning and "
+        "calibration saw"
+    ),
+    "molecules": ", held out at random",
+}
+
 
 def model_card(proxy: Proxy, data: Dataset) -> str:
     """Describe a proxy for people."""
@@ -32,9 +42,9 @@ def model_card(proxy: Proxy, data: Dataset) -> str:
     ]
     if proxy.control is not None:
         lines.append(
-            f"* A control of {len(proxy.control.networks)} networks, fitted on half of the "
-            "scaffolds, lies beside it. It never enters a reward: where it stops agreeing with "
-            "the proxy, a generator lives on the proxy's mistakes."
+            f"* A control of {len(proxy.control.networks)} networks, fitted on another part of "
+            "the molecules, lies beside it. It never enters a reward: where it stops agreeing "
+            "with the proxy, a generator lives on the proxy's mistakes."
         )
     report = made.get("report")
     if isinstance(report, dict) and "n_test" in report:
@@ -59,7 +69,7 @@ def _versions(versions: dict[str, str]) -> str:
 
 def _test_lines(report: dict[str, Any]) -> list[str]:
     lines = [
-        f"{report['n_test']} molecules of scaffolds that neither learning nor calibration saw; "
+        f"{report['n_test']} molecules{_HELD_OUT[report.get('kept_apart', 'scaffolds')]}; "
         f"{report['n_train']} to learn from.",
         "",
         "| molecules | model | RMSE | R² | Spearman | R² beyond size | Spearman beyond size |",
@@ -72,15 +82,19 @@ def _test_lines(report: dict[str, Any]) -> list[str]:
         numbers = " | ".join(f"{row[name]:.3f}" if name in row else "" for name in names)
         lines.append(f"| {molecules} | {model} | {numbers} |")
     std = report["std"]
-    lines += [
-        "",
-        f"Errors over standard deviations have a spread of {std['z_std']} (1 is right); the "
-        f"standard deviation ranks the size of the errors with Spearman "
-        f"{std['spearman_with_error']}.",
-    ]
+    ranks = ""
+    if "spearman_with_error" in std:
+        ranks = (
+            "; the standard deviation ranks the size of the errors with Spearman "
+            f"{std['spearman_with_error']}"
+        )
+    spread = f"Errors over standard deviations have a spread of {std['z_std']} (1 is right)"
+    lines += ["", f"{spread}{ranks}."]
     if "interval_coverage" in report:
         lines.append(
             f"The conformal interval of {COVERAGE:.0%} held {report['interval_coverage']:.0%} of "
             "the test values."
         )
+    if cautions := report.get("cautions"):
+        lines += ["", *(f"* **Caution**: {caution}." for caution in cautions)]
     return lines

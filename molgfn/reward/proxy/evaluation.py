@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +20,15 @@ _MODELS = {
 }
 #: A source with fewer unseen molecules is not measured on its own.
 _MIN_OF_SOURCE = 30
+#: Two values always correlate perfectly, one way or the other.
+_LEAST_OF_CORRELATION = 3
+_ROUNDING = 1e-12
 _SIMILARITIES = (0.0, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7, 1.01)
+
+
+def vary(values: NDArray[np.float64]) -> bool:
+    """Whether values differ by more than the rounding of means of equal ones."""
+    return bool(np.ptp(values) > _ROUNDING * np.abs(values).max() and values.std() > 0.0)
 
 
 def errors(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> dict[str, float]:
@@ -30,12 +39,13 @@ def errors(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> dict[st
         true: Shape ``(n,)``.
 
     Returns:
-        ``rmse`` in the target's unit, ``r2``, ``spearman``; a correlation is NaN where a side
-        is constant.
+        ``rmse`` in the target's unit, ``r2``, ``spearman``; NaN where there are fewer than three
+        values or a side is constant, which says nothing of a model.
     """
     residuals = predicted - true
     spread = float(((true - true.mean()) ** 2).sum())
-    r2 = 1.0 - float((residuals**2).sum()) / spread if spread > 0 else float("nan")
+    tells = len(true) >= _LEAST_OF_CORRELATION and vary(true)
+    r2 = 1.0 - float((residuals**2).sum()) / spread if tells else float("nan")
     return {
         "rmse": round(float(np.sqrt((residuals**2).mean())), 4),
         "r2": round(r2, 4),
@@ -51,11 +61,11 @@ def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
         b: Shape ``(n,)``.
 
     Returns:
-        -1 to 1; NaN when either side is constant.
+        -1 to 1; NaN when either side is constant or n below 3.
     """
     from scipy.stats import spearmanr  # loads in half the time of torch: only who measures waits
 
-    if np.ptp(a) == 0.0 or np.ptp(b) == 0.0:
+    if len(a) < _LEAST_OF_CORRELATION or not (vary(a) and vary(b)):
         return float("nan")
     return float(spearmanr(a, b).statistic)
 
@@ -126,11 +136,12 @@ def summarise(table: pd.DataFrame) -> dict[str, Any]:
         ``n_test``; ``ensemble``, ``random_forest`` and ``heavy_atoms`` as :func:`errors`, with the
         same of what size does not explain; ``beats_random_forest``; ``std`` as
         :func:`std_quality`; ``interval_coverage``; ``sources`` with the ensemble's errors on each.
+        What would be NaN is left out.
     """
     compared = compare_models(table)
     measures = [name for name in compared.columns if name not in ("molecules", "model", "n")]
     rows = {
-        (row["molecules"], row["model"]): {name: float(row[name]) for name in measures}
+        (row["molecules"], row["model"]): _told({name: float(row[name]) for name in measures})
         for row in compared.to_dict("records")
     }
     residuals = (table["predicted"] - table["measured"]).to_numpy()
@@ -139,7 +150,7 @@ def summarise(table: pd.DataFrame) -> dict[str, Any]:
         "n_test": len(table),
         **models,
         "beats_random_forest": models["ensemble"]["rmse"] < models["random_forest"]["rmse"],
-        "std": std_quality(residuals, table["std"].to_numpy()),
+        "std": _told(std_quality(residuals, table["std"].to_numpy())),
         "interval_coverage": interval_coverage(table),
         "sources": {
             name: {"n": int((table["source"] == name).sum()), **found}
@@ -147,6 +158,10 @@ def summarise(table: pd.DataFrame) -> dict[str, Any]:
             if name != "all" and model == "ensemble"
         },
     }
+
+
+def _told(measures: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in measures.items() if not math.isnan(value)}
 
 
 def interval_coverage(table: pd.DataFrame) -> float:

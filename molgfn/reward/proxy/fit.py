@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from molgfn import __version__
 from molgfn.chem.properties.batch import MoleculeBatch
-from molgfn.errors import TableError
 from molgfn.reward.proxy.architecture import Architecture, Weights
 from molgfn.reward.proxy.calibration import Calibration, fit_calibration
+from molgfn.reward.proxy.cautions import cautions
 from molgfn.reward.proxy.dataset import Dataset
 from molgfn.reward.proxy.ensemble import Ensemble
 from molgfn.reward.proxy.evaluation import summarise
@@ -23,14 +23,16 @@ from molgfn.reward.proxy.held_out import SimpleModels, held_out_table
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.proxy import Control, Proxy
 from molgfn.reward.proxy.size import SizeBaseline
-from molgfn.reward.proxy.split import scaffold_folds
+from molgfn.reward.proxy.split import Kept, early_stopping_fold, half, split_for_test
 from molgfn.reward.proxy.training import TrainingSettings, fit_network
 
-#: Folds of the test split: one for the test, one for the calibration, the others to learn from.
-_SPLIT_FOLDS = 8
-#: Each member stops early on another tenth of its molecules.
-_MEMBER_FOLDS = 10
 _LIBRARIES = ("torch", "torch-geometric", "rdkit")
+#: How the record of a proxy describes its split, by what no two parts share.
+_SPLITS: dict[Kept, str] = {
+    "scaffolds": "Murcko scaffolds, none in two parts",
+    "clusters": "clusters of similar molecules of a scaffold, none in two parts",
+    "molecules": "molecules at random",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ def fit_proxy(
     calibrates the standard deviation, the last eighth is the test that the report tells of,
     against a random forest and heavy atoms alone. The second, which is returned, learns from all
     molecules, each member but for the tenth it stops early on. The third, the control, learns from
-    half of the scaffolds.
+    half of the scaffolds. Where scaffolds are too few or too large for that, smaller units are
+    kept apart (:mod:`molgfn.reward.proxy.split`), and the report says so.
 
     Args:
         data: Measured molecules.
@@ -89,29 +92,22 @@ def fit_proxy(
         The proxy; ``provenance["report"]`` holds the measurements.
 
     Raises:
-        TableError: The molecules of one part all have the same value.
+        TableError: Too few values are no bounds, or all but a few are the same.
     """
-    graphs = Graphs.of(MoleculeBatch.of(data.molecules))
     seed, n_members = settings.seed, settings.members
-    folds = scaffold_folds(data.molecules, _SPLIT_FOLDS, seed)
-    # A bound is learned from; it can neither calibrate nor test.
+    # Whatever the data do not allow is found before the first network is fitted.
+    split, (half_of_all, half_kept) = split_for_test(data, seed), half(data, seed + 2000)
+    everything = np.arange(len(data.molecules))
+    graphs = Graphs.of(MoleculeBatch.of(data.molecules))
+    fitting = _Fitting(data, graphs, settings, on_epoch)
+    tested = fitting.members(split.train, n_members, seed + 1)
+    calibration = _calibrate(tested, data, graphs, split.calibration)
+    # A bound is learned from; it can neither calibrate nor test, nor teach the simple models.
     exact = data.bound_signs == 0
-    test, train = np.flatnonzero((folds == 0) & exact), np.flatnonzero(folds > 1)
-    tested = _fit_members(data, graphs, train, settings, n_members, seed + 1, on_epoch)
-    calibrating = np.flatnonzero((folds == 1) & exact)
-    if not (len(test) and len(calibrating)):
-        raise TableError(
-            "nearly all values are bounds; a proxy needs measured ones among every eighth of them"
-        )
-    calibration = _calibrate(tested, data, graphs, calibrating)
-    held_out = _test(tested, calibration, data, train[exact[train]], test, seed)
-
-    halves = scaffold_folds(data.molecules, 2, seed + 2000)
-    half, everything = np.flatnonzero(halves == 0), np.arange(len(data.molecules))
-    final = _fit_members(data, graphs, everything, settings, n_members, seed + 1001, on_epoch)
-    control = _fit_members(
-        data, graphs, half, settings, settings.control_members, seed + 3001, on_epoch
-    )
+    measured = split.train[exact[split.train]]
+    held_out = _test(tested, calibration, data, measured, split.test, seed)
+    final = fitting.members(everything, n_members, seed + 1001)
+    control = fitting.members(half_of_all, settings.control_members, seed + 3001)
     versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     return Proxy(
         target=target,
@@ -127,16 +123,18 @@ def fit_proxy(
             "training_digest": data.digest,
             "seed": seed,
             "made_by": (
-                "the report is of an ensemble that never saw the test and calibration scaffolds; "
-                "the members stored here were fitted on all molecules, each but for the tenth of "
-                "the scaffolds it stopped early on; the control on half of the scaffolds"
+                f"the report is of an ensemble that never saw the {split.kept} of test and "
+                "calibration; the members stored here were fitted on all molecules, each but for "
+                f"the tenth it stopped early on; the control on half of the {half_kept}"
             ),
             "versions": {"molgfn": __version__, **versions},
             "report": {
-                "split": "Murcko scaffolds, none in two parts",
-                "n_train": len(train),
-                "n_calibration": len(calibrating),
+                "split": _SPLITS[split.kept],
+                "kept_apart": split.kept,
+                "n_train": len(split.train),
+                "n_calibration": len(split.calibration),
                 **summarise(held_out),
+                "cautions": cautions(data, split, {half_kept, *fitting.kept}),
             },
         },
         control=control,
@@ -144,43 +142,47 @@ def fit_proxy(
     )
 
 
-def _fit_members(
-    data: Dataset,
-    graphs: Graphs,
-    indices: NDArray[np.int64],
-    settings: FitSettings,
-    n_members: int,
-    seed: int,
-    on_epoch: Callable[[], None],
-) -> Control:
-    """Fit networks on the molecules ``indices``."""
-    values = data.targets[indices]
-    mean, sd = float(values.mean()), float(values.std())
-    if sd == 0.0:
-        raise TableError(
-            f"all but a few molecules have the value {mean:g}; a proxy needs values that differ "
-            f"among the {len(values)} molecules it learns from"
-        )
-    targets = (data.targets - mean) / sd
-    own = [data.molecules[i] for i in indices]
-    networks: list[Weights] = []
-    for member in range(n_members):
-        turn, fold = divmod(member, _MEMBER_FOLDS)
-        folds = scaffold_folds(own, _MEMBER_FOLDS, seed + turn)
-        networks.append(
-            fit_network(
-                graphs,
+@dataclass
+class _Fitting:
+    """Fits ensembles on parts of the data.
+
+    Attributes:
+        data: All molecules.
+        graphs: Their graphs.
+        settings: What to fit.
+        on_epoch: Called after every epoch.
+        kept: What the members' early stopping kept apart so far.
+    """
+
+    data: Dataset
+    graphs: Graphs
+    settings: FitSettings
+    on_epoch: Callable[[], None]
+    kept: set[Kept] = field(default_factory=set)
+
+    def members(self, indices: NDArray[np.int64], n_members: int, seed: int) -> Control:
+        """Fit networks on the molecules ``indices``, whose values differ."""
+        values = self.data.targets[indices]
+        mean, sd = float(values.mean()), float(values.std())
+        targets = (self.data.targets - mean) / sd
+        own = [self.data.molecules[i] for i in indices]
+        networks: list[Weights] = []
+        for member in range(n_members):
+            stopping, kept = early_stopping_fold(own, member, seed)
+            self.kept.add(kept)
+            network = fit_network(
+                self.graphs,
                 targets,
-                indices[folds != fold],
-                indices[folds == fold],
-                settings.architecture,
-                settings.training,
+                indices[~stopping],
+                indices[stopping],
+                self.settings.architecture,
+                self.settings.training,
                 seed=seed + member,
-                on_epoch=on_epoch,
-                bounds=data.bound_signs,
-            ).state_dict()
-        )
-    return Control(tuple(networks), mean, sd)
+                on_epoch=self.on_epoch,
+                bounds=self.data.bound_signs,
+            )
+            networks.append(network.state_dict())
+        return Control(tuple(networks), mean, sd)
 
 
 def _calibrate(

@@ -56,7 +56,8 @@ def fit_network(
         graphs: Graphs of all molecules.
         targets: Standardised targets of all molecules, shape ``(len(graphs),)``.
         train: Indices of the training molecules.
-        valid: Indices of the molecules for early stopping.
+        valid: Indices of the molecules for early stopping; without any, all epochs are trained
+            and the last weights kept.
         architecture: Shape of the network.
         settings: How to fit.
         seed: Seed of initial weights, dropout and batch order.
@@ -104,10 +105,12 @@ def _run(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     n_steps = settings.epochs * -(-len(train) // settings.batch_size)
+    # The warm-up of OneCycleLR divides by its length less one, which is zero for a tenth of 10.
+    warm_up = 0.1 if n_steps != 10 else 0.09
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=n_steps, pct_start=0.1
+        optimizer, settings.learning_rate, total_steps=n_steps, pct_start=warm_up
     )
-    held_out = graphs[valid].batch()
+    held_out = graphs[valid].batch() if len(valid) else None
     best_error, best_epoch, best_state = float("inf"), -1, averaged.module.state_dict()
     for epoch in range(settings.epochs):
         network.train()
@@ -126,8 +129,11 @@ def _run(
             optimizer.step()
             schedule.step()
             averaged.update_parameters(network)
-        error = _error(averaged.module, held_out, values[valid], signs[valid])
         on_epoch()
+        if held_out is None:
+            best_state = averaged.module.state_dict()
+            continue
+        error = _error(averaged.module, held_out, values[valid], signs[valid])
         if error < best_error:
             best_error, best_epoch = error, epoch
             best_state = {k: v.clone() for k, v in averaged.module.state_dict().items()}
