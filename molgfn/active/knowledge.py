@@ -8,15 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from molgfn.active.answer import Answer
 from molgfn.active.ledger import Row
-from molgfn.chem.molecule import read_molecule
+from molgfn.active.measurements import Measurement
+from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.config.choices import Direction, sign
 from molgfn.config.reward_schema import DEFAULT_FACTORS
-from molgfn.config.rounds_schema import OracleConfig
+from molgfn.config.rounds_schema import VINA, OracleConfig, RoundsConfig
 from molgfn.config.schema import Config
 from molgfn.errors import ConfigError, TableError
 from molgfn.reward.protocol import check_columns
 from molgfn.reward.proxy.dataset import MIN_MOLECULES, Dataset
+from molgfn.reward.proxy.split import split_for_test
 from molgfn.tables.columns import KCAL_MOL, split_column, value_column
 
 _BOUND_SIGNS = {"=": 0, ">": 1, "<": -1}
@@ -86,6 +89,28 @@ def check_learnable(column: str, config: Config) -> None:
             )
 
 
+def check_amounts(rounds: RoundsConfig) -> None:
+    """Find out before the initial set is paid for whether a proxy can learn from it.
+
+    Raises:
+        ConfigError: It would have too few molecules, or values without a logarithm.
+    """
+    if rounds.oracle.scorer == VINA and rounds.oracle.scale == "log10":
+        raise ConfigError(
+            "rounds.oracle.scale log10 suits concentrations; docking energies are below 0 and have "
+            "no logarithm, set linear"
+        )
+    if rounds.rounds == 0 or rounds.initial is not None:
+        return
+    affordable = rounds.initial_size if rounds.budget is None else rounds.budget
+    for key, value in (("initial_size", rounds.initial_size), ("budget", affordable)):
+        if value < MIN_MOLECULES:
+            raise ConfigError(
+                f"rounds.{key} {value} gives the first round {value} measured molecules, its proxy "
+                f"needs at least {MIN_MOLECULES}; raise it, best well above as some may fail"
+            )
+
+
 def training_data(rows: Sequence[Row], oracle: OracleConfig) -> Dataset:
     """The measured molecules as training data.
 
@@ -103,20 +128,52 @@ def training_data(rows: Sequence[Row], oracle: OracleConfig) -> Dataset:
     if len(measured) < MIN_MOLECULES:
         failed = [row for row in rows if row.status and row.status != "ok"]
         last = f"; the last failure: {failed[-1].reason}" if failed else ""
-        raise TableError(
-            f"{len(measured)} molecules have a measured value, a proxy needs at least "
-            f"{MIN_MOLECULES}{last}"
-        )
-    for row in measured:
-        if oracle.scale == "log10" and not row.value > 0:
+        raise TableError(f"{_too_few(len(measured))}{last}")
+    molecules = [read_molecule(row.smiles, keep_stereo=False) for row in measured]
+    places = [f"entry {row.entry}, {row.smiles}" for row in measured]
+    return _dataset(places, molecules, measured, oracle)
+
+
+def check_initial(measurements: Sequence[Measurement], config: Config) -> None:
+    """Find out whether a proxy can learn from molecules that were measured before.
+
+    Raises:
+        TableError: Too few have a value, or one that is no bound, a value has no logarithm, or
+            all are the same.
+    """
+    initial, oracle = config.rounds.initial, config.rounds.oracle
+    measured = [m for m in measurements if m.answer.status == "ok"]
+    if len(measured) < MIN_MOLECULES:
+        raise TableError(f"rounds.initial {initial}: {_too_few(len(measured))}")
+    places = [f"rounds.initial {initial} row {m.rows[0]}" for m in measured]
+    answers = [m.answer for m in measured]
+    data = _dataset(places, [m.molecule for m in measured], answers, oracle)
+    try:
+        split_for_test(data, config.seed + 1)
+    except TableError as error:
+        raise TableError(f"rounds.initial {initial}: {error}") from error
+
+
+def _too_few(n: int) -> str:
+    return f"{n} molecules have a measured value, a proxy needs at least {MIN_MOLECULES}"
+
+
+def _dataset(
+    places: Sequence[str],
+    molecules: Sequence[Molecule],
+    answers: Sequence[Row | Answer],
+    oracle: OracleConfig,
+) -> Dataset:
+    for place, answer in zip(places, answers, strict=True):
+        if oracle.scale == "log10" and not answer.value > 0:
             raise TableError(
-                f"entry {row.entry}, {row.smiles}: {row.value:g} has no logarithm; "
-                "rounds.oracle.scale log10 needs values above 0"
+                f"{place}: {answer.value:g} has no logarithm; rounds.oracle.scale log10 needs "
+                "values above 0"
             )
     return Dataset(
-        tuple(read_molecule(row.smiles, keep_stereo=False) for row in measured),
-        learned(np.array([row.value for row in measured]), oracle),
-        bounds=tuple(_BOUND_SIGNS[row.relation] for row in measured),
+        tuple(molecules),
+        learned(np.array([answer.value for answer in answers]), oracle),
+        bounds=tuple(_BOUND_SIGNS[answer.relation] for answer in answers),
     )
 
 

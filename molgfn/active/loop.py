@@ -13,9 +13,10 @@ from molgfn.active.asking import ask
 from molgfn.active.directory import RoundsDirectory
 from molgfn.active.executors import Executor
 from molgfn.active.initial import read_initial
-from molgfn.active.knowledge import check_learnable
+from molgfn.active.knowledge import check_amounts, check_initial, check_learnable
 from molgfn.active.ledger import Ledger
 from molgfn.active.oracle import OracleSpec
+from molgfn.active.round_reward import check_round_reward
 from molgfn.active.rounds import Rounds
 from molgfn.config.rounds_schema import LABORATORY
 from molgfn.config.schema import Config
@@ -24,8 +25,24 @@ from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.machine.progress import Progress, silent
 from molgfn.molecules.run_directory import check_resumable
 
-#: Settings that rounds which go on may change: how far they go, not what they are.
-RESUMABLE = ("device", "rounds.rounds", "rounds.budget", "rounds.oracle.tries")
+#: Settings that rounds which go on may change: how far they go, and whatever may turn out wrong
+#: only after the oracle was paid, so that its answers are not lost. What exists stays as it is.
+RESUMABLE = (
+    "device",
+    "reward.factors",
+    "rounds.rounds",
+    "rounds.budget",
+    "rounds.acquisition",
+    "rounds.exploration",
+    "rounds.candidates",
+    "rounds.beta",
+    "rounds.min_distance",
+    "rounds.max_per_scaffold",
+    "rounds.proxy_members",
+    "rounds.proxy_epochs",
+    "rounds.oracle.tries",
+    "rounds.oracle.timeout_s",
+)
 
 
 def begin(config: Config, directory: RoundsDirectory) -> Config:
@@ -35,8 +52,10 @@ def begin(config: Config, directory: RoundsDirectory) -> Config:
         The configuration as it was written; paths are absolute.
 
     Raises:
-        ConfigError: Reward and oracle do not fit, or the oracle does not exist.
-        TableError: The initial CSV is missing, or a row of it cannot be understood.
+        ConfigError: Reward and oracle do not fit, the oracle does not exist, or too few values
+            would be measured for a proxy.
+        TableError: The initial CSV is missing, a row of it cannot be understood, or a proxy cannot
+            learn from it.
         OutputError: The directory holds a run already, or cannot be written.
     """
     rounds = config.rounds
@@ -47,8 +66,10 @@ def begin(config: Config, directory: RoundsDirectory) -> Config:
         config = replace(config, rounds=replace(rounds, initial=str(initial)))
     column = column_of(config)
     check_learnable(column, config)
+    check_round_reward(config)
+    check_amounts(config.rounds)
     if config.rounds.initial is not None:
-        read_initial(config.rounds, column)
+        check_initial(read_initial(config.rounds, column), config)
     vocabulary = find_vocabulary(config.vocabulary)
     if not directory.config_file.exists():
         Ledger(directory.ledger).close()
@@ -73,12 +94,15 @@ def opened(
 
     Raises:
         UsageError: A setting would make them other rounds.
+        ConfigError: It does not fit the others.
         CheckpointError: The directory holds no rounds.
     """
     check_resumable(overrides, RESUMABLE)
     directory.check_begun()
     config, vocabulary = directory.load(overrides)
     if overrides:
+        check_learnable(column_of(config), config)
+        check_round_reward(config)
         directory.write_config(config)
     who = f"{getpass.getuser()}@{platform.node()} molgfn rounds"
     with Ledger(directory.ledger) as ledger:

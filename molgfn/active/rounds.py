@@ -7,7 +7,6 @@ seeds and the same ledger, so that the tables come out as if nothing had happene
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,12 +18,12 @@ from molgfn.active.initial import measured_before, random_molecules
 from molgfn.active.knowledge import best_value, learned_name, training_data
 from molgfn.active.ledger import Ledger, Planned
 from molgfn.active.proposal import find_candidates, propose_batch
+from molgfn.active.round_reward import round_beta, round_reward
 from molgfn.active.tables import read_batch, write_batch, write_round, write_summary
 from molgfn.chem.molecule import Molecule, read_molecule
-from molgfn.config.reward_schema import AcquisitionConfig
 from molgfn.config.rounds_schema import VINA
 from molgfn.config.schema import Config
-from molgfn.errors import ConfigError, ShortfallError
+from molgfn.errors import ShortfallError
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.checkpoint import checkpoints
 from molgfn.machine.device import set_up_device
@@ -143,24 +142,14 @@ class Rounds:
         target, unit = learned_name(self.column, rounds.oracle)
         with self.progress(f"{this_round.name}: fit proxy", settings.n_epochs) as advance:
             proxy = fit_proxy(data, target, unit, settings, on_epoch=lambda: advance(1))
+        for caution in proxy.provenance["report"]["cautions"]:
+            self.tell(f"{this_round.name}: proxy: {caution}")
         this_round.path.mkdir(exist_ok=True)
         save_proxy(proxy, data, this_round.proxy)
 
     def _policy_config(self, this_round: RoundDirectory, best: float) -> Config:
         rounds, train = self.config.rounds, self.config.train
-        if rounds.acquisition == "log_ei" and math.isnan(best):
-            raise ConfigError(
-                "rounds.acquisition log_ei needs a best value so far, and all values are bounds; "
-                "use ucb"
-            )
-        acquisition = AcquisitionConfig(
-            rounds.acquisition,
-            exploration=rounds.exploration,
-            best=best if rounds.acquisition == "log_ei" else None,
-            power=self._beta,
-        )
-        proxy = str(this_round.proxy.resolve())
-        reward = replace(self.config.reward, proxy=proxy, acquisition=acquisition)
+        reward = round_reward(self.config, str(this_round.proxy.resolve()), best)
         steps = train.steps if self._predecessor(this_round) is None else rounds.warm_steps
         seed = self.config.seed + this_round.number
         return replace(self.config, seed=seed, reward=reward, train=replace(train, steps=steps))
@@ -195,7 +184,7 @@ class Rounds:
         candidates = find_candidates(
             sampler,
             rounds,
-            condition=sampler.ask(self._beta),
+            condition=sampler.ask(round_beta(self.config)),
             seed=self.config.seed + this_round.number,
             known={row.inchikey for row in asked},
             refused=self._refuse,
@@ -223,11 +212,6 @@ class Rounds:
                 "rounds.min_distance, or raise rounds.max_per_scaffold or rounds.candidates"
             )
         return frame
-
-    @property
-    def _beta(self) -> float:
-        beta = self.config.rounds.beta
-        return self.config.train.beta_max if beta is None else beta
 
     def _refuse(self, molecule: Molecule) -> str:
         """Why the oracle would not even try a molecule."""

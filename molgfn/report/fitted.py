@@ -31,9 +31,9 @@ def fit_lines(report: dict[str, Any]) -> list[str]:
     ]
     for key, label in _MODELS.items():
         row = report[key]
-        rmse, r2, spearman = (
-            f"{row[name]:.3f}" if name in row else "-" for name in ("rmse", "r2", "spearman")
-        )
+        # Errors of concentrations in mol/l have no third decimal.
+        rmse = f"{row['rmse']:.3f}" if row["rmse"] >= 0.01 else f"{row['rmse']:.1e}"
+        r2, spearman = (f"{row[name]:.3f}" if name in row else "-" for name in ("r2", "spearman"))
         lines.append(f"{label:22}{rmse:>8}{r2:>8}{spearman:>10}")
     lines += [
         "more with molgfn proxy evaluate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,10 @@ def evaluate_own_test(directory: Path) -> ProxyEvaluation:
             f"{directory.name} was fitted before predictions of unseen molecules were kept; give "
             "measured molecules to test it on, a CSV file, or fit it again with molgfn proxy fit"
         )
-    return _evaluate(proxy, held_out, [])
+    evaluation = _evaluate(proxy, held_out, [])
+    cautions = proxy.provenance.get("report", {}).get("cautions", ())
+    evaluation.notes.extend(f"CAUTION: {caution}" for caution in cautions)
+    return evaluation
 
 
 def evaluate_on(
@@ -135,15 +139,16 @@ def _evaluate(proxy: Proxy, held_out: pd.DataFrame, notes: list[str]) -> ProxyEv
             f"and Spearman {DOCKING_SPEARMAN} with a second one from another seed (60 molecules of "
             "the environment, PARP1)"
         )
+    ranks = quality["spearman_with_error"]
     notes.append(
         f"standard deviation: errors / std have spread {quality['z_std']} (1 is right), "
-        f"{quality['within_2_std']:.0%} of the errors within 2 std (95 % is right), Spearman with "
-        f"the size of the error {quality['spearman_with_error']}"
+        f"{quality['within_2_std']:.0%} of the errors within 2 std (95 % is right)"
+        + ("" if math.isnan(ranks) else f", Spearman with the size of the error {ranks}")
     )
     if held_out["interval"].max() > 0:
         notes.append(
             f"conformal interval of {COVERAGE:.0%}: {interval_coverage(held_out):.0%} of the "
-            f"values lie in it, its mean half width is {held_out['interval'].mean():.2f}"
+            f"values lie in it, its mean half width is {held_out['interval'].mean():.3g}"
         )
     for row in errors_by_similarity(held_out).itertuples():
         notes.append(

@@ -79,7 +79,7 @@ def _test_lines(report: dict[str, Any]) -> list[str]:
     rows += [(name, "ensemble", row) for name, row in report.get("sources", {}).items()]
     names = ("rmse", "r2", "spearman", "size_residual_r2", "size_residual_spearman")
     for molecules, model, row in rows:
-        numbers = " | ".join(f"{row[name]:.3f}" if name in row else "" for name in names)
+        numbers = " | ".join(_number(row[name]) if name in row else "" for name in names)
         lines.append(f"| {molecules} | {model} | {numbers} |")
     std = report["std"]
     ranks = ""
@@ -98,3 +98,8 @@ def _test_lines(report: dict[str, Any]) -> list[str]:
     if cautions := report.get("cautions"):
         lines += ["", *(f"* **Caution**: {caution}." for caution in cautions)]
     return lines
+
+
+def _number(value: float) -> str:
+    """Three decimals, or the exponent of an error that has none of them."""
+    return f"{value:.1e}" if 0.0 < value < 5e-4 else f"{value:.3f}"

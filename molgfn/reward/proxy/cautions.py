@@ -34,9 +34,7 @@ def cautions(data: Dataset, split: Split, others: Iterable[Kept]) -> list[str]:
         Sentences without a full stop; none for a plain split into parts that are large enough.
     """
     found = far_values(data)
-    scaffolds = Counter(molecule.scaffold for molecule in data.molecules)
-    common, n_common = scaffolds.most_common(1)[0]
-    series = f"{n_common} of {len(data.molecules)} molecules have the scaffold {common}"
+    series = _why_no_scaffolds(data)
     if split.kept == "clusters":
         found.append(
             f"{series}, so clusters of similar molecules were held out within it; on new scaffolds "
@@ -61,6 +59,14 @@ def cautions(data: Dataset, split: Split, others: Iterable[Kept]) -> list[str]:
     if not vary(data.targets[split.test]):
         found.append(f"all test values are {data.targets[split.test[0]]:g}: nothing to rank")
     return found
+
+
+def _why_no_scaffolds(data: Dataset) -> str:
+    scaffolds = Counter(m.scaffold for m in data.molecules if m.scaffold)
+    if not scaffolds or np.any(data.bound_signs):
+        return "no scaffolds make parts with enough measured values"
+    common, n_common = scaffolds.most_common(1)[0]
+    return f"{n_common} of {len(data.molecules)} molecules have the scaffold {common}"
 
 
 def far_values(data: Dataset) -> list[str]:

@@ -31,6 +31,14 @@ def vary(values: NDArray[np.float64]) -> bool:
     return bool(np.ptp(values) > _ROUNDING * np.abs(values).max() and values.std() > 0.0)
 
 
+def rounded(value: float, n_digits: int) -> float:
+    """Round to decimals, or to significant digits where these would leave one or none.
+
+    Concentrations in mol/l have errors of 1e-8, which are not 0.
+    """
+    return round(value, n_digits) if value >= 10.0 ** (1 - n_digits) else float(f"{value:.3g}")
+
+
 def errors(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> dict[str, float]:
     """Root-mean-square error, R² and Spearman correlation.
 
@@ -47,7 +55,7 @@ def errors(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> dict[st
     tells = len(true) >= _LEAST_OF_CORRELATION and vary(true)
     r2 = 1.0 - float((residuals**2).sum()) / spread if tells else float("nan")
     return {
-        "rmse": round(float(np.sqrt((residuals**2).mean())), 4),
+        "rmse": rounded(float(np.sqrt((residuals**2).mean())), 4),
         "r2": round(r2, 4),
         "spearman": round(spearman(predicted, true), 4),
     }
@@ -187,8 +195,8 @@ def errors_by_similarity(table: pd.DataFrame) -> pd.DataFrame:
                 {
                     "similarity": f"{low:g} to {min(high, 1.0):g}",
                     "n": len(part),
-                    "rmse": round(float(np.sqrt((residuals**2).mean())), 3),
-                    "mean_std": round(float(part["std"].mean()), 3),
+                    "rmse": rounded(float(np.sqrt((residuals**2).mean())), 3),
+                    "mean_std": rounded(float(part["std"].mean()), 3),
                 }
             )
     return pd.DataFrame(rows, columns=["similarity", "n", "rmse", "mean_std"])

@@ -130,7 +130,8 @@ def check_varied(data: Dataset) -> None:
     Raises:
         TableError: They do not.
     """
-    if Counter(data.targets.tolist()).most_common(1)[0][1] >= len(data.targets) - 1:
+    n_same = Counter(data.targets.tolist()).most_common(1)[0][1]
+    if not vary(data.targets) or n_same >= len(data.targets) - 1:
         raise _too_alike(data)
 
 
@@ -241,6 +242,7 @@ def _is_largest_scaffold(molecules: Sequence[Molecule], chosen: NDArray[np.int64
 
 def _too_alike(data: Dataset) -> TableError:
     value, n_same = Counter(data.targets.tolist()).most_common(1)[0]
+    n_same = n_same if vary(data.targets) else len(data.targets)
     return TableError(
         f"{n_same} of {len(data.targets)} molecules have the value {value:g}; a proxy needs values "
         "that differ"
