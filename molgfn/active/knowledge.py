@@ -18,7 +18,7 @@ from molgfn.config.rounds_schema import VINA, OracleConfig, RoundsConfig
 from molgfn.config.schema import Config
 from molgfn.errors import ConfigError, TableError
 from molgfn.reward.protocol import check_columns
-from molgfn.reward.proxy.dataset import MIN_MOLECULES, Dataset
+from molgfn.reward.proxy.dataset import MAX_VALUE, MIN_MOLECULES, Dataset
 from molgfn.reward.proxy.split import split_for_test
 from molgfn.tables.columns import KCAL_MOL, split_column, value_column
 
@@ -122,7 +122,7 @@ def training_data(rows: Sequence[Row], oracle: OracleConfig) -> Dataset:
         The data; failures are left out, bounds are marked.
 
     Raises:
-        TableError: Too few molecules have a value, or one has no logarithm.
+        TableError: Too few molecules have a value, or one that cannot be learned.
     """
     measured = [row for row in rows if row.status == "ok"]
     if len(measured) < MIN_MOLECULES:
@@ -165,16 +165,31 @@ def _dataset(
     oracle: OracleConfig,
 ) -> Dataset:
     for place, answer in zip(places, answers, strict=True):
-        if oracle.scale == "log10" and not answer.value > 0:
-            raise TableError(
-                f"{place}: {answer.value:g} has no logarithm; rounds.oracle.scale log10 needs "
-                "values above 0"
-            )
+        if fault := _fault(answer.value, oracle):
+            raise TableError(f"{place}: {fault}")
     return Dataset(
         tuple(molecules),
         learned(np.array([answer.value for answer in answers]), oracle),
         bounds=tuple(_BOUND_SIGNS[answer.relation] for answer in answers),
     )
+
+
+def usable(answer: Answer, oracle: OracleConfig) -> Answer:
+    """An answer as it stands, or a failure where no proxy could learn its value.
+
+    One such value among hundreds that were paid for must not stop the rounds.
+    """
+    fault = _fault(answer.value, oracle) if answer.status == "ok" else ""
+    return Answer.failed(fault, answer.cost_s) if fault else answer
+
+
+def _fault(value: float, oracle: OracleConfig) -> str:
+    """Why a proxy cannot learn a value; empty where it can."""
+    if oracle.scale == "log10" and not value > 0:
+        return f"{value:g} has no logarithm; rounds.oracle.scale log10 needs values above 0"
+    if abs(value) > MAX_VALUE:
+        return f"{value:g} is beyond {MAX_VALUE:g}; use a larger unit"
+    return ""
 
 
 def best_value(data: Dataset, direction: Direction) -> float:

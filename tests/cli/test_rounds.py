@@ -151,6 +151,46 @@ def test_rounds_write_their_tables_and_ask_once_for_each(undisturbed, cli):
     assert "holds a run already" in config.stderr
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("rounds.initial_size=20", "rounds.initial_size 20 gives the first round 20 measured"),
+        ("reward.guard.kappa=1", "reward.guard.kappa"),
+        (
+            "reward.factors=[{scorer: proxy, transform: sigmoid, low: 5, high: 20}, "
+            "{scorer: QEDD, transform: identity}]",
+            "unknown scorer 'QEDD'",
+        ),
+    ],
+)
+def test_what_could_only_fail_after_the_oracle_was_paid_is_refused_before(
+    lab, cli, folder, setting, message
+):
+    calls = lab("refused")
+    result = cli("rounds", "config.yaml", "--run", "refused", "--set", setting)
+    assert result.exit_code == 3
+    assert message in result.stderr
+    assert not calls.count("start")
+    assert not (folder / "refused" / "config.yaml").exists()
+
+
+def test_settings_that_may_prove_wrong_later_can_change(undisturbed, cli):
+    run, _ = undisturbed
+    before = [(run / name).read_bytes() for name in TABLES]
+    for epochs in (10, 3):
+        setting = f"rounds.proxy_epochs={epochs}"
+        result = cli("rounds", "--run", "undisturbed", "--resume", "--set", setting)
+        assert result.exit_code == 0, result.stderr
+        assert f"proxy_epochs: {epochs}" in (run / "config.yaml").read_text()
+    assert [(run / name).read_bytes() for name in TABLES] == before
+    factor = "{scorer: proxy, transform: sigmoid, low: 5, high: 20, direction: minimise}"
+    refused = cli(
+        "rounds", "--run", "undisturbed", "--resume", "--set", f"reward.factors=[{factor}]"
+    )
+    assert refused.exit_code == 3
+    assert "wants to minimise what rounds.oracle.direction says to maximise" in refused.stderr
+
+
 def kill_when(start, arguments, reached):
     """Start the rounds and kill them as soon as something is there; False when they ended."""
     process = start(*arguments)

@@ -43,7 +43,7 @@ class Split:
     Attributes:
         train: Indices of half of the molecules or more, bounds included, in ascending order.
         calibration: Indices of ``LEAST_OF_PART`` measured values or more, without bounds.
-        test: As many or more, never the largest scaffold alone.
+        test: As many or more, never the largest scaffold alone, unless others are too few.
         kept: What no two of the parts share.
     """
 
@@ -67,18 +67,21 @@ def split_for_test(data: Dataset, seed: int) -> Split:
             f"needs at least {least} measured ones"
         )
     check_varied(data)
+    spare: Split | None = None
     for kept, folds in _deals(data.molecules, _SPLIT_FOLDS, seed, exact):
         train = np.flatnonzero(folds > 1)
         calibration, test = (np.flatnonzero((folds == part) & exact) for part in (1, 0))
         least = min(len(calibration), len(test), int(exact[train].sum()))
-        if (
-            least >= LEAST_OF_PART
-            and 2 * len(train) >= len(folds)
-            and vary(data.targets[train])
-            and not (kept == "scaffolds" and _is_largest_scaffold(data.molecules, test))
-        ):
-            return Split(train, calibration, test, kept)
-    raise _too_alike(data)
+        if least < LEAST_OF_PART or 2 * len(train) < len(folds) or not vary(data.targets[train]):
+            continue
+        split = Split(train, calibration, test, kept)
+        if not _is_largest_scaffold(data.molecules, test):
+            return split
+        if kept != "scaffolds" and spare is None:
+            spare = split
+    if spare is None:
+        raise _too_alike(data)
+    return spare
 
 
 def half(data: Dataset, seed: int) -> tuple[NDArray[np.int64], Kept]:
@@ -196,13 +199,13 @@ def _deals(
             folds = _folds(groups, n_folds, seed)
             for first in range(n_folds):
                 yield kept, (folds - first) % n_folds
-    everything = np.ones(len(molecules), dtype=np.bool_) if exact is None else exact
+    dealt = np.arange(len(molecules)) if exact is None else np.flatnonzero(exact)
     for n_folds in numbers:
-        folds = np.full(len(molecules), n_folds - 1)
-        chosen = np.flatnonzero(everything)
-        own = [molecules[i].smiles for i in chosen.tolist()]
-        folds[chosen] = _folds(own, n_folds, seed)
-        yield "molecules", folds
+        own = _folds([molecules[i].smiles for i in dealt.tolist()], n_folds, seed)
+        for first in range(n_folds):
+            folds = np.full(len(molecules), n_folds - 1)
+            folds[dealt] = (own - first) % n_folds
+            yield "molecules", folds
 
 
 def _groupings(molecules: Sequence[Molecule], n_folds: int) -> Iterator[tuple[Kept, list[str]]]:
@@ -233,11 +236,11 @@ def _divide(
 
 
 def _is_largest_scaffold(molecules: Sequence[Molecule], chosen: NDArray[np.int64]) -> bool:
-    """Whether molecules are of one scaffold that is more common than every other."""
+    """Whether molecules are of one scaffold and others, all of them less common, are left out."""
     scaffolds = _scaffolds(molecules)
     own = {scaffolds[index] for index in chosen}
-    (first, n_first), *others = Counter(scaffolds).most_common(2)
-    return own == {first} and all(n < n_first for _, n in others)
+    (largest, n_largest), *others = Counter(scaffolds).most_common(2)
+    return own == {largest} and bool(others) and others[0][1] < n_largest
 
 
 def _too_alike(data: Dataset) -> TableError:

@@ -4,11 +4,21 @@ import numpy as np
 import pytest
 
 from molgfn.active.answer import Answer
-from molgfn.active.knowledge import best_value, learned, learned_name, training_data
+from molgfn.active.knowledge import (
+    best_value,
+    check_amounts,
+    check_initial,
+    learned,
+    learned_name,
+    training_data,
+    usable,
+)
 from molgfn.active.ledger import Planned
+from molgfn.active.measurements import Measurement
 from molgfn.chem.molecule import read_molecule
-from molgfn.config.rounds_schema import OracleConfig
-from molgfn.errors import TableError
+from molgfn.config.rounds_schema import OracleConfig, RoundsConfig
+from molgfn.config.schema import Config
+from molgfn.errors import ConfigError, TableError
 
 LINEAR, LOG = OracleConfig(), OracleConfig(scale="log10")
 
@@ -67,3 +77,55 @@ def test_a_value_without_logarithm_is_named(filled):
     filled.amend("00-0007", Answer(0.0, "ok", "", 0.0))
     with pytest.raises(TableError, match="entry 00-0007, CCCCCCCCO: 0 has no logarithm"):
         training_data(filled.rows(), LOG)
+
+
+def test_a_paid_answer_that_cannot_be_learned_is_a_failure_and_no_stop():
+    good, failed = Answer(-7.0, "ok", "", 2.0), Answer.failed("no luck")
+    assert usable(good, LINEAR) is good
+    assert usable(failed, LOG) is failed
+    assert usable(good, LOG).reason.startswith("-7 has no logarithm")
+    assert usable(Answer(1e200, "ok", "", 2.0), LINEAR).reason.startswith("1e+200 is beyond 1e+15")
+    assert usable(good, LOG).cost_s == 2.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"initial_size": 29}, "rounds.initial_size 29 gives the first round 29 measured"),
+        ({"budget": 29}, "rounds.budget 29 gives the first round 29 measured"),
+        ({"oracle": OracleConfig(scale="log10")}, "energies are below 0 and have no logarithm"),
+    ],
+)
+def test_what_the_first_fit_cannot_learn_from_is_refused_before_it_is_paid(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        check_amounts(RoundsConfig(**settings))
+
+
+def test_an_initial_set_alone_may_be_small():
+    check_amounts(RoundsConfig(rounds=0, initial_size=5))
+    check_amounts(RoundsConfig(initial_size=30, budget=30))
+    check_amounts(RoundsConfig(initial="known.csv", initial_size=1, budget=5))
+
+
+def initial(n, value=float, relation="="):
+    chains = [read_molecule("C" * (i + 1) + "O") for i in range(n)]
+    answers = [Answer(value(i + 1), "ok", "", 0.0, relation) for i in range(n)]
+    return [Measurement(m, a, (i,)) for i, (m, a) in enumerate(zip(chains, answers, strict=True))]
+
+
+@pytest.mark.parametrize(
+    ("measured", "scale", "message"),
+    [
+        (initial(29), "linear", "29 molecules have a measured value, a proxy needs at least 30"),
+        (initial(40, lambda _: 5.3), "linear", "40 of 40 molecules have the value 5.3"),
+        (initial(40, lambda i: 3.0 - i), "log10", "row 2: 0 has no logarithm"),
+        (initial(40, relation=">"), "linear", "0 of 40 values are measured, the others are bounds"),
+    ],
+)
+def test_measurements_that_no_proxy_can_learn_from_are_refused_at_the_beginning(
+    measured, scale, message
+):
+    rounds = RoundsConfig(initial="known.csv", oracle=OracleConfig(scale=scale))
+    with pytest.raises(TableError, match=f"rounds.initial known.csv.*{message}"):
+        check_initial(measured, Config(rounds=rounds))
+    check_initial(initial(30), Config(rounds=rounds))
