@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from molgfn.config.reward_schema import AcquisitionConfig, GuardConfig, RewardConfig
+from molgfn.chem.molecule import read_molecule
+from molgfn.config.reward_schema import AcquisitionConfig, RewardConfig
 from molgfn.config.schema import Config
+from molgfn.reward.acquisition import find_acquisition
 from molgfn.reward.reward import build_reward
 
 
@@ -37,16 +39,17 @@ def round_reward(config: Config, proxy: str, best: float) -> RewardConfig:
 
 
 def check_round_reward(config: Config) -> None:
-    """Find out before anything is paid for whether a round can build its reward.
+    """Find out before anything is paid for whether a round can build its reward and score with it.
+
+    The factors that read no proxy score benzene.
 
     Raises:
-        ConfigError: Acquisition and guard contradict each other, or there is no scorer of the
-            name that a factor gives.
+        ConfigError: Acquisition, guard and factors contradict each other, or there is no scorer of
+            the name that a factor gives.
+        ScorerError: A scorer breaks as a whole.
     """
     reward = round_reward(config, config.reward.proxy, 0.0)
-    others = tuple(factor for factor in reward.factors if not factor.reads_proxy)
+    others = [factor for factor in find_acquisition(reward).factors if not factor.reads_proxy]
     if others:
-        plain = replace(
-            reward, factors=others, guard=GuardConfig(), acquisition=AcquisitionConfig()
-        )
-        build_reward(plain)
+        plain = RewardConfig(factors=tuple(others), floor=reward.floor)
+        build_reward(plain)([read_molecule("c1ccccc1")])

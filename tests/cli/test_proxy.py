@@ -95,6 +95,7 @@ def test_a_proxy_is_measured_on_what_its_fit_held_out(cli, fitted, tmp_path):
     assert "errors / std have spread" in result.stderr
     assert "conformal interval of 90%" in result.stderr
     assert "noise floor" not in result.stderr
+    assert "CAUTION: 6 test molecules tell little" in result.stderr
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert rows.read_text().startswith("SMILES,source,measured,predicted,std,interval,")
 

@@ -54,6 +54,7 @@ def test_a_laboratory_is_the_oracle(lab, cli):
     begun = cli("rounds", "lab.yaml", "--run", "run")
     assert begun.exit_code == 0, begun.stderr
     assert "6 molecules of run/round_01/batch.csv wait" in begun.stderr
+    assert "round_01: proxy: 6 test molecules tell little" in begun.stderr
     ledger = {row["smiles"]: row for row in rows_of(cli("rounds", "ledger", "run").stdout)}
     assert sum(row["round"] == "0" for row in ledger.values()) == 42
     first, failed, repeated = (
