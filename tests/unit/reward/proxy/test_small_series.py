@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from series import SHAPES, series, smiles_of, values_of
 
+from molgfn.chem.molecule import read_molecule
 from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.report.fitted import fit_lines
 from molgfn.reward.proxy.architecture import Architecture
 from molgfn.reward.proxy.card import model_card
-from molgfn.reward.proxy.cautions import far_values
+from molgfn.reward.proxy.cautions import cautions, far_values
 from molgfn.reward.proxy.dataset import Dataset
 from molgfn.reward.proxy.features import Graphs
 from molgfn.reward.proxy.fit import FitSettings, fit_proxy
+from molgfn.reward.proxy.split import split_for_test
 from molgfn.reward.proxy.training import TrainingSettings, fit_network
 
 TINY = Architecture(hidden=8, layers=2)
@@ -91,6 +93,16 @@ def test_without_molecules_to_stop_early_on_all_epochs_are_trained():
 def test_any_number_of_steps_has_a_schedule(epochs, batch_size):
     weights = network_of(epochs, 99, range(20, 30), batch_size)
     assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
+def test_few_measured_values_among_bounds_are_held_out_at_random():
+    chains = tuple(read_molecule("C" * n + "O") for n in range(1, 41))
+    bounds = tuple(int(i % 3 != 0) for i in range(40))
+    data = Dataset(chains, np.arange(40.0), bounds=bounds)
+    split = split_for_test(data, seed=0)
+    assert split.kept == "molecules"
+    first = cautions(data, split, ())[0]
+    assert first.startswith("no scaffolds make parts with enough measured values, so molecules")
 
 
 def test_far_values_are_named_and_others_are_not():
