@@ -18,18 +18,32 @@
     ├── MissingPackageError    1   an optional package is needed and is not there
     └── NumericalError         1   a NaN or infinity where a number is needed
 
-A message is one line: what was expected, what came, where, and the cure. A programmer's mistake
-is a ``ValueError`` or ``TypeError`` and keeps its traceback.
+A message is one line: what was expected, what came, where, and the cure. What came is quoted with
+:func:`shown`, what a user may type with :func:`shell_command`. A programmer's mistake is a
+``ValueError`` or ``TypeError`` and keeps its traceback.
 """
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
+from shlex import join
+
+#: Characters of a value that a message quotes.
+_MAX_SHOWN = 60
+#: Characters of a message: far more than any needs that quotes no foreign text.
+_MAX_MESSAGE = 1000
 
 
 class MolgfnError(Exception):
     """Base of every error that a user can act on."""
 
     exit_code: int = 1
+
+    def __str__(self) -> str:
+        """The message; of a very long one the middle is left out, for the cure stands last."""
+        text = super().__str__()
+        half = _MAX_MESSAGE // 2
+        return text if len(text) <= _MAX_MESSAGE else f"{text[:half]} … {text[-half:]}"
 
 
 class UsageError(MolgfnError):
@@ -94,6 +108,37 @@ class MissingPackageError(MolgfnError):
 
 class NumericalError(MolgfnError):
     """A NaN or an infinity where a finite number is needed."""
+
+
+def shown(value: object) -> str:
+    """What came, in a message: as Python writes it, on less than a line.
+
+    Args:
+        value: Anything read from a file or an option; lists and sections are only named.
+    """
+    if isinstance(value, dict):
+        return "a section"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if value is None:
+        return "nothing"
+    # A part of a long text is enough: writing out all of it costs time and memory.
+    text = repr(value[: _MAX_SHOWN + 1] if isinstance(value, str) else value)
+    return brief(text, _MAX_SHOWN)
+
+
+def brief(text: str, limit: int = 200) -> str:
+    """Foreign words in a message, such as another program's reason: their beginning."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def shell_command(*words: str | Path) -> str:
+    """A command in a message, quoted so that it can be pasted into a shell as it stands.
+
+    Args:
+        words: The command and its arguments; FILE and the like stay bare.
+    """
+    return f"`{join(map(str, words))}`"
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 from molgfn.config.schema import Config
 from molgfn.config.yaml import format_yaml, parse_yaml
-from molgfn.errors import ConfigError, did_you_mean
+from molgfn.errors import ConfigError, brief, did_you_mean, shown
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -49,7 +49,7 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T
     for key in mapping:
         if key not in fields:
             raise ConfigError(
-                f"unknown key {_join(where, str(key))}{_suggest(str(key), fields, where)}"
+                f"unknown key {_join(where, brief(str(key)))}{_suggest(str(key), fields, where)}"
             )
     for name, f in fields.items():
         if name not in mapping and not _has_default(f):
@@ -81,7 +81,7 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Conf
     if path is not None:
         document = parse_yaml(_read_text(path), str(path))
         if document is not None and not isinstance(document, dict):
-            raise ConfigError(f"{path}: expected keys and values, came {_show(document)}")
+            raise ConfigError(f"{path}: expected keys and values, came {shown(document)}")
         _merge(values, document if document is not None else {})
         try:
             config = from_mapping(Config, values)
@@ -91,16 +91,18 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Conf
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key.strip():
-            raise ConfigError(f"--set {override}: expected key=value, such as train.steps=500")
+            raise ConfigError(
+                f"--set {brief(override)}: expected key=value, such as train.steps=500"
+            )
         try:
             _assign(values, key.strip(), parse_yaml(text, "value"))
         except ConfigError as error:
-            raise ConfigError(f"--set {override}: {error}") from error
+            raise ConfigError(f"--set {brief(override)}: {error}") from error
     if overrides:
         try:
             config = from_mapping(Config, values)
         except ConfigError as error:
-            raise ConfigError(f"--set {_culprit(overrides, str(error))}: {error}") from error
+            raise ConfigError(f"--set {brief(_culprit(overrides, str(error)))}: {error}") from error
     return config
 
 
@@ -152,17 +154,19 @@ def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
     for depth, part in enumerate([*parents, last]):
         where = ".".join(parents[:depth])
         if isinstance(node, list):
-            if not (part.isdecimal() and int(part) < len(node)):
+            index: Any = next((i for i in range(len(node)) if str(i) == part), None)
+            if index is None:
                 raise ConfigError(
-                    f"{where} has {len(node)} items, numbered from 0; {part!r} is none of them"
+                    f"{where} has {len(node)} items, numbered from 0; {shown(part)} is none of them"
                 )
-            index: Any = int(part)
         elif isinstance(node, dict):
             index = part
             if depth < len(parents) and part not in node:
-                raise ConfigError(f"unknown key {_join(where, part)}{_suggest(part, node, where)}")
+                raise ConfigError(
+                    f"unknown key {_join(where, brief(part))}{_suggest(part, node, where)}"
+                )
         else:
-            raise ConfigError(f"{where} is a single value and has no key {part!r}")
+            raise ConfigError(f"{where} is a single value and has no key {shown(part)}")
         if depth == len(parents):
             node[index] = value
         else:
@@ -180,17 +184,17 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if value not in arguments or isinstance(value, bool):
             choices = [str(a) for a in arguments]
             raise ConfigError(
-                f"{where} must be one of {', '.join(choices)}, came {_show(value)}"
-                f"{did_you_mean(str(value), choices)}"
+                f"{where} must be one of {', '.join(choices)}, came {shown(value)}"
+                f"{did_you_mean(value, choices) if isinstance(value, str) else ''}"
             )
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where} must be a list, came {_show(value)}")
+            raise ConfigError(f"{where} must be a list, came {shown(value)}")
         return tuple(_convert(arguments[0], v, f"{where}.{i}") for i, v in enumerate(value))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, dict):
-            raise ConfigError(f"{where} must be a section of keys and values, came {_show(value)}")
+            raise ConfigError(f"{where} must be a section of keys and values, came {shown(value)}")
         return from_mapping(hint, value, where)
     return _convert_scalar(hint, value, where)
 
@@ -209,7 +213,7 @@ def _convert_scalar(kind: type, value: Any, where: str) -> Any:
     if kind not in _EXPECTED:
         raise TypeError(f"{where} is declared as {kind}, which the loader does not know")
     cure = "; put it in quotes" if kind is str and is_number else ""
-    raise ConfigError(f"{where} must be {_EXPECTED[kind]}, came {_show(value)}{cure}")
+    raise ConfigError(f"{where} must be {_EXPECTED[kind]}, came {shown(value)}{cure}")
 
 
 def _suggest(key: str, known: Mapping[str, Any], where: str) -> str:
@@ -219,17 +223,6 @@ def _suggest(key: str, known: Mapping[str, Any], where: str) -> str:
 
 def _join(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, dict):
-        return "a section"
-    if isinstance(value, list):
-        return "a list"
-    if value is None:
-        return "nothing"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 # ---- writing -------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from collections import Counter
 from rdkit import Chem
 
 from molgfn.chem.molecule import read_mol
-from molgfn.errors import MoleculeError, VocabularyError
+from molgfn.errors import MoleculeError, VocabularyError, brief, shown
 from molgfn.fragments.fragment import Fragment, without_stereo_marks
 from molgfn.fragments.vocabulary import Vocabulary
 
@@ -58,7 +58,7 @@ def read_blocks(text: str, name: str) -> Vocabulary:
                 close=True,
             )
         except (MoleculeError, VocabularyError) as error:
-            raise VocabularyError(f"block {smiles}: {error}") from error
+            raise VocabularyError(f"block {brief(smiles)}: {error}") from error
         fragments.append(fragment)
         added = _added(sites, entries[smiles], fragment)
         if added:
@@ -91,7 +91,7 @@ def _rows(text: str) -> list[tuple[str, list[int]]]:
         ):
             raise VocabularyError(
                 f"block {number}: expected a SMILES and a list of its atoms, "
-                f"came {template!r} and {sites!r}"
+                f"came {shown(template)} and {shown(sites)}"
             )
     return list(zip(smiles, atoms, strict=True))
 

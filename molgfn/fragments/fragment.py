@@ -11,7 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import Descriptors
 
 from molgfn.chem.molecule import read_mol
-from molgfn.errors import MoleculeError, VocabularyError
+from molgfn.errors import MoleculeError, VocabularyError, brief
 
 #: No fragment of drug size comes near; beyond it the symmetry group is not worth its cost.
 MAX_AUTOMORPHISMS = 50_000
@@ -76,13 +76,17 @@ class Fragment:
         # Automorphisms ignore stereo: enantiomers would be two states with one key.
         flat = without_stereo_marks(smiles)
         if flat != smiles:
-            raise VocabularyError(f"{smiles} has stereo; write it without stereo marks: {flat}")
+            raise VocabularyError(
+                f"{brief(smiles)} has stereo; write it without stereo marks: {brief(flat)}"
+            )
         try:
             mol = read_mol(smiles)
         except MoleculeError as error:
             raise VocabularyError(str(error)) from error
         if len(Chem.GetMolFrags(mol)) != 1:
-            raise VocabularyError(f"{smiles} has several components; give one template an entry")
+            raise VocabularyError(
+                f"{brief(smiles)} has several components; give one template an entry"
+            )
         _check_atoms(smiles, mol)
         order = _canonical_order(mol)
         _check_sites(smiles, mol, capacities, entries)
@@ -102,8 +106,8 @@ class Fragment:
         if not close and (closed != sites or closed_doors != doors):
             wanted = {order[a]: c for a, c in closed.items()}
             raise VocabularyError(
-                f"the sites of {smiles} are not closed under its symmetry: equivalent atoms must "
-                f"have the same capacity; use sites {_plain(wanted)}"
+                f"the sites of {brief(smiles)} are not closed under its symmetry: equivalent "
+                f"atoms must have the same capacity; use sites {_plain(wanted)}"
                 + ("" if entries is None else f", entries {sorted(order[a] for a in closed_doors)}")
             )
         return cls(Chem.MolToSmiles(canonical), dict(sorted(closed.items())), closed_doors, count)
@@ -287,17 +291,18 @@ def _check_sites(
     for index, capacity in capacities.items():
         if not 0 <= index < mol.GetNumAtoms():
             raise VocabularyError(
-                f"site {index} of {smiles} is no atom of it; atoms are 0 to {mol.GetNumAtoms() - 1}"
+                f"site {index} of {brief(smiles)} is no atom of it; "
+                f"atoms are 0 to {mol.GetNumAtoms() - 1}"
             )
         n_hydrogens = mol.GetAtomWithIdx(index).GetTotalNumHs()
         if not 1 <= capacity <= n_hydrogens:
             raise VocabularyError(
-                f"site {index} of {smiles} has capacity {capacity}, but the atom has "
+                f"site {index} of {brief(smiles)} has capacity {capacity}, but the atom has "
                 f"{n_hydrogens} hydrogens to replace; use 1 to {n_hydrogens} or drop the site"
             )
     unknown = sorted((entries or frozenset()) - capacities.keys())
     if unknown:
-        raise VocabularyError(f"entry {unknown[0]} of {smiles} is not among its sites")
+        raise VocabularyError(f"entry {unknown[0]} of {brief(smiles)} is not among its sites")
 
 
 def _plain(sites: Mapping[int, int]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from molgfn.errors import VocabularyError
+from molgfn.errors import VocabularyError, shown
 from molgfn.fragments.fragment import Fragment
 
 
@@ -36,7 +36,7 @@ class Vocabulary:
             VocabularyError: There is no fragment, or two share a template.
         """
         if not self.fragments:
-            raise VocabularyError(f"the vocabulary {self.name!r} has no fragments")
+            raise VocabularyError(f"the vocabulary {shown(self.name)} has no fragments")
         seen: dict[str, int] = {}
         for i, fragment in enumerate(self.fragments):
             if fragment.smiles in seen:

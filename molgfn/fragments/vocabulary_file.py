@@ -24,7 +24,7 @@ from typing import Any
 
 from molgfn.config.resources import SHIPPED_CURE, shipped_path
 from molgfn.config.yaml import format_yaml, parse_yaml
-from molgfn.errors import ConfigError, VocabularyError
+from molgfn.errors import ConfigError, VocabularyError, brief, shown
 from molgfn.fragments.blocks import read_blocks
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.vocabulary import Vocabulary
@@ -55,7 +55,7 @@ def find_vocabulary(name_or_path: str) -> Vocabulary:
         names = sorted(p.stem for p in shipped.parent.glob("*.yaml"))
         if not path.exists():
             raise VocabularyError(
-                f"{name_or_path!r} is no shipped vocabulary; give one of "
+                f"{shown(name_or_path)} is no shipped vocabulary; give one of "
                 f"{', '.join(names)} or the path of a vocabulary file"
             )
     return load_vocabulary(path)
@@ -180,7 +180,7 @@ def _parse(content: object) -> Vocabulary:
     _refuse_unknown(content, _TOP_KEYS, "the file")
     if content.get("format") != FORMAT:
         raise VocabularyError(
-            f"format is {content.get('format')!r}, this version reads {FORMAT}; "
+            f"format is {shown(content.get('format'))}, this version reads {FORMAT}; "
             f"write 'format: {FORMAT}'"
         )
     name = content.get("name")
@@ -199,7 +199,7 @@ def _parse(content: object) -> Vocabulary:
 
 def _fragment(number: int, entry: object) -> Fragment:
     smiles = entry.get("smiles") if isinstance(entry, dict) else None
-    where = f"fragment {number}" + (f" ({smiles})" if isinstance(smiles, str) else "")
+    where = f"fragment {number}" + (f" ({brief(smiles)})" if isinstance(smiles, str) else "")
     if not isinstance(entry, dict) or not isinstance(smiles, str):
         raise VocabularyError(
             f'{where}: expected a mapping such as {{smiles: "CO", sites: {{1: 1}}}}'
@@ -236,7 +236,7 @@ def _pairs(rows: object) -> frozenset[tuple[str, str]]:
             or not all(map(_is_count, row[2:]))
         ):
             raise VocabularyError(
-                f'pair {number}: expected ["C", "c"] or ["C", "c", times seen], came {row!r}'
+                f'pair {number}: expected ["C", "c"] or ["C", "c", times seen], came {shown(row)}'
             )
         first, second = sorted(row[:2])
         if (first, second) in pairs:
@@ -254,5 +254,5 @@ def _refuse_unknown(mapping: dict[Any, Any], known: tuple[str, ...], where: str)
     unknown = [key for key in mapping if key not in known]
     if unknown:
         raise VocabularyError(
-            f"{where}: the key {unknown[0]!r} is not known; the keys are {', '.join(known)}"
+            f"{where}: the key {shown(unknown[0])} is not known; the keys are {', '.join(known)}"
         )

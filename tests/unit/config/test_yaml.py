@@ -51,13 +51,57 @@ def test_values_read_as_they_look(text, value):
         "!!int ''",
         "!!bool maybe",
         "!!timestamp x",
+        "!!map [1]",
+        "!!set [1]",
+        "!!set {a, b}",
+        "!!omap [1]",
+        "!!pairs [1]",
+        "!!str [1]",
+        "!!seq {a: 1}",
+        "!!binary a",
+        "!!int " + "9" * 5000,
+        "9" * 5000,
+        "!!" + "x" * 5000 + " 1",
+        "*" + "x" * 5000,
+        "&a [*a]",
+        "&a {b: [*a]}",
         "[" * 2000,
         "- " * 2000 + "1",
     ],
 )
 def test_what_is_no_plain_document_is_refused(text):
-    with pytest.raises(ConfigError, match="^x"):
+    with pytest.raises(ConfigError, match="^x") as caught:
         parse_yaml(text, "x")
+    assert len(str(caught.value)) < 300
+
+
+def laughs(levels):
+    """Lists of nine aliases to lists of nine aliases to ...: 9^levels words in a kilobyte."""
+    lists = ["l0: &l0 [" + ", ".join(["lol"] * 9) + "]"]
+    for n in range(1, levels):
+        lists.append(f"l{n}: &l{n} [" + ", ".join([f"*l{n - 1}"] * 9) + "]")
+    return "\n".join(lists)
+
+
+def test_an_alias_repeats_what_its_anchor_names():
+    assert parse_yaml("a: &x {b: [1, c]}\nd: [*x, *x]", "x")["d"] == [{"b": [1, "c"]}] * 2
+    assert parse_yaml(laughs(4), "x")["l3"][8][8][8][8] == "lol"
+
+
+@pytest.mark.parametrize("levels", [6, 9, 40])
+def test_what_aliases_repeat_is_bounded(levels):
+    with pytest.raises(ConfigError, match=r"^x line 6, column .*: the aliases repeat too much"):
+        parse_yaml(laughs(levels), "x")
+
+
+def test_a_long_text_is_repeated_as_little():
+    with pytest.raises(ConfigError, match="the aliases repeat too much"):
+        parse_yaml(f"[&a {'x' * 1000}{', *a' * 1000}]", "x")
+
+
+def test_what_is_much_too_long_to_be_a_document_is_not_read():
+    with pytest.raises(ConfigError, match="is it the right file"):
+        parse_yaml("CCO\n" * 1_000_001, "x")
 
 
 def test_a_merge_key_is_a_key_like_any_other():

@@ -96,7 +96,7 @@ def test_an_unknown_vocabulary_is_one_clear_line(name):
         (GOOD, "a: [", "line"),
         (GOOD, "\0", "not readable|YAML"),
         ("format: 1", "format: 9", "format is 9"),
-        ("format: 1\n", "", "format is None"),
+        ("format: 1\n", "", "format is nothing"),
         ("name: tiny", "name: 3", "'name' must be"),
         ("name: tiny", "name: tiny\nname: tiny", "twice"),
         ("name: tiny", "name: tiny\nprovenance: x", "'provenance' must be"),
