@@ -78,6 +78,12 @@ def _reported() -> Iterator[None]:
     except BrokenPipeError as error:  # from typer's own output, such as --help
         _abandon_stdout()
         raise typer.Exit(0) from error
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        message = "there is not enough memory; lower batch sizes, widths or numbers of molecules"
+        typer.echo(f"molgfn: error: {message}", err=True)
+        raise typer.Exit(MolgfnError.exit_code) from error
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -87,6 +93,11 @@ def _reported() -> Iterator[None]:
     except KeyboardInterrupt as error:
         typer.echo("molgfn: interrupted", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Torch says it with errors of its own: ``CUDA out of memory``, ``can't allocate memory``."""
+    return isinstance(error, MemoryError) or "memory" in str(error)
 
 
 def _abandon_stdout() -> None:

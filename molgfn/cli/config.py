@@ -37,8 +37,11 @@ def check(
 ) -> None:
     """Check a configuration file and print the whole configuration that it gives."""
     from molgfn.config.loader import dump_config, load_config
+    from molgfn.config.memory import check_memory
 
-    print_text(dump_config(load_config(file, _list(settings))))
+    checked = load_config(file, _list(settings))
+    check_memory(checked)
+    print_text(dump_config(checked))
 
 
 def _list(settings: list[str] | None) -> list[str]:

@@ -6,12 +6,12 @@ torch. The scorers and transforms themselves are in :mod:`molgfn.reward`.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import get_args
+from typing import Annotated, get_args
 
 from molgfn.config.choices import AcquisitionKind, Direction
-from molgfn.errors import ConfigError, did_you_mean
+from molgfn.config.ranges import BETA, SECONDS, SHARE, VALUE, Range, check_ranges
+from molgfn.errors import ConfigError, did_you_mean, shown
 
 #: Transforms by name, each with the parameters it must be given.
 TRANSFORM_PARAMETERS: dict[str, tuple[str, ...]] = {
@@ -22,6 +22,12 @@ TRANSFORM_PARAMETERS: dict[str, tuple[str, ...]] = {
     "ligand_efficiency": ("low", "high"),
     "size_corrected": ("low", "high"),
 }
+
+# Of low to high, which a value is divided by.
+_LEAST_WIDTH = 1e-9
+
+#: Width of an edge over which a value falls off.
+SOFTNESS = Range(1e-9, 1e12)
 
 #: Prefix of a scorer that is a program: ``command: ./score.sh --fast``.
 COMMAND_PREFIX = "command:"
@@ -61,19 +67,19 @@ class FactorConfig:
     scorer: str
     transform: str
     direction: Direction = "maximise"
-    weight: float = 1.0
-    low: float | None = None
-    high: float | None = None
-    limit: float | None = None
-    softness: float | None = None
+    weight: Annotated[float, Range(1e-9, 1e9)] = 1.0
+    low: Annotated[float | None, VALUE] = None
+    high: Annotated[float | None, VALUE] = None
+    limit: Annotated[float | None, VALUE] = None
+    softness: Annotated[float | None, SOFTNESS] = None
     column: str | None = None
-    timeout_s: float = 60.0
+    timeout_s: Annotated[float, SECONDS] = 60.0
     name: str = ""
 
     def __post_init__(self) -> None:
         if not self.scorer.strip() or self.scorer.strip() == COMMAND_PREFIX:
             raise ConfigError(
-                f"reward.factors: a scorer is missing, came {self.scorer!r}; "
+                f"reward.factors: a scorer is missing, came {shown(self.scorer)}; "
                 "give proxy, a property such as QED, module:function or command: ./program"
             )
         if self.transform not in TRANSFORM_PARAMETERS:
@@ -83,9 +89,7 @@ class FactorConfig:
         if self.transform == "window" and self.direction != "maximise":
             raise self._error("a window has no direction; remove it")
         self._check_parameters()
-        for field, value in (("weight", self.weight), ("timeout_s", self.timeout_s)):
-            if not (math.isfinite(value) and value > 0):
-                raise self._error(f"{field} must be a number above 0, came {value}")
+        check_ranges(self, f"{self._where}: ")
 
     @property
     def label(self) -> str:
@@ -108,24 +112,24 @@ class FactorConfig:
             if field not in needed and value is not None:
                 takes = ", ".join(needed) if needed else "no parameter"
                 raise self._error(f"transform {self.transform} takes {takes}; remove {field}")
-            if value is not None and not math.isfinite(value):
-                raise self._error(f"{field} must be a finite number, came {value}")
-        if self.low is not None and self.high is not None and self.low >= self.high:
+        if self.low is not None and self.high is not None and self.high - self.low < _LEAST_WIDTH:
             raise self._error(
-                f"low must be below high, came {self.low} and {self.high}; "
-                "the good side is said by direction"
+                f"low must be below high by at least {_LEAST_WIDTH:g}, came {self.low} and "
+                f"{self.high}; the good side is said by direction"
             )
-        if self.softness is not None and self.softness <= 0:
-            raise self._error(f"softness must be above 0, came {self.softness}")
         if self.column is not None and not self.column:
             raise self._error("column must not be empty; leave it out for the first numeric one")
 
     def _unknown(self, kind: str, value: str, known: tuple[str, ...]) -> ConfigError:
         expected = f"expected one of {', '.join(known)}{did_you_mean(value, known)}"
-        return self._error(f"unknown {kind} {value!r}, {expected}")
+        return self._error(f"unknown {kind} {shown(value)}, {expected}")
 
     def _error(self, what: str) -> ConfigError:
-        return ConfigError(f"reward.factors, factor {self.label!r}: {what}")
+        return ConfigError(f"{self._where}: {what}")
+
+    @property
+    def _where(self) -> str:
+        return f"reward.factors, factor {shown(self.label)}"
 
 
 #: The default reward. Docking energies grow with size, so the affinity is compared with molecules
@@ -162,19 +166,12 @@ class GuardConfig:
         ConfigError: A number is out of its range.
     """
 
-    kappa: float = 0.0
-    min_similarity: float = 0.0
-    softness: float = 0.05
+    kappa: Annotated[float, Range(0, 1000)] = 0.0
+    min_similarity: Annotated[float, SHARE] = 0.0
+    softness: Annotated[float, SOFTNESS] = 0.05
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.kappa) and self.kappa >= 0.0):
-            raise ConfigError(f"reward.guard.kappa must be 0 or more, came {self.kappa}")
-        if not 0.0 <= self.min_similarity <= 1.0:
-            raise ConfigError(
-                f"reward.guard.min_similarity must lie in 0 to 1, came {self.min_similarity}"
-            )
-        if not (math.isfinite(self.softness) and self.softness > 0.0):
-            raise ConfigError(f"reward.guard.softness must be above 0, came {self.softness}")
+        check_ranges(self, "reward.guard.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,19 +194,12 @@ class AcquisitionConfig:
     """
 
     kind: AcquisitionKind = "greedy"
-    exploration: float = 0.5
-    best: float | None = None
-    power: float = 32.0
+    exploration: Annotated[float, Range(0, 1000)] = 0.5
+    best: Annotated[float | None, VALUE] = None
+    power: Annotated[float, BETA] = 32.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.exploration) and self.exploration >= 0.0):
-            raise ConfigError(
-                f"reward.acquisition.exploration must be 0 or more, came {self.exploration}"
-            )
-        if not (math.isfinite(self.power) and self.power > 0.0):
-            raise ConfigError(f"reward.acquisition.power must be above 0, came {self.power}")
-        if self.best is not None and not math.isfinite(self.best):
-            raise ConfigError(f"reward.acquisition.best must be a finite number, came {self.best}")
+        check_ranges(self, "reward.acquisition.")
         if self.kind == "log_ei" and self.best is None:
             raise ConfigError(
                 "reward.acquisition.best is missing; log_ei needs the best value measured so far"
@@ -240,7 +230,7 @@ class RewardConfig:
 
     proxy: str = "parp1"
     factors: tuple[FactorConfig, ...] = DEFAULT_FACTORS
-    floor: float = 1e-4
+    floor: Annotated[float, Range(1e-300, 1, with_most=False)] = 1e-4
     divide_by_multiplicity: bool = False
     guard: GuardConfig = GuardConfig()
     acquisition: AcquisitionConfig = AcquisitionConfig()
@@ -254,10 +244,9 @@ class RewardConfig:
         for label in labels:
             if labels.count(label) > 1:
                 raise ConfigError(
-                    f"reward.factors: two factors are called {label!r}; give one another name:"
+                    f"reward.factors: two factors are called {shown(label)}; give one another name:"
                 )
-        if not 0.0 < self.floor < 1.0:
-            raise ConfigError(f"reward.floor must lie between 0 and 1, came {self.floor}")
+        check_ranges(self, "reward.")
         if self.guard.kappa > 0.0 and self.acquisition.kind != "greedy":
             raise ConfigError(
                 "reward.guard.kappa makes the reward wary of uncertainty and "

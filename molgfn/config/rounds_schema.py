@@ -6,11 +6,11 @@ is imported.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from molgfn.config.choices import AcquisitionKind, Direction, SelectionMethod
+from molgfn.config.ranges import BETA, COUNT, SECONDS, SHARE, Range, check_ranges
 from molgfn.errors import ConfigError
 
 #: The oracle that is a person: a batch goes out as CSV and comes back with measured values.
@@ -52,9 +52,9 @@ class OracleConfig:
     unit: str = ""
     direction: Direction = "minimise"
     scale: Literal["linear", "log10"] = "linear"
-    molecules_per_call: int = 1
-    timeout_s: float = 300.0
-    tries: int = 3
+    molecules_per_call: Annotated[int, Range(1, 1_000_000)] = 1
+    timeout_s: Annotated[float, SECONDS] = 300.0
+    tries: Annotated[int, Range(1, 1000)] = 3
 
     def __post_init__(self) -> None:
         if not self.scorer.strip():
@@ -66,10 +66,7 @@ class OracleConfig:
                 "rounds.oracle.column is missing; with the laboratory as oracle it names the "
                 "column of the measured values, such as pIC50"
             )
-        _at_least("rounds.oracle.molecules_per_call", self.molecules_per_call, 1)
-        _at_least("rounds.oracle.tries", self.tries, 1)
-        if not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
-            raise ConfigError(f"rounds.oracle.timeout_s must be above 0, came {self.timeout_s}")
+        check_ranges(self, "rounds.oracle.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,52 +102,33 @@ class RoundsConfig:
         ConfigError: A value is out of range.
     """
 
-    rounds: int = 5
-    batch_size: int = 200
+    rounds: Annotated[int, Range(0, 10_000)] = 5
+    batch_size: Annotated[int, Range(1, 1_000_000)] = 200
     initial: str | None = None
-    initial_size: int = 500
-    budget: int | None = None
+    initial_size: Annotated[int, Range(1, 1_000_000)] = 500
+    budget: Annotated[int | None, Range(0, 10**9)] = None
     acquisition: AcquisitionKind = "ucb"
-    exploration: float = 0.5
-    candidates: int = 5000
-    beta: float | None = None
+    exploration: Annotated[float, Range(0, 1000)] = 0.5
+    candidates: Annotated[int, Range(1, 1_000_000)] = 5000
+    beta: Annotated[float | None, BETA] = None
     selection: SelectionMethod = "greedy"
-    min_distance: float = 0.4
-    max_per_scaffold: int = 5
+    min_distance: Annotated[float, SHARE] = 0.4
+    max_per_scaffold: Annotated[int, COUNT] = 5
     warm_start: bool = True
-    warm_steps: int = 200
-    proxy_members: int = 5
-    proxy_epochs: int = 60
+    warm_steps: Annotated[int, COUNT] = 200
+    proxy_members: Annotated[int, Range(2, 100)] = 5
+    proxy_epochs: Annotated[int, Range(1, 100_000)] = 60
     oracle: OracleConfig = field(default_factory=OracleConfig)
 
     def __post_init__(self) -> None:
-        _at_least("rounds.rounds", self.rounds, 0)
-        _at_least("rounds.batch_size", self.batch_size, 1)
-        _at_least("rounds.initial_size", self.initial_size, 1)
-        if self.budget is not None:
-            _at_least("rounds.budget", self.budget, 0)
-        if not (math.isfinite(self.exploration) and self.exploration >= 0):
-            raise ConfigError(f"rounds.exploration must be 0 or more, came {self.exploration}")
+        check_ranges(self, "rounds.")
         if self.candidates < self.batch_size:
             raise ConfigError(
                 f"rounds.candidates must be at least rounds.batch_size ({self.batch_size}), "
                 f"came {self.candidates}"
             )
-        if self.beta is not None and not (math.isfinite(self.beta) and self.beta > 0):
-            raise ConfigError(f"rounds.beta must be above 0, came {self.beta}")
-        if not 0.0 <= self.min_distance <= 1.0:
-            raise ConfigError(f"rounds.min_distance must lie in 0 to 1, came {self.min_distance}")
-        _at_least("rounds.max_per_scaffold", self.max_per_scaffold, 1)
-        _at_least("rounds.warm_steps", self.warm_steps, 1)
-        _at_least("rounds.proxy_members", self.proxy_members, 2)
-        _at_least("rounds.proxy_epochs", self.proxy_epochs, 1)
         if self.oracle.scorer == LABORATORY and self.initial is None:
             raise ConfigError(
                 "rounds.initial is missing; with the laboratory as oracle the first round learns "
                 "from a CSV of measured molecules"
             )
-
-
-def _at_least(key: str, value: int, least: int) -> None:
-    if value < least:
-        raise ConfigError(f"{key} must be at least {least}, came {value}")

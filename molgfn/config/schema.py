@@ -6,14 +6,15 @@ a module of its own, :mod:`molgfn.config.reward_schema`. Nothing heavy is import
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from molgfn.config.choices import training_objectives
+from molgfn.config.ranges import BETA, COUNT, SHARE, Range, check_ranges
 from molgfn.config.reward_schema import FactorConfig, RewardConfig
 from molgfn.config.rounds_schema import RoundsConfig
-from molgfn.errors import ConfigError, did_you_mean
+from molgfn.errors import ConfigError, did_you_mean, shown
 
 __all__ = [
     "Config",
@@ -40,20 +41,18 @@ class LimitsConfig:
         ConfigError: A limit is out of range.
     """
 
-    min_fragments: int = 2
-    max_fragments: int = 9
-    max_heavy_atoms: int = 38
-    max_weight_g_per_mol: float = 550.0
+    min_fragments: Annotated[int, Range(1, 100)] = 2
+    max_fragments: Annotated[int, Range(1, 100)] = 9
+    max_heavy_atoms: Annotated[int, Range(1, 1000)] = 38
+    max_weight_g_per_mol: Annotated[float, Range(1, 1e5)] = 550.0
 
     def __post_init__(self) -> None:
-        _at_least("limits.min_fragments", self.min_fragments, 1)
+        check_ranges(self, "limits.")
         if self.max_fragments < self.min_fragments:
             raise ConfigError(
                 f"limits.max_fragments must be at least limits.min_fragments "
                 f"({self.min_fragments}), came {self.max_fragments}"
             )
-        _at_least("limits.max_heavy_atoms", self.max_heavy_atoms, 1)
-        _positive("limits.max_weight_g_per_mol", self.max_weight_g_per_mol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +67,11 @@ class PolicyConfig:
         ConfigError: A size is out of range.
     """
 
-    hidden: int = 128
-    layers: int = 3
+    hidden: Annotated[int, Range(1, 4096)] = 128
+    layers: Annotated[int, Range(1, 100)] = 3
 
     def __post_init__(self) -> None:
-        _at_least("policy.hidden", self.hidden, 1)
-        _at_least("policy.layers", self.layers, 1)
+        check_ranges(self, "policy.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,61 +120,38 @@ class TrainConfig:
         ConfigError: A value is out of range.
     """
 
-    steps: int = 4000
-    batch_size: int = 256
-    updates_per_step: int = 4
-    random_share: float = 0.125
-    replay_batch_size: int = 96
-    replay_capacity: int = 50_000
-    learning_rate: float = 3e-3
-    log_z_learning_rate: float = 1e-1
-    gradient_clip: float = 5.0
-    epsilon_start: float = 0.05
-    epsilon_end: float = 0.01
-    ema_decay: float = 0.99
-    beta_min: float = 4.0
-    beta_max: float = 32.0
-    log_reward_floor: float = -300.0
-    half_weight_nats: float = 10.0
-    n_beta_groups: int = 8
+    steps: Annotated[int, COUNT] = 4000
+    batch_size: Annotated[int, Range(1, 100_000)] = 256
+    updates_per_step: Annotated[int, Range(1, 1000)] = 4
+    random_share: Annotated[float, Range(0, 1, with_most=False)] = 0.125
+    replay_batch_size: Annotated[int, Range(0, 100_000)] = 96
+    replay_capacity: Annotated[int, Range(1, 10_000_000)] = 50_000
+    learning_rate: Annotated[float, Range(1e-9, 10)] = 3e-3
+    log_z_learning_rate: Annotated[float, Range(1e-9, 10)] = 1e-1
+    gradient_clip: Annotated[float, Range(1e-6, 1e6)] = 5.0
+    epsilon_start: Annotated[float, SHARE] = 0.05
+    epsilon_end: Annotated[float, SHARE] = 0.01
+    ema_decay: Annotated[float, Range(0, 1, with_most=False)] = 0.99
+    beta_min: Annotated[float, BETA] = 4.0
+    beta_max: Annotated[float, BETA] = 32.0
+    log_reward_floor: Annotated[float, Range(-1e6, 0, with_most=False)] = -300.0
+    half_weight_nats: Annotated[float, Range(1e-3, 1e6)] = 10.0
+    n_beta_groups: Annotated[int, Range(1, 10_000)] = 8
     objective: str = "vargrad"
-    sub_trajectory_decay: float = 0.9
+    sub_trajectory_decay: Annotated[float, Range(0.01, 2)] = 0.9
     symmetry_correction: bool = True
-    checkpoint_every: int = 100
-    keep_checkpoints: int = 2
-    log_every: int = 10
-    reward_workers: int | None = None
+    checkpoint_every: Annotated[int, COUNT] = 100
+    keep_checkpoints: Annotated[int, COUNT] = 2
+    log_every: Annotated[int, COUNT] = 10
+    reward_workers: Annotated[int | None, Range(0, 64)] = None
 
     def __post_init__(self) -> None:
-        _at_least("train.steps", self.steps, 1)
-        _at_least("train.batch_size", self.batch_size, 1)
-        _at_least("train.updates_per_step", self.updates_per_step, 1)
-        if not 0.0 <= self.random_share < 1.0:
-            raise ConfigError(
-                f"train.random_share must lie in 0 to below 1, came {self.random_share}"
-            )
-        _at_least("train.replay_batch_size", self.replay_batch_size, 0)
-        _at_least("train.replay_capacity", self.replay_capacity, 1)
-        _positive("train.learning_rate", self.learning_rate)
-        _positive("train.log_z_learning_rate", self.log_z_learning_rate)
-        _positive("train.gradient_clip", self.gradient_clip)
-        _share("train.epsilon_start", self.epsilon_start)
-        _share("train.epsilon_end", self.epsilon_end)
-        if not 0.0 <= self.ema_decay < 1.0:
-            raise ConfigError(f"train.ema_decay must lie in 0 to below 1, came {self.ema_decay}")
-        _positive("train.beta_min", self.beta_min)
-        if not (math.isfinite(self.beta_max) and self.beta_max >= self.beta_min):
+        check_ranges(self, "train.")
+        if self.beta_max < self.beta_min:
             raise ConfigError(
                 f"train.beta_max must be at least train.beta_min ({self.beta_min}), "
                 f"came {self.beta_max}"
             )
-        if not (math.isfinite(self.log_reward_floor) and self.log_reward_floor < 0):
-            raise ConfigError(
-                f"train.log_reward_floor must be below 0, came {self.log_reward_floor}"
-            )
-        _positive("train.half_weight_nats", self.half_weight_nats)
-        _positive("train.sub_trajectory_decay", self.sub_trajectory_decay)
-        _at_least("train.n_beta_groups", self.n_beta_groups, 1)
         for key, size, parts, of in (
             (
                 "train.batch_size",
@@ -197,7 +172,7 @@ class TrainConfig:
         known = training_objectives()
         if self.objective not in known:
             raise ConfigError(
-                f"train.objective must be one of {', '.join(known)}, came {self.objective!r}"
+                f"train.objective must be one of {', '.join(known)}, came {shown(self.objective)}"
                 f"{did_you_mean(self.objective, known)}"
             )
         if self.objective == "vargrad" and each < 2:
@@ -206,11 +181,6 @@ class TrainConfig:
                 f"train.n_beta_groups ({self.updates_per_step * self.n_beta_groups}) for vargrad, "
                 f"which compares within groups; came {self.batch_size}"
             )
-        _at_least("train.checkpoint_every", self.checkpoint_every, 1)
-        _at_least("train.keep_checkpoints", self.keep_checkpoints, 1)
-        _at_least("train.log_every", self.log_every, 1)
-        if self.reward_workers is not None:
-            _at_least("train.reward_workers", self.reward_workers, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +201,7 @@ class Config:
         ConfigError: A value is out of range.
     """
 
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**63 - 1)] = 0
     device: str = "auto"
     vocabulary: str = "default"
     limits: LimitsConfig = field(default_factory=LimitsConfig)
@@ -241,8 +211,7 @@ class Config:
     rounds: RoundsConfig = field(default_factory=RoundsConfig)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**63:
-            raise ConfigError(f"seed must lie in 0 to 2^63 - 1, came {self.seed}")
+        check_ranges(self, "")
         check_device(self.device)
         if not self.vocabulary:
             raise ConfigError(
@@ -259,19 +228,4 @@ class Config:
 def check_device(device: str) -> None:
     """Refuse (ConfigError) what is not ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     if re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", device) is None:
-        raise ConfigError(f"device must be auto, cpu, cuda or cuda:N, came {device!r}")
-
-
-def _at_least(key: str, value: int, least: int) -> None:
-    if value < least:
-        raise ConfigError(f"{key} must be at least {least}, came {value}")
-
-
-def _positive(key: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ConfigError(f"{key} must be a finite number above 0, came {value}")
-
-
-def _share(key: str, value: float) -> None:
-    if not 0.0 <= value <= 1.0:
-        raise ConfigError(f"{key} must lie in 0 to 1, came {value}")
+        raise ConfigError(f"device must be auto, cpu, cuda or cuda:N, came {shown(device)}")

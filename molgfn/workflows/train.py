@@ -13,6 +13,7 @@ from types import FrameType
 import numpy as np
 import torch
 
+from molgfn.config.memory import check_memory
 from molgfn.config.schema import Config
 from molgfn.errors import CheckpointError
 from molgfn.fragments.vocabulary import Vocabulary
@@ -222,6 +223,8 @@ def _anchored(config: Config) -> Config:
 
 def _build(config: Config, vocabulary: Vocabulary, directory: RunDirectory) -> Training:
     device = set_up_device(config.device)
+    if device.type == "cpu":
+        check_memory(config)
     correct = config.train.symmetry_correction
     env = build_env(config, vocabulary, device, symmetry_correction=correct)
     target = build_target(config.reward, env)
