@@ -64,6 +64,15 @@ def test_every_number_has_a_range():
     assert len(numbers) > 50
 
 
+def refusal(do, *arguments):
+    """The message of an error that a user can act on; empty where there is none."""
+    try:
+        do(*arguments)
+    except MolgfnError as error:
+        return str(error)
+    return ""
+
+
 def given(key, value):
     key = "reward.factors.1.limit" if key == "reward.factors.0.limit" else key
     text = {math.inf: ".inf"}.get(value, ".nan" if math.isnan(value) else repr(value))
@@ -73,11 +82,10 @@ def given(key, value):
 @pytest.mark.parametrize("key", RANGES)
 def test_odd_numbers_are_refused_by_name_or_lie_in_the_range(key):
     for value in (*ODD, RANGES[key].least, RANGES[key].most):
-        try:
-            load_config(None, given(key, value))
-        except ConfigError as error:
-            assert key.rpartition(".")[2] in str(error).partition(": ")[2]
-            assert len(str(error)) < 500
+        message = refusal(load_config, None, given(key, value))
+        if message:
+            assert key.rpartition(".")[2] in message.partition(": ")[2]
+            assert len(message) < 500
         else:
             assert not RANGES[key].fault(value)
 
@@ -100,12 +108,12 @@ def ends(key):
 def test_a_training_survives_the_ends_of_every_range(key, tmp_path):
     """It goes on, or says in one line what hinders it."""
     for number, value in enumerate(ends(key)):
-        try:
-            config = load_config(None, given(key, value))
-            training = start_training(config, RunDirectory(tmp_path / str(number)), tiny())
-            next(training.steps())
-        except MolgfnError as error:
-            assert "\n" not in str(error)
+        assert "\n" not in refusal(train_a_step, given(key, value), tmp_path / str(number))
+
+
+def train_a_step(settings, path):
+    training = start_training(load_config(None, settings), RunDirectory(path), tiny())
+    next(training.steps())
 
 
 @pytest.mark.parametrize(
