@@ -7,8 +7,8 @@ from functools import cached_property
 
 from rdkit import Chem, RDLogger, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
-from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from molgfn.chem.scaffold import murcko_scaffold
 from molgfn.chem.smiles import parse_smiles
 from molgfn.errors import MoleculeError
 
@@ -68,7 +68,7 @@ class Molecule:
     @cached_property
     def scaffold(self) -> str:
         """Canonical SMILES of the Murcko scaffold; empty for a molecule without rings."""
-        return str(MurckoScaffold.MurckoScaffoldSmiles(mol=self.mol))
+        return murcko_scaffold(self.mol)
 
     @property
     def n_heavy_atoms(self) -> int:
@@ -109,13 +109,15 @@ def read_mol(smiles: str) -> Chem.Mol:
     if len(text) > MAX_SMILES_LENGTH:
         raise MoleculeError(f"the SMILES has {len(text)} characters, more than {MAX_SMILES_LENGTH}")
     if any(c.isspace() for c in text):
-        raise MoleculeError(f"the SMILES {text!r} holds a blank; give the name in another column")
+        raise MoleculeError(
+            f"the SMILES {_short(text)!r} holds a blank; give the name in another column"
+        )
     with rdBase.CaptureErrorLog() as log:
         mol = parse_smiles(text)
     if mol is None:
         raise MoleculeError(f"RDKit cannot read {_short(text)!r}: {_reason(log)}")
     if mol.GetNumAtoms() == 0:
-        raise MoleculeError(f"{text!r} has no atoms")
+        raise MoleculeError(f"{_short(text)!r} has no atoms")
     if mol.HasSubstructMatch(_WILDCARD):
         raise MoleculeError(f"{_short(text)!r} has a wildcard atom '*'")
     return mol
