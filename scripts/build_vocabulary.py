@@ -170,7 +170,7 @@ def approved_drugs() -> list[str]:
 def read(smiles: list[str], console: Console) -> list[Molecule]:
     """Distinct usable molecules of one library."""
     rows = track(enumerate(smiles, 1), "reading", total=len(smiles), console=console)
-    return read_library(rows, LibraryReport())
+    return list(read_library(rows, LibraryReport()))
 
 
 if __name__ == "__main__":

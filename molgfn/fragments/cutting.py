@@ -9,31 +9,35 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
+from sys import intern
 
 from rdkit import Chem
 
-from molgfn.chem.molecule import read_mol
+from molgfn.chem.smiles import parse_smiles
+from molgfn.errors import MoleculeError, brief
 from molgfn.fragments.fragment import is_ring_type, junction_type
 
 #: Elements of the fragments; anything rarer is no alphabet for drug-like molecules.
 ELEMENTS = frozenset({"C", "N", "O", "F", "P", "S", "Cl", "Br", "I"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A part of a molecule between cuts.
 
     Attributes:
         smiles: SMILES of the piece, hydrogens in place of the cut bonds.
         cuts: ``(atom of smiles, number of cut bonds)``, ascending.
+        n_heavy_atoms: Atoms other than hydrogen.
     """
 
     smiles: str
     cuts: tuple[tuple[int, int], ...]
+    n_heavy_atoms: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decomposition:
     """A molecule cut by the rule.
 
@@ -128,7 +132,7 @@ def decompose(mol: Chem.Mol) -> Decomposition:
         position = {members[number][old]: new for new, old in enumerate(order)}
         place |= {atom: (number, new) for atom, new in position.items()}
         cut_here = sorted((position[a], n_cuts[a]) for a in members[number] if a in n_cuts)
-        pieces.append(Piece(smiles, tuple(cut_here)))
+        pieces.append(Piece(smiles, tuple(cut_here), piece.GetNumHeavyAtoms()))
     junctions = []
     for pair in ends:
         where = [place[atom] for atom in pair]
@@ -137,9 +141,12 @@ def decompose(mol: Chem.Mol) -> Decomposition:
     return Decomposition(tuple(pieces), tuple(junctions))
 
 
-@cache
+@lru_cache(100_000)
 def _site_types(smiles: str) -> tuple[str, ...]:
-    return tuple(junction_type(atom) for atom in read_mol(smiles).GetAtoms())
+    mol = parse_smiles(smiles)
+    if mol is None:
+        raise MoleculeError(f"RDKit cannot read the piece {brief(smiles)}")
+    return tuple(intern(junction_type(atom)) for atom in mol.GetAtoms())
 
 
 def _element(kind: str) -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
 from rdkit import Chem
 
 from molgfn.chem.molecule import Molecule, Unreadable, read_or_reason
 from molgfn.errors import VocabularyError
+from molgfn.fragments.cut_library import CutLibrary
 from molgfn.fragments.cutting import (
     Decomposition,
     Piece,
@@ -22,6 +26,9 @@ from molgfn.fragments.cutting import (
 )
 from molgfn.fragments.fragment import Fragment
 from molgfn.fragments.vocabulary import Vocabulary
+
+#: Rows without a molecule that are told with their reason.
+MAX_REASONS = 10
 
 
 @dataclass(frozen=True)
@@ -49,13 +56,17 @@ class LibraryReport:
 
     Attributes:
         n_rows: Rows read.
+        n_molecules: Distinct usable molecules among them.
         n_duplicates: Rows whose molecule was there before.
-        unreadable: ``(row, reason)`` of every row that is no molecule.
+        n_unreadable: Rows that are no molecule.
+        unreadable: ``(row, reason)`` of the first of them.
         unsuitable: How many molecules were left out, by reason.
     """
 
     n_rows: int = 0
+    n_molecules: int = 0
     n_duplicates: int = 0
+    n_unreadable: int = 0
     unreadable: list[tuple[int, str]] = field(default_factory=list)
     unsuitable: Counter[str] = field(default_factory=Counter)
 
@@ -107,31 +118,36 @@ class MiningResult:
     held_out: Coverage
 
 
-def read_library(rows: Iterable[tuple[int, str]], report: LibraryReport) -> list[Molecule]:
-    """Read the distinct usable molecules of a library, without stereo.
+def read_library(rows: Iterable[tuple[int, str]], report: LibraryReport) -> Iterator[Molecule]:
+    """Read the distinct usable molecules of a library, without stereo, keeping none.
 
     Args:
         rows: ``(row number, SMILES)``.
         report: Filled with what was read and what was left out.
 
-    Returns:
+    Yields:
         The molecules in the order of their first row.
     """
-    molecules: dict[str, Molecule] = {}
+    seen: set[bytes] = set()
     for row, smiles in rows:
         report.n_rows += 1
         molecule = read_or_reason(smiles, keep_stereo=False)
         if isinstance(molecule, Unreadable):
-            report.unreadable.append((row, molecule.reason))
+            report.n_unreadable += 1
+            if len(report.unreadable) < MAX_REASONS:
+                report.unreadable.append((row, molecule.reason))
             continue
         reason = check_composition(molecule.mol)
         if reason:
             report.unsuitable[reason] += 1
-        elif molecule.smiles in molecules:
+            continue
+        digest = _digest(molecule)[:16]
+        if digest in seen:
             report.n_duplicates += 1
-        else:
-            molecules[molecule.smiles] = molecule
-    return list(molecules.values())
+            continue
+        seen.add(digest)
+        report.n_molecules += 1
+        yield molecule
 
 
 def is_held_out(molecule: Molecule) -> bool:
@@ -139,7 +155,11 @@ def is_held_out(molecule: Molecule) -> bool:
 
     The choice depends on the molecule alone, not on its place in the library.
     """
-    return hashlib.sha256(molecule.smiles.encode()).digest()[0] * 10 < 256
+    return _digest(molecule)[0] * 10 < 256
+
+
+def _digest(molecule: Molecule) -> bytes:
+    return hashlib.sha256(molecule.smiles.encode()).digest()
 
 
 def mine(
@@ -153,10 +173,11 @@ def mine(
 
     Fragments, sites, capacities and pairs are those seen; sites are closed under symmetry. Of
     the fragments seen often enough, those are kept that together rebuild the most molecules:
-    the fragment that the fewest rebuilt molecules need is dropped, again and again.
+    the fragment that the fewest rebuilt molecules need is dropped, again and again. Templates that
+    are too symmetric for a fragment are left out.
 
     Args:
-        molecules: Distinct molecules without stereo, see :func:`read_library`.
+        molecules: Distinct molecules without stereo, see :func:`read_library`; each is needed once.
         name: Name of the vocabulary.
         options: Size and thresholds.
         excluded: Says which templates must not become fragments.
@@ -164,8 +185,7 @@ def mine(
     Raises:
         VocabularyError: No fragment passes the thresholds.
     """
-    seen: list[Decomposition] = []
-    unseen: list[Decomposition] = []
+    seen, unseen = CutLibrary(), CutLibrary()
     for molecule in molecules:
         (unseen if is_held_out(molecule) else seen).append(decompose(molecule.mol))
     junctions = Counter(pair for cut in seen for pair in cut.junctions)
@@ -176,10 +196,8 @@ def mine(
     }
     candidates = {
         fragment.smiles: fragment
-        for fragment in _merge(Counter(piece for cut in seen for piece in cut.pieces)).values()
-        if fragment.count >= options.min_count
-        and fragment.n_heavy_atoms <= options.max_heavy_atoms
-        and not excluded(fragment.mol)
+        for fragment in _merge(_frequent(seen, options)).values()
+        if not excluded(fragment.mol)
     }
     kept = _select(seen, candidates, pairs, options)
     if not kept:
@@ -200,13 +218,15 @@ def mine(
 
 
 def measure_coverage(
-    cuts: Sequence[Decomposition], vocabulary: Vocabulary, max_fragments: int
+    cuts: Iterable[Decomposition], vocabulary: Vocabulary, max_fragments: int
 ) -> Coverage:
     """Count the molecules that a vocabulary, mined by the same rule, can build by it."""
+    largest = max(fragment.n_heavy_atoms for fragment in vocabulary.fragments)
 
     @cache
     def fits(piece: Piece) -> bool:
-        number = vocabulary.index.get(_template(piece.smiles))
+        # What is larger than any fragment is none, and large templates are slow to look up.
+        number = None if piece.n_heavy_atoms > largest else vocabulary.index.get(_template(piece))
         if number is None:
             return False
         if not piece.cuts:
@@ -215,14 +235,37 @@ def measure_coverage(
         have = vocabulary.fragments[number].capacities
         return all(have.get(atom, 0) >= n for atom, n in wanted.capacities.items())
 
-    sizes = [len(cut.pieces) for cut in cuts]
-    rebuilt = [
-        2 <= len(cut.pieces) <= max_fragments
-        and all(pair in (vocabulary.pairs or ()) for pair in cut.junctions)
-        and all(fits(piece) for piece in cut.pieces)
+    counts: Counter[str] = Counter()
+    for cut in cuts:
+        counts["all"] += 1
+        counts["single"] += len(cut.pieces) == 1
+        counts["too many"] += len(cut.pieces) > max_fragments
+        counts["rebuilt"] += (
+            2 <= len(cut.pieces) <= max_fragments
+            and all(pair in (vocabulary.pairs or ()) for pair in cut.junctions)
+            and all(fits(piece) for piece in cut.pieces)
+        )
+    return Coverage(counts["all"], counts["rebuilt"], counts["too many"], counts["single"])
+
+
+def _frequent(cuts: Iterable[Decomposition], options: MiningOptions) -> Counter[Piece]:
+    """Pieces of the templates that are seen often enough and are small enough."""
+    pieces = Counter(
+        piece
         for cut in cuts
-    ]
-    return Coverage(len(cuts), sum(rebuilt), sum(n > max_fragments for n in sizes), sizes.count(1))
+        for piece in cut.pieces
+        if piece.n_heavy_atoms <= options.max_heavy_atoms
+    )
+    seen: Counter[str] = Counter()
+    for piece, n in pieces.items():
+        seen[_template(piece)] += n
+    return Counter(
+        {
+            piece: n
+            for piece, n in pieces.items()
+            if (template := _template(piece)) and seen[template] >= options.min_count
+        }
+    )
 
 
 def _merge(pieces: Counter[Piece]) -> dict[str, Fragment]:
@@ -251,38 +294,63 @@ def _merge(pieces: Counter[Piece]) -> dict[str, Fragment]:
 
 
 def _select(
-    seen: Sequence[Decomposition],
+    seen: Iterable[Decomposition],
     candidates: dict[str, Fragment],
     pairs: dict[tuple[str, str], int],
     options: MiningOptions,
 ) -> list[Fragment]:
     """Peel off the fragment that the fewest still rebuilt molecules need."""
-    needs = [
-        {_template(piece.smiles) for piece in cut.pieces}
-        for cut in seen
-        if 2 <= len(cut.pieces) <= options.max_fragments
-        and all(pair in pairs for pair in cut.junctions)
-    ]
-    needs = [need for need in needs if need <= candidates.keys()]
-    users: dict[str, set[int]] = {smiles: set() for smiles in candidates}
-    for number, need in enumerate(needs):
-        for smiles in need:
-            users[smiles].add(number)
-    heap = [(len(users[s]), fragment.count, s) for s, fragment in candidates.items()]
+    names = list(candidates)
+    numbers = {smiles: number for number, smiles in enumerate(names)}
+    # Of molecule m the fragments are needs[ends[m] : ends[m + 1]], each once.
+    needs, ends = array("I"), array("Q", [0])
+    for cut in seen:
+        if 2 <= len(cut.pieces) <= options.max_fragments and all(p in pairs for p in cut.junctions):
+            small = all(piece.n_heavy_atoms <= options.max_heavy_atoms for piece in cut.pieces)
+            need = {numbers.get(_template(p), -1) for p in cut.pieces} if small else {-1}
+            if -1 not in need:
+                needs.extend(need)
+                ends.append(len(needs))
+    n_users, users = _users(needs, ends, len(names))
+    heap = [(n_users[i], candidates[s].count, s) for i, s in enumerate(names)]
     heapq.heapify(heap)
     kept = set(candidates)
+    is_lost = bytearray(len(ends) - 1)
     while heap and (len(kept) > options.size or heap[0][0] == 0):
         n, count, smiles = heapq.heappop(heap)
-        if n != len(users[smiles]):
-            heapq.heappush(heap, (len(users[smiles]), count, smiles))
+        number = numbers[smiles]
+        if n != n_users[number]:
+            heapq.heappush(heap, (n_users[number], count, smiles))
             continue
         kept.remove(smiles)
-        for number in list(users[smiles]):
-            for other in needs[number]:
-                users[other].discard(number)
+        for molecule in users[number].tolist():
+            if not is_lost[molecule]:
+                is_lost[molecule] = True
+                for other in needs[ends[molecule] : ends[molecule + 1]]:
+                    n_users[other] -= 1
     return sorted((candidates[s] for s in kept), key=lambda f: (-f.count, f.smiles))
 
 
-@cache
-def _template(smiles: str) -> str:
-    return Fragment.build(smiles, {}).smiles
+def _users(
+    needs: array[int], ends: array[int], n: int
+) -> tuple[list[int], list[NDArray[np.int64]]]:
+    """For each of n fragments how many molecules need it, and which."""
+    fragment = np.asarray(needs, dtype=np.int64)
+    n_needed = np.asarray(ends[1:], dtype=np.int64) - np.asarray(ends[:-1], dtype=np.int64)
+    molecule = np.repeat(np.arange(len(n_needed)), n_needed)
+    n_users = np.bincount(fragment, minlength=n)
+    by_fragment = molecule[np.argsort(fragment, kind="stable")]
+    return n_users.tolist(), np.split(by_fragment, np.cumsum(n_users)[:-1])
+
+
+def _template(piece: Piece) -> str:
+    """Canonical SMILES of a piece with hydrogens in its place; empty where it is no fragment."""
+    return _canonical(piece.smiles)
+
+
+@lru_cache(1_000_000)
+def _canonical(smiles: str) -> str:
+    try:
+        return Fragment.build(smiles, {}).smiles
+    except VocabularyError:  # more automorphisms than a fragment may have
+        return ""

@@ -6,23 +6,22 @@ from collections.abc import Iterator
 
 from molgfn.fragments.mining import LibraryReport, MiningResult
 
-_SHOWN_ROWS = 10
 _SHOWN_PAIRS = 8
 
 
-def library_lines(report: LibraryReport, n_molecules: int) -> Iterator[str]:
+def library_lines(report: LibraryReport) -> Iterator[str]:
     """What was read of a library, and what was left out."""
     yield (
-        f"{report.n_rows} rows: {n_molecules} molecules, {report.n_duplicates} repeated, "
-        f"{len(report.unreadable)} unreadable, {report.unsuitable.total()} left out"
+        f"{report.n_rows} rows: {report.n_molecules} molecules, {report.n_duplicates} repeated, "
+        f"{report.n_unreadable} unreadable, {report.unsuitable.total()} left out"
     )
     if report.unsuitable:
         reasons = ", ".join(f"{reason} {n}" for reason, n in report.unsuitable.most_common())
         yield f"left out for: {reasons}"
-    for row, reason in report.unreadable[:_SHOWN_ROWS]:
+    for row, reason in report.unreadable:
         yield f"row {row}: {reason}"
-    if len(report.unreadable) > _SHOWN_ROWS:
-        yield f"and {len(report.unreadable) - _SHOWN_ROWS} more unreadable rows"
+    if report.n_unreadable > len(report.unreadable):
+        yield f"and {report.n_unreadable - len(report.unreadable)} more unreadable rows"
 
 
 def mined_lines(result: MiningResult, where: str) -> Iterator[str]:

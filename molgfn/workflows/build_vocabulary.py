@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
+from molgfn.chem.molecule import Molecule
 from molgfn.errors import TableError
 from molgfn.fragments.mining import LibraryReport, MiningOptions, mine, read_library
 from molgfn.fragments.vocabulary_file import save_vocabulary
 from molgfn.machine.progress import Progress, silent
 from molgfn.report.mined import library_lines, mined_lines
 from molgfn.tables.reader import Table
-
-Item = TypeVar("Item")
 
 
 def build_vocabulary(
@@ -33,20 +31,10 @@ def build_vocabulary(
         OutputError: The file cannot be written.
     """
     report = LibraryReport()
-    with progress("read", len(table)) as advance:
-        molecules = read_library(_counted(enumerate(table.smiles, 1), advance), report)
-    for line in library_lines(report, len(molecules)):
-        tell(line)
-    if not molecules:
-        raise TableError(
-            f"{table.source}: none of {len(table)} rows is a neutral molecule of common elements; "
-            "is --smiles-column the right one?"
-        )
-    with progress("cut", len(molecules)) as advance:
-        result = mine(_counted(molecules, advance), name, options)
+    result = mine(_molecules(table, report, progress, tell), name, options)
     provenance = {
         "source": Path(table.source).name,
-        "molecules": len(molecules),
+        "molecules": report.n_molecules,
         "rule": "cut every acyclic single bond that touches a ring atom",
         "command": f"molgfn fragments build --size {options.size} --min-count {options.min_count} "
         f"--min-pair-count {options.min_pair_count} --max-heavy-atoms {options.max_heavy_atoms} "
@@ -59,7 +47,24 @@ def build_vocabulary(
         tell(line)
 
 
-def _counted(items: Iterable[Item], advance: Callable[[int], None]) -> Iterator[Item]:
-    for item in items:
-        yield item
+def _molecules(
+    table: Table, report: LibraryReport, progress: Progress, tell: Callable[[str], None]
+) -> Iterator[Molecule]:
+    """Read the library as far as its molecules are asked for, and tell of it at its end."""
+    with progress("read", len(table)) as advance:
+        yield from read_library(_counted(enumerate(table.smiles, 1), advance), report)
+    for line in library_lines(report):
+        tell(line)
+    if not report.n_molecules:
+        raise TableError(
+            f"{table.source}: none of {len(table)} rows is a neutral molecule of common elements; "
+            "is --smiles-column the right one?"
+        )
+
+
+def _counted(
+    rows: Iterable[tuple[int, str]], advance: Callable[[int], None]
+) -> Iterator[tuple[int, str]]:
+    for row in rows:
+        yield row
         advance(1)

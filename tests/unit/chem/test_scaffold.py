@@ -53,4 +53,4 @@ def test_scaffolds_are_those_of_rdkit(repository):
 )
 def test_the_longest_chains_take_no_minutes(smiles, scaffold):
     found = read_molecule(smiles).scaffold
-    assert (found, len(found)) == (scaffold, len(scaffold)) or Chem.CanonSmiles(scaffold) == found
+    assert found == Chem.CanonSmiles(scaffold)

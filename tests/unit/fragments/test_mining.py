@@ -1,13 +1,16 @@
 """Mining a library."""
 
 import itertools
+import weakref
 
 import pytest
 
 from molgfn.errors import VocabularyError
+from molgfn.fragments.cut_library import CutLibrary
 from molgfn.fragments.cutting import decompose, is_sound_pair
 from molgfn.fragments.lint import lint
 from molgfn.fragments.mining import (
+    MAX_REASONS,
     Coverage,
     LibraryReport,
     MiningOptions,
@@ -35,19 +38,50 @@ def library():
 
 @pytest.fixture
 def molecules():
-    return read_library(enumerate(library(), 1), LibraryReport())
+    return list(read_library(enumerate(library(), 1), LibraryReport()))
 
 
 def test_rows_are_told_apart():
     report = LibraryReport()
     rows = ["CCO", "OCC", "C(", "C[N+](C)(C)C", "[Na]", "F/C=C/F", "F/C=C\\F", ""]
-    molecules = read_library(enumerate(rows, 1), report)
+    molecules = list(read_library(enumerate(rows, 1), report))
     assert [m.smiles for m in molecules] == ["CCO", "FC=CF"]
     assert report.n_rows == 8
     assert report.n_duplicates == 2
     assert [row for row, _ in report.unreadable] == [3, 8]
     assert report.unsuitable["net charge"] == 1
     assert report.unsuitable["element Na"] == 1
+
+
+def test_no_molecule_is_kept():
+    report = LibraryReport()
+    rows = enumerate(["C(", *library(), *library(), *["C("] * 20], 1)
+    alive = [weakref.ref(molecule) for molecule in read_library(rows, report)]
+    assert len(alive) == report.n_molecules == report.n_duplicates == len(library())
+    assert not any(molecule() for molecule in alive)
+    assert (report.n_unreadable, len(report.unreadable)) == (21, MAX_REASONS)
+    assert report.unreadable[0][0] == 1
+
+
+def test_cut_molecules_come_back_as_they_were(molecules):
+    cuts = [decompose(molecule.mol) for molecule in molecules]
+    kept = CutLibrary()
+    for cut in cuts:
+        kept.append(cut)
+    assert (list(kept), list(kept), len(kept)) == (cuts, cuts, len(cuts))
+
+
+def test_what_is_too_large_or_too_symmetric_for_a_fragment_is_left_out(molecules):
+    tree = "C"
+    for _ in range(3):
+        tree = f"C({tree})({tree}){tree}"
+    odd = [f"c1ccccc1{tree}", "c1ccccc1" + "C" * 1900]
+    options = MiningOptions(min_count=1, min_pair_count=1, max_heavy_atoms=50)
+    plain = mine(molecules, "v", options)
+    with_odd = [*molecules, *read_library(enumerate(odd), LibraryReport())]
+    result = mine(with_odd, "v", options)
+    assert result.vocabulary.index.keys() == plain.vocabulary.index.keys()
+    assert result.library.n_rebuilt == plain.library.n_rebuilt
 
 
 def test_about_a_tenth_is_held_out_whatever_the_order(molecules):
