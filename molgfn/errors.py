@@ -19,14 +19,15 @@
     └── NumericalError         1   a NaN or infinity where a number is needed
 
 A message is one line: what was expected, what came, where, and the cure. What came is quoted with
-:func:`shown`, what a user may type with :func:`shell_command`. A programmer's mistake is a
+:func:`shown`, a path in a command
+:func:`shell_quoted`. A programmer's mistake is a
 ``ValueError`` or ``TypeError`` and keeps its traceback.
 """
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from shlex import join
+from shlex import quote
 
 #: Characters of a value that a message quotes.
 _MAX_SHOWN = 60
@@ -132,13 +133,10 @@ def brief(text: str, limit: int = 200) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def shell_command(*words: str | Path) -> str:
-    """A command in a message, quoted so that it can be pasted into a shell as it stands.
-
-    Args:
-        words: The command and its arguments; FILE and the like stay bare.
-    """
-    return f"`{join(map(str, words))}`"
+def shell_quoted(path: str | Path) -> str:
+    """A path or name in a suggested command, which can be pasted into a shell as it stands."""
+    text = str(path)
+    return quote(f"./{text}" if text.startswith("-") else text)
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:

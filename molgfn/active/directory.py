@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from molgfn.errors import CheckpointError
+from molgfn.errors import CheckpointError, shell_quoted
 from molgfn.molecules.run_directory import RunDirectory
 
 
@@ -103,5 +103,6 @@ class RoundsDirectory(RunDirectory):
         """
         if not (self.config_file.exists() and self.ledger.exists()):
             raise CheckpointError(
-                f"{self.path} holds no rounds; begin with `molgfn rounds CONFIG --run {self.path}`"
+                f"{self.path} holds no rounds; begin with `molgfn rounds CONFIG --run "
+                f"{shell_quoted(self.path)}`"
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,9 +18,10 @@ from molgfn.active.round_reward import check_round_reward
 from molgfn.active.rounds import Rounds
 from molgfn.config.rounds_schema import LABORATORY
 from molgfn.config.schema import Config
-from molgfn.errors import TableError
+from molgfn.errors import TableError, shell_quoted
 from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.machine.progress import Progress, silent
+from molgfn.machine.user import user_at_host
 from molgfn.molecules.run_directory import check_resumable
 
 #: Settings that rounds which go on may change: how far they go, and whatever may turn out wrong
@@ -104,7 +103,7 @@ def opened(
         check_learnable(column_of(config), config)
         check_round_reward(config)
         directory.write_config(config)
-    who = f"{getpass.getuser()}@{platform.node()} molgfn rounds"
+    who = f"{user_at_host()} molgfn rounds"
     with Ledger(directory.ledger) as ledger:
         column = column_of(config)
         yield Rounds(config, vocabulary, directory, ledger, column, who, progress, tell)
@@ -137,8 +136,8 @@ def run_rounds(rounds: Rounds, executor: Executor) -> str:
         if waiting and config.oracle.scorer == LABORATORY:
             return (
                 f"{len(waiting)} molecules of {rounds.directory.of(number).batch} wait for "
-                f"their measurement; bring it with `molgfn rounds ingest {rounds.directory.path} "
-                "MEASURED.csv`"
+                "their measurement; bring it with `molgfn rounds ingest "
+                f"{shell_quoted(rounds.directory.path)} MEASURED.csv`"
             )
         if waiting:
             _ask(rounds, number, executor)

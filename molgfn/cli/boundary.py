@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from molgfn.errors import MolgfnError, OutputError
+from molgfn.errors import InputError, MolgfnError, OutputError, UsageError
 
 EXIT_INTERRUPTED = 130
 
@@ -21,14 +22,17 @@ EXIT_INTERRUPTED = 130
 class BoundaryGroup(TyperGroup):
     """The command group around all others, which reports what they raise."""
 
-    def make_context(self, *args: Any, **extra: Any) -> Any:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
         """Read the options before the command, such as ``--help``.
 
         Raises:
             Exit: As :meth:`invoke`.
         """
         with _reported():
-            return super().make_context(*args, **extra)
+            _refuse_empty_options(args)
+            return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
@@ -73,7 +77,7 @@ def _reported() -> Iterator[None]:
         if isinstance(error, OutputError) or error.exit_code == 0:
             _abandon_stdout()
         if error.exit_code != 0:
-            typer.echo(f"molgfn: error: {' '.join(str(error).split())}", err=True)
+            _complain(error)
         raise typer.Exit(error.exit_code) from error
     except BrokenPipeError as error:  # from typer's own output, such as --help
         _abandon_stdout()
@@ -81,18 +85,41 @@ def _reported() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        message = "there is not enough memory; lower batch sizes, widths or numbers of molecules"
-        typer.echo(f"molgfn: error: {message}", err=True)
+        _complain(
+            MolgfnError(
+                "there is not enough memory; lower batch sizes, widths or numbers of molecules"
+            )
+        )
         raise typer.Exit(MolgfnError.exit_code) from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _abandon_stdout()
+            typer.echo(f"molgfn: error: {error.strerror}; free some space", err=True)
+            raise typer.Exit(OutputError.exit_code) from error
+        # Even asking whether a path exists fails for a name that is too long or a closed folder.
+        if error.filename is None:
             raise
-        _abandon_stdout()
-        typer.echo(f"molgfn: error: {error.strerror}; free some space", err=True)
-        raise typer.Exit(OutputError.exit_code) from error
+        _complain(InputError(f"{error.filename}: {error.strerror}; give another path"))
+        raise typer.Exit(InputError.exit_code) from error
     except KeyboardInterrupt as error:
         typer.echo("molgfn: interrupted", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def _complain(error: MolgfnError) -> None:
+    typer.echo(f"molgfn: error: {' '.join(str(error).split())}", err=True)
+
+
+def _refuse_empty_options(args: list[str]) -> None:
+    """Refuse an option whose value is empty, as it is where a variable of the shell is not set.
+
+    An empty path would be the current directory. A column may have no name.
+    """
+    for option, value in itertools.pairwise([*args, "-"]):
+        name, equals, given = option.partition("=")
+        is_empty = given == "" if equals else value == ""
+        if name.startswith("-") and is_empty and not name.endswith("column"):
+            raise UsageError(f"{name} has an empty value; give one or leave {name} out")
 
 
 def _is_out_of_memory(error: Exception) -> bool:

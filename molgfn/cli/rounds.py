@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from molgfn.cli.boundary import say
+from molgfn.errors import shell_quoted
 
 if TYPE_CHECKING:
     from molgfn.active.directory import RoundsDirectory
@@ -156,7 +157,10 @@ def propose(
     ):
         frame, note = propose_next(rounds)
         sink.write(frame)
-    say(f"{note}; bring the values of {rounds.column} with `molgfn rounds ingest {run} FILE`")
+    say(
+        f"{note}; bring the values of {rounds.column} with `molgfn rounds ingest "
+        f"{shell_quoted(run)} FILE`"
+    )
 
 
 @rounds_app.command()
@@ -220,7 +224,7 @@ def _progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _how_to_go_on(directory: RoundsDirectory) -> str:
-    return f"go on with `molgfn rounds --run {directory.path} --resume`"
+    return f"go on with `molgfn rounds --run {shell_quoted(directory.path)} --resume`"
 
 
 def _say_ingested(found: Ingested) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from molgfn.errors import shell_quoted
+
 if TYPE_CHECKING:
     from molgfn.reward.docking.docking_target import DockingTarget
 
@@ -105,7 +107,7 @@ def add(
     for note in notes:
         typer.echo(note, err=True)
     typer.echo(_described(target), nl=False, err=True)
-    typer.echo(f"`molgfn dock FILE --target {target.name}` docks to it", err=True)
+    typer.echo(f"`molgfn dock FILE --target {shell_quoted(target.name)}` docks to it", err=True)
 
 
 def _described(target: DockingTarget) -> str:

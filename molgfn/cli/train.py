@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from molgfn.errors import shell_quoted
+
 if TYPE_CHECKING:
     from molgfn.workflows.train import Training
 
@@ -62,7 +64,7 @@ def train(
         run_training(training)
     typer.echo(
         f"trained to step {training.trainer.step}; "
-        f"`molgfn sample {directory.path} --n 1000 > candidates.csv` draws molecules",
+        f"`molgfn sample {shell_quoted(directory.path)} --n 1000 > candidates.csv` draws molecules",
         err=True,
     )
 
@@ -80,7 +82,7 @@ def run_training(training: Training) -> None:
     except StopTraining as stopped:
         typer.echo(
             f"{stopped}; saved at step {training.trainer.step}; continue with "
-            f"`molgfn train --run {training.directory.path} --resume`",
+            f"`molgfn train --run {shell_quoted(training.directory.path)} --resume`",
             err=True,
         )
         raise typer.Exit(128 + stopped.signal_number) from stopped

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 from molgfn.config.schema import Config
 from molgfn.config.yaml import format_yaml, parse_yaml
-from molgfn.errors import ConfigError, brief, did_you_mean, shown
+from molgfn.errors import ConfigError, brief, did_you_mean, shell_quoted, shown
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -128,7 +128,7 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise ConfigError(
-            f"{path}: no such file; `molgfn config > {path.name}` writes one"
+            f"{path}: no such file; `molgfn config > {shell_quoted(path.name)}` writes one"
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a text file (UTF-8)") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from molgfn.errors import ConfigError
+
 #: What messages about damaged files that ship with molgfn advise.
 SHIPPED_CURE = "install molgfn again"
 
@@ -49,6 +51,9 @@ def cache_directory() -> Path:
     """Directory of what can be computed again, such as docking results; it need not exist.
 
     ``MOLGFN_CACHE_DIR`` from the environment, else ``molgfn`` in the user's XDG cache directory.
+
+    Raises:
+        ConfigError: There is none, as the user has no home directory.
     """
     return _own_directory("MOLGFN_CACHE_DIR", "XDG_CACHE_HOME", ".cache")
 
@@ -57,13 +62,19 @@ def data_directory() -> Path:
     """Directory of what molgfn keeps for the user, such as docking targets; it need not exist.
 
     ``MOLGFN_DATA_DIR`` from the environment, else ``molgfn`` in the user's XDG data directory.
+
+    Raises:
+        ConfigError: There is none, as the user has no home directory.
     """
     return _own_directory("MOLGFN_DATA_DIR", "XDG_DATA_HOME", ".local/share")
 
 
 def _own_directory(own: str, xdg: str, below_home: str) -> Path:
-    if os.environ.get(own):
-        return Path(os.environ[own]).expanduser().absolute()
-    # The XDG standard has relative paths ignored.
-    base = Path(os.environ.get(xdg, ""))
-    return (base if base.is_absolute() else Path.home() / below_home) / "molgfn"
+    try:
+        if os.environ.get(own):
+            return Path(os.environ[own]).expanduser().absolute()
+        # The XDG standard has relative paths ignored.
+        base = Path(os.environ.get(xdg, ""))
+        return (base if base.is_absolute() else Path.home() / below_home) / "molgfn"
+    except RuntimeError as error:  # a user of a container may have no home, nor an entry in passwd
+        raise ConfigError(f"there is no home directory; set {own} to a folder") from error

@@ -12,7 +12,7 @@ from molgfn.chem.molecule import Molecule
 from molgfn.config.loader import load_config
 from molgfn.config.resources import cure_of, shipped_path
 from molgfn.config.schema import Config
-from molgfn.errors import CheckpointError
+from molgfn.errors import CheckpointError, shell_quoted
 from molgfn.fragments.vocabulary_file import find_vocabulary, load_sealed_vocabulary
 from molgfn.gfn.checkpoint import checkpoints, load_part
 from molgfn.gfn.condition import Condition
@@ -171,7 +171,8 @@ def load_sampler(run: Path | None = None, device: str = "auto") -> Sampler:
     saved = checkpoints(directory / "checkpoints")
     if not saved and not (directory / "policy.json").exists():
         raise CheckpointError(
-            f"{directory} holds no trained policy; train one with `molgfn train --run {directory}`"
+            f"{directory} holds no trained policy; train one with `molgfn train --run "
+            f"{shell_quoted(directory)}`"
         )
     checkpoint = saved[-1] if saved else directory
     part = load_part(checkpoint, "policy")

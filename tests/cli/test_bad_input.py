@@ -197,3 +197,82 @@ def test_a_reader_that_has_gone_is_no_fault(start, args):
 def test_columns_that_are_not_separated_by_commas(cli, tmp_path, name, text, separator):
     (tmp_path / name).write_text(text)
     refused(cli("score", tmp_path / name), 3, f"the columns are separated by {separator}")
+
+
+LONG = "n" * 300
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("sample", LONG, "--n", "3"),
+        ("evaluate", LONG),
+        ("train", "--run", LONG, "--resume"),
+        ("train", "--run", "run", "--set", f"vocabulary={LONG}"),
+        ("score", "--set", f"reward.proxy={LONG}"),
+        ("score", f"{LONG}.csv"),
+        ("score", "-o", f"{LONG}.csv"),
+        ("select", LONG),
+        ("dock", LONG),
+        ("config", "check", LONG),
+        ("fragments", "check", LONG),
+        ("fragments", "show", "-o", f"{LONG}.svg"),
+        ("fragments", "build", LONG, "-o", "v.yaml"),
+        ("fragments", "build", "-", "-o", f"{LONG}.yaml"),
+        ("proxy", "fit", LONG, "--target-column", "a", "-o", "p"),
+        ("proxy", "evaluate", LONG),
+        ("rounds", LONG),
+        ("rounds", "--run", LONG, "--resume"),
+        ("rounds", "ingest", LONG, LONG),
+        ("targets", "show", LONG),
+    ],
+)
+def test_a_name_that_is_too_long_for_a_file(cli, tmp_path, monkeypatch, args):
+    monkeypatch.chdir(tmp_path)
+    result = cli(*args, input=GOOD)
+    assert (result.exit_code in (1, 3), result.stdout) == (True, "")
+    assert result.stderr.startswith("molgfn: error: ")
+    assert result.stderr.count("\n") == 1
+    assert LONG in result.stderr or "no target" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("train", "--run", ""),
+        ("train", "--run="),
+        ("sample", "-o", "", "--n", "3"),
+        ("rounds", "--run", ""),
+        ("proxy", "fit", "a.csv", "--target-column", "x", "--output", ""),
+    ],
+)
+def test_an_empty_path_is_not_the_current_directory(cli, tmp_path, monkeypatch, args):
+    monkeypatch.chdir(tmp_path)
+    refused(cli(*args), 2, "has an empty value; give one or leave")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_column_may_have_no_name(cli, qed_alone):
+    result = cli("score", "--smiles-column", "", *qed_alone, input=",x\nCC,1\n")
+    assert result.exit_code == 0
+
+
+def no_passwd(*_):
+    raise KeyError("getpwuid(): uid not found: 12345")
+
+
+@pytest.mark.parametrize("command", [("targets", "list"), ("targets", "show", "mine")])
+def test_a_container_without_a_home(cli, monkeypatch, command):
+    for name in ("HOME", "MOLGFN_DATA_DIR", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", no_passwd)
+    refused(cli(*command), 3, "there is no home directory; set MOLGFN_DATA_DIR to a folder")
+
+
+def test_memory_that_is_not_there(cli, monkeypatch):
+    def fails(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("molgfn.config.loader.dump_config", fails)
+    refused(cli("config"), 1, "there is not enough memory")

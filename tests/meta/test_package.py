@@ -90,3 +90,27 @@ def test_everything_that_is_installed_for_molgfn_is_pinned(repository):
                 if r.marker is None or r.marker.evaluate({"extra": ""})
             }
     assert seen - pins == set()
+
+
+def values_in_commands(text):
+    """Values put into a command between backticks of an f-string, as source text."""
+    inside = False
+    for part in text.values:
+        if isinstance(part, ast.Constant):
+            pieces = str(part.value).split("`")
+            if len(pieces) > 1:
+                inside = pieces[-1].startswith("molgfn ")
+        elif inside:
+            yield ast.unparse(part.value)
+
+
+def test_what_a_message_puts_into_a_command_is_quoted_for_the_shell(repository):
+    found = [
+        value
+        for path in sorted((repository / "molgfn").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.JoinedStr)
+        for value in values_in_commands(node)
+    ]
+    assert len(found) >= 9
+    assert [value for value in found if not value.startswith("shell_quoted(")] == []
