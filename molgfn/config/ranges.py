@@ -46,8 +46,8 @@ BETA = Range(1e-3, 1e4)
 SHARE = Range(0, 1)
 #: A count of anything that is only counted and never allocated.
 COUNT = Range(1, 10**12)
-#: A time limit, seconds; the largest, twelve days, is one that every clock takes.
-SECONDS = Range(1e-3, 1e6)
+#: A time limit, seconds; the kernel waits for no more than 2^31 milliseconds.
+SECONDS = Range(1e-3, 2e6)
 #: A value of a scorer or an oracle, in whatever unit.
 VALUE = Range(-1e12, 1e12)
 
