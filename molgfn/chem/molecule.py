@@ -10,7 +10,7 @@ from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from molgfn.chem.scaffold import murcko_scaffold
 from molgfn.chem.smiles import parse_smiles
-from molgfn.errors import MoleculeError
+from molgfn.errors import MoleculeError, brief
 
 
 def quiet_rdkit() -> None:
@@ -238,7 +238,7 @@ def _neutral_kekule_form(parent: Chem.Mol, keep_stereo: bool) -> Chem.Mol | None
 
 def _reason(log: rdBase.CaptureErrorLog) -> str:
     lines = [line.split("] ", 1)[-1].strip() for line in log.messages.splitlines()]
-    return next((line for line in lines if line), "no reason given")
+    return brief(next((line for line in lines if line), "no reason given"))
 
 
 def _short(text: str, limit: int = 80) -> str:

@@ -25,10 +25,14 @@ def check_beta(beta: float | None) -> float | None:
         The same.
 
     Raises:
-        UsageError: It is not a finite number above 0.
+        UsageError: It is not a number above 0, or one that overflows.
     """
+    from molgfn.config.ranges import BETA
+
     if beta is not None and not 0 < beta < math.inf:
         raise UsageError(f"--beta must be a number above 0, came {beta}")
+    if beta is not None and (fault := BETA.fault(beta)):
+        raise UsageError(f"--beta must be {fault}, came {beta}")
     return beta
 
 
