@@ -15,7 +15,7 @@ import torch
 
 from molgfn.config.memory import check_memory
 from molgfn.config.schema import Config
-from molgfn.errors import CheckpointError
+from molgfn.errors import CheckpointError, shell_quoted
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.gfn.checkpoint import (
@@ -209,7 +209,8 @@ def _refuse_unless_new(directory: RunDirectory) -> None:
         return
     raise CheckpointError(
         f"{directory.checkpoints} holds no checkpoint to resume from; restore one from a copy, or "
-        f"begin anew in another directory, `molgfn train {directory.config_file} --run OTHER`"
+        "begin anew in another directory, "
+        f"`molgfn train {shell_quoted(directory.config_file)} --run OTHER`"
     )
 
 
