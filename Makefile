@@ -40,7 +40,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c '' 2>/dev/null || { echo "creating $(VENV)" >&2; "$(BASE_PYTHON)" -m venv --clear $(VENV); }
 	@echo "installing the packages of constraints.txt (minutes on a fresh machine)" >&2
 	@$(PYTHON) -m pip install -qq --disable-pip-version-check -c constraints.txt hatchling
-	@$(PYTHON) -m pip install -qq --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev,dock,dask]'
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev,dock,dask,xlsx]'
 	@touch $@
 
 format: env ## rewrite the code as ruff formats it

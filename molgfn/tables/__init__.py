@@ -1,6 +1,15 @@
-"""Tables of molecules in and out: CSV and SMILES files, plain or compressed."""
+"""Tables of molecules in and out: CSV and its like, SMILES lines, SD files, Excel workbooks."""
 
-from molgfn.tables.reader import Table, read_molecule_table
+from molgfn.tables.reader import StreamedTable, Table, opened_molecule_table, read_molecule_table
 from molgfn.tables.sink import CsvSink, ReaderGone, csv_sink, text_sink
 
-__all__ = ["CsvSink", "ReaderGone", "Table", "csv_sink", "read_molecule_table", "text_sink"]
+__all__ = [
+    "CsvSink",
+    "ReaderGone",
+    "StreamedTable",
+    "Table",
+    "csv_sink",
+    "opened_molecule_table",
+    "read_molecule_table",
+    "text_sink",
+]

@@ -1,26 +1,30 @@
 """Reading a table of molecules as it stands: every cell stays the text it was.
 
-Accepted are CSV with a header and SMILES files (``.smi``: a SMILES, then optionally blanks and a
-name, on each line), both optionally compressed with gzip. Standard input, and a file with another
-suffix, is taken for a SMILES file when its first line has neither a comma nor a SMILES header.
+The suffix tells the format, before a ``.gz`` where there is one: CSV, with semicolons or tabs where
+the header has them; SMILES lines; SD files; Excel workbooks. What has no suffix, as standard
+input, and ``.txt`` tell it by how they begin.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import sys
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 
 from molgfn.errors import TableError, did_you_mean
+from molgfn.tables.delimited import find_separator, has_smiles, scan_delimited, scan_smiles_lines
+from molgfn.tables.layout import Layout
+from molgfn.tables.source import Source, opened_source
 
-_GZIP_MAGIC = b"\x1f\x8b"
+_SEPARATED = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+_SMILES_LINES = (".smi", ".smiles", ".ism")
+_SDF = (".sdf", ".sd", ".mol")
+_EXCEL = (".xlsx", ".xlsm")
+_ZIP_MAGIC = b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class Table:
     source: str
 
     @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return [str(c) for c in self.frame.columns]
+
+    @property
     def smiles(self) -> list[str]:
         """The SMILES of every row, as given."""
         return [str(s) for s in self.frame[self.smiles_column]]
@@ -45,9 +54,54 @@ class Table:
     def __len__(self) -> int:
         return len(self.frame)
 
+    def blocks(self, n_rows: int) -> Iterator[pd.DataFrame]:
+        """The rows in blocks, one without rows where there are none."""
+        for start in range(0, max(1, len(self)), n_rows):
+            yield self.frame.iloc[start : start + n_rows].reset_index(drop=True)
+
+
+class StreamedTable:
+    """A table of molecules that is read as far as it is asked for, in flat memory.
+
+    Attributes:
+        columns: Names of the columns.
+        smiles_column: The one that holds the SMILES.
+        source: What messages call the file.
+    """
+
+    def __init__(self, layout: Layout, smiles_column: str, source: str) -> None:
+        self.columns = layout.columns
+        self.smiles_column = smiles_column
+        self.source = source
+        self._layout = layout
+
+    def __len__(self) -> int:
+        return self._layout.n_rows
+
+    @property
+    def smiles(self) -> Iterator[str]:
+        """The SMILES of every row, as given."""
+        place = self.columns.index(self.smiles_column)
+        return (row[place] for row in self._layout.rows())
+
+    def blocks(self, n_rows: int) -> Iterator[pd.DataFrame]:
+        """The rows in blocks, one without rows where there are none."""
+        rows = self._layout.rows()
+        block = list(islice(rows, n_rows))
+        yield self._frame(block)
+        while block := list(islice(rows, n_rows)):
+            yield self._frame(block)
+
+    def whole(self) -> Table:
+        """The table with all its rows in memory."""
+        return Table(self._frame(list(self._layout.rows())), self.smiles_column, self.source)
+
+    def _frame(self, rows: list[list[str]]) -> pd.DataFrame:
+        return pd.DataFrame(rows, columns=self.columns, dtype=str)
+
 
 def read_molecule_table(path: str | Path, smiles_column: str | None = None) -> Table:
-    """Read molecules from a CSV or SMILES file, or from standard input.
+    """Read molecules from a file or from standard input.
 
     Args:
         path: File, or ``"-"`` for standard input.
@@ -57,122 +111,115 @@ def read_molecule_table(path: str | Path, smiles_column: str | None = None) -> T
         The table; blank lines are left out.
 
     Raises:
-        TableError: The file is missing, empty, not text, not rectangular, or has no such column;
-            the message names file and line.
+        InputError, OutputError, MissingPackageError: See :func:`opened_molecule_table`.
     """
-    source = "standard input" if str(path) == "-" else str(path)
-    text = _decode(_read_bytes(path, source), source)
-    if not text.strip():
-        raise TableError(f"{source} is empty; expected CSV with a SMILES column, or SMILES lines")
-    if _is_smiles_file(Path(path), text, smiles_column):
-        frame = _parse_smiles_lines(text)
-    else:
-        frame = _parse_csv(text, source)
-    return Table(frame, _find_smiles_column(list(frame.columns), smiles_column, source), source)
+    with opened_molecule_table(path, smiles_column) as table:
+        return table.whole()
 
 
-def _read_bytes(path: str | Path, source: str) -> bytes:
-    try:
-        data = _read_stdin() if str(path) == "-" else Path(path).read_bytes()
-        return gzip.decompress(data) if data.startswith(_GZIP_MAGIC) else data
-    except FileNotFoundError as error:
-        raise TableError(f"{source}: no such file") from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TableError(f"{source}: the gzip data is damaged or cut short: {error}") from error
-    except OSError as error:
-        raise TableError(f"{source}: cannot be read: {error.strerror}") from error
+@contextmanager
+def opened_molecule_table(
+    path: str | Path, smiles_column: str | None = None
+) -> Iterator[StreamedTable]:
+    """Open a table of molecules and look through it once, so that its faults come first.
+
+    Args:
+        path: File, or ``"-"`` for standard input.
+        smiles_column: Column with the SMILES; default: the one called SMILES in any case.
+
+    Raises:
+        TableError: The file is missing, empty, not rectangular, of a kind that is not read, or has
+            no such column; the message names file and line.
+        InputError: It unpacks to far more than data do.
+        MissingPackageError: It is an Excel workbook and openpyxl is not installed.
+        OutputError: There is no place to keep what comes through a pipe.
+    """
+    with opened_source(path) as source:
+        layout = _scan(source, smiles_column)
+        found = layout.smiles_column if smiles_column is None else None
+        if found is None:
+            found = _find_smiles_column(layout.columns, smiles_column, source.name)
+        yield StreamedTable(layout, found, source.name)
 
 
-def _read_stdin() -> bytes:
-    if sys.stdin is None:
-        raise TableError("standard input is closed; give a file")
-    return sys.stdin.buffer.read()
+def _scan(source: Source, smiles_column: str | None) -> Layout:
+    head = source.head()
+    _check_suffix(source)
+    if head.startswith(_ZIP_MAGIC) or source.suffix in _EXCEL:
+        return _scan_workbook(source, head, smiles_column)
+    text = _head_text(head, source)
+    if source.suffix in _SDF or (source.suffix not in _SEPARATED and _is_sdf(text)):
+        from molgfn.tables.sdf import scan_sdf
+
+        return scan_sdf(source)
+    if source.suffix in _SMILES_LINES:
+        return scan_smiles_lines(source)
+    separator = find_separator(text, _SEPARATED.get(source.suffix, ","), smiles_column)
+    if source.suffix in _SEPARATED:
+        return scan_delimited(source, separator)
+    if smiles_column is None and _is_smiles_lines(text, separator):
+        return scan_smiles_lines(source)
+    return scan_delimited(source, separator)
 
 
-def _decode(data: bytes, source: str) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+def _check_suffix(source: Source) -> None:
+    known = (*_SEPARATED, ".txt", *_SMILES_LINES, *_SDF, *_EXCEL)
+    if source.suffix not in (*known, ""):
         raise TableError(
-            f"{source} line {line}: not UTF-8 text; expected CSV or SMILES lines, saved as UTF-8"
-        ) from error
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise TableError(f"{source} line {line}: binary data; expected CSV or SMILES lines")
+            f"{source.name}: files ending in {source.suffix} are not read; expected "
+            f"{', '.join(known[:-1])} or {known[-1]}, .gz allowed; rename it or convert it"
+        )
+
+
+def _scan_workbook(source: Source, head: bytes, smiles_column: str | None) -> Layout:
+    from molgfn.tables.excel import scan_workbook
+
+    if source.suffix not in ("", *_EXCEL):
+        raise TableError(
+            f"{source.name}: a zip archive or an Excel workbook under a name that ends in "
+            f"{source.suffix}; rename a workbook to .xlsx, unpack an archive"
+        )
+    if not head.startswith(_ZIP_MAGIC):
+        raise TableError(
+            f"{source.name}: no Excel workbook of today, or one with a password; save it anew as "
+            ".xlsx without a password, or as CSV"
+        )
+    return scan_workbook(source, smiles_column)
+
+
+def _head_text(head: bytes, source: Source) -> str:
+    """The beginning of a text; its last line may lack something."""
+    try:
+        text = head.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # A character may be cut where the head ends.
+        if error.start < len(head) - 3:
+            line = head.count(b"\n", 0, error.start) + 1
+            raise TableError(
+                f"{source.name} line {line}: not UTF-8 text; expected CSV or SMILES lines, saved "
+                "as UTF-8"
+            ) from error
+        text = head[: error.start].decode("utf-8-sig")
+    if not text.strip() and not any(line.strip() for line in source.lines()):
+        raise TableError(
+            f"{source.name} is empty; expected CSV with a SMILES column, or SMILES lines"
+        )
     return text
 
 
-def _is_smiles_file(path: Path, text: str, smiles_column: str | None) -> bool:
-    suffixes = [s.lower() for s in path.suffixes if s.lower() != ".gz"]
-    suffix = suffixes[-1] if suffixes else ""
-    if suffix in (".smi", ".smiles"):
-        return True
-    if suffix == ".csv" or smiles_column is not None:
-        return False
+def _is_sdf(text: str) -> bool:
+    return any(line.rstrip() in ("M  END", "$$$$") for line in text.splitlines())
+
+
+def _is_smiles_lines(text: str, separator: str) -> bool:
+    """Whether a text has no header, by its first line."""
     first_line = text.lstrip().splitlines()[0]
-    if first_line.split()[0].lower() != "smiles" and _other_separator([first_line]):
-        return False
-    return "," not in first_line and first_line.strip().strip('"').lower() != "smiles"
+    return "," not in first_line and not has_smiles(
+        [cell.strip('" ') for cell in first_line.split(separator)], None
+    )
 
 
-def _parse_smiles_lines(text: str) -> pd.DataFrame:
-    rows = [line.split(maxsplit=1) for line in io.StringIO(text, newline=None) if line.strip()]
-    # Some programs write a header all the same, and "smiles" is no molecule.
-    if rows[0][0].lower() == "smiles":
-        rows = rows[1:]
-    columns = {"SMILES": [row[0] for row in rows]}
-    if any(len(row) > 1 for row in rows):
-        columns["name"] = [row[1].strip() if len(row) > 1 else "" for row in rows]
-    return pd.DataFrame(columns, dtype=str)
-
-
-def _parse_csv(text: str, source: str) -> pd.DataFrame:
-    rows = _csv_rows(text, source)
-    _, header = next(rows)
-    for name in header:
-        if header.count(name) > 1:
-            raise TableError(f"{source} line 1: the column {name!r} stands twice; rename one")
-    table: list[list[str]] = []
-    for line, row in rows:
-        # pandas would fill a short row with nothing and shift a long one.
-        if len(row) != len(header):
-            raise TableError(
-                f"{source} line {line}: {len(row)} fields where the header has {len(header)}; "
-                "a field with a comma needs quotes"
-            )
-        table.append(row)
-    return pd.DataFrame(table, columns=header, dtype=str)
-
-
-def _csv_rows(text: str, source: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for row in reader:
-            if row:
-                yield reader.line_num, row
-    except csv.Error as error:
-        raise TableError(
-            f"{source} line {reader.line_num}: not readable as CSV: {error}"
-        ) from error
-
-
-def _other_separator(columns: list[str]) -> str:
-    """Name of the separator where a header with SMILES in it was not split at commas."""
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        cells = [cell.strip().strip('"').lower() for cell in columns[0].split(separator)]
-        if len(columns) == 1 and len(cells) > 1 and "smiles" in cells:
-            return name
-    return ""
-
-
-def _find_smiles_column(columns: list[str], wanted: str | None, source: str) -> str:
-    separator = _other_separator(columns)
-    if separator:
-        raise TableError(
-            f"{source} line 1: the columns are separated by {separator}; "
-            "save it with commas (CSV, comma-separated)"
-        )
+def _find_smiles_column(columns: Sequence[str], wanted: str | None, source: str) -> str:
     listed = ", ".join(c if c else '""' for c in columns)
     if wanted is not None:
         if wanted in columns:
