@@ -63,10 +63,10 @@ def dock(
     from molgfn.cli.progress import progress_bar
     from molgfn.errors import RowsFailedError
     from molgfn.tables.reader import read_molecule_table
-    from molgfn.tables.sink import csv_sink, text_sink
+    from molgfn.tables.sink import csv_sink, sdf_sink
     from molgfn.workflows.dock import dock_and_write
 
-    with csv_sink(output) as sink, nullcontext() if poses is None else text_sink(poses) as pose:
+    with csv_sink(output) as sink, nullcontext() if poses is None else sdf_sink(poses) as pose:
         table = read_molecule_table(file, smiles_column)
         with opened_docking(target, preset, workers, timeout_s, max_failures) as docking:
             failures = dock_and_write(
@@ -74,5 +74,5 @@ def dock(
             )
     for line in (failures.summary, *failures.shown()):
         say(line)
-    if failures.lines and strict:
+    if failures.n_failed and strict:
         raise RowsFailedError(failures.complaint)

@@ -87,7 +87,7 @@ def score(
     from molgfn.config.loader import load_config
     from molgfn.errors import RowsFailedError, UsageError
     from molgfn.reward.reward import build_reward
-    from molgfn.tables.reader import read_molecule_table
+    from molgfn.tables.reader import opened_molecule_table
     from molgfn.tables.sink import csv_sink
     from molgfn.workflows.score import score_and_write
 
@@ -96,8 +96,7 @@ def score(
         raise UsageError(f"{given} says whose likelihood; add --log-likelihood, or leave it out")
     _check_oracle(oracle, target=target, preset=preset, workers=workers)
     checked = load_config(config, settings if settings is not None else [])
-    with csv_sink(output) as sink:
-        table = read_molecule_table(file, smiles_column)
+    with csv_sink(output) as sink, opened_molecule_table(file, smiles_column) as table:
         reward = build_reward(checked.reward)
         likelihood = _policy_likelihood(policy, beta) if log_likelihood else None
         docks = nullcontext() if oracle is None else opened_docking(target, preset, workers)

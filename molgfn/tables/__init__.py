@@ -1,7 +1,7 @@
 """Tables of molecules in and out: CSV and its like, SMILES lines, SD files, Excel workbooks."""
 
 from molgfn.tables.reader import StreamedTable, Table, opened_molecule_table, read_molecule_table
-from molgfn.tables.sink import CsvSink, ReaderGone, csv_sink, text_sink
+from molgfn.tables.sink import CsvSink, ReaderGone, csv_sink, sdf_sink
 
 __all__ = [
     "CsvSink",
@@ -11,5 +11,5 @@ __all__ = [
     "csv_sink",
     "opened_molecule_table",
     "read_molecule_table",
-    "text_sink",
+    "sdf_sink",
 ]

@@ -15,6 +15,9 @@ import pandas as pd
 from molgfn.errors import MolgfnError, OutputError
 from molgfn.machine.files import replacing_file, write_faults_named
 
+#: What the names of tables and of SD files may end in, before a ``.gz``; a name need not end in any.
+_TABLES, _SDF = (".csv", ".txt"), (".sdf", ".sd")
+
 _Stream = BinaryIO | gzip.GzipFile
 
 
@@ -86,27 +89,30 @@ def csv_sink(path: Path | None) -> Iterator[CsvSink]:
         path: File, compressed when its name ends with ``.gz``; None or ``-`` for standard output.
 
     Raises:
-        OutputError: The file or standard output cannot be written.
+        OutputError: The file or standard output cannot be written, or its name promises another
+            format.
     """
     if path is None or str(path) == "-":
         if sys.stdout is None:
             raise OutputError("standard output is closed; write to a file with -o")
         yield CsvSink(sys.stdout.buffer, "standard output")
     else:
+        _check_suffix(path, "tables are CSV", _TABLES)
         with _opened(path) as stream:
             yield CsvSink(stream, str(path))
 
 
 @contextmanager
-def text_sink(path: Path) -> Iterator[Callable[[str], None]]:
-    """Open a file for text that is no table; it appears as :func:`csv_sink` has it.
+def sdf_sink(path: Path) -> Iterator[Callable[[str], None]]:
+    """Open a file for the records of an SD file; it appears as :func:`csv_sink` has it.
 
     Args:
         path: File, compressed when its name ends with ``.gz``.
 
     Raises:
-        OutputError: The file cannot be written.
+        OutputError: The file cannot be written, or its name promises another format.
     """
+    _check_suffix(path, "poses are records of an SD file", _SDF)
     with _opened(path) as stream:
 
         def write(text: str) -> None:
@@ -116,10 +122,18 @@ def text_sink(path: Path) -> Iterator[Callable[[str], None]]:
         yield write
 
 
+def _check_suffix(path: Path, what: str, known: tuple[str, ...]) -> None:
+    plain = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    if plain.suffix.lower() not in (*known, ""):
+        raise OutputError(
+            f"cannot write {path}: {what}; give a name that ends in {known[0]} or {known[0]}.gz"
+        )
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[_Stream]:
     with replacing_file(path) as file:
-        if path.suffix != ".gz":
+        if path.suffix.lower() != ".gz":
             yield file
             return
         # No name and no time inside: equal tables are equal files.

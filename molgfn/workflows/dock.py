@@ -10,11 +10,12 @@ import pandas as pd
 from molgfn.chem.molecule import Molecule
 from molgfn.errors import ConfigError, MoleculeError
 from molgfn.machine.progress import Progress, silent
-from molgfn.report.failures import Failures, tell_replaced
+from molgfn.report.failures import Failures
 from molgfn.reward.docking.docking_target import DockingTarget
 from molgfn.reward.docking.ligand import LigandError, read_ligand
 from molgfn.reward.docking.result import Docked
 from molgfn.tables.columns import docked_columns, docked_reason_column
+from molgfn.tables.naming import Names, name_columns
 from molgfn.tables.reader import Table
 
 if TYPE_CHECKING:
@@ -46,14 +47,13 @@ def dock_table(
 
     Yields:
         One row after the other in the order of the table, with the columns of
-        :func:`~molgfn.tables.columns.docked_columns` and the further ones of the table, and its
-        result; None where the SMILES cannot be read (status ``invalid``). A table without rows
-        gives its header.
+        :func:`~molgfn.tables.columns.docked_columns`, by :func:`docked_names`, and those of the
+        table, and its result; None where the SMILES cannot be read (status ``invalid``). A table
+        without rows gives its header.
     """
-    columns = docked_columns(docking.target.name)
-    others = table.frame.drop(columns=[c for c in table.frame.columns if c in columns])
+    columns, names = docked_columns(docking.target.name), docked_names(table, docking)
     if len(table) == 0:
-        yield pd.concat([pd.DataFrame(columns=columns), others], axis=1), None
+        yield names.join(pd.DataFrame(columns=columns), table.frame), None
     molecules = [_read(smiles) for smiles in table.smiles]
     on_done(sum(not isinstance(molecule, Molecule) for molecule in molecules))
     results = docking.dock([m for m in molecules if isinstance(m, Molecule)], on_done)
@@ -70,7 +70,13 @@ def dock_table(
         else:
             record["status"], record["reason"] = molecule
         row = pd.DataFrame([record], columns=columns)
-        yield pd.concat([row, others.iloc[[index]].reset_index(drop=True)], axis=1), result
+        yield names.join(row, table.frame.iloc[[index]].reset_index(drop=True)), result
+
+
+def docked_names(table: Table, docking: MoleculeDocking) -> Names:
+    """What the columns of docking are called beside those of a table."""
+    columns = docked_columns(docking.target.name)
+    return name_columns(columns, table.columns, table.smiles_column)
 
 
 def dock_and_write(
@@ -95,14 +101,16 @@ def dock_and_write(
     Returns:
         The rows that could not be docked.
     """
-    failures = Failures("docked")
-    tell_replaced(table, docked_columns(docking.target.name), tell)
+    names = docked_names(table, docking)
+    failures = Failures("docked", names.written["status"], names.written["reason"])
+    for line in names.lines():
+        tell(line)
     with progress("dock", len(table)) as advance:
         for frame, result in dock_table(table, docking, advance):
             write(frame)
             failures.note(frame)
             if write_pose is not None and result is not None and result.status == "ok":
-                smiles = str(frame["SMILES"].iloc[0])
+                smiles = str(frame[names.written["SMILES"]].iloc[0])
                 write_pose(sdf_record(result, docking.target, failures.n_rows, smiles))
     return failures
 

@@ -11,15 +11,17 @@ import pandas as pd
 
 from molgfn.chem.molecule import Molecule, Unreadable, read_mol, read_or_reason
 from molgfn.machine.progress import Progress, silent
-from molgfn.report.failures import Failures, tell_replaced
+from molgfn.machine.spilled import SpilledStore
+from molgfn.report.failures import Failures
 from molgfn.report.scored import scored_frame
 from molgfn.tables.columns import LIKELIHOOD_COLUMNS
+from molgfn.tables.naming import Names, name_columns
 from molgfn.workflows.dock import MoleculeDocking, add_docking, oracle_columns
 
 if TYPE_CHECKING:
     from molgfn.molecules.likelihood import MoleculeLikelihood
     from molgfn.reward.reward import Reward
-    from molgfn.tables.reader import Table
+    from molgfn.tables.reader import StreamedTable, Table
 
 #: Rows scored at a time: few enough for a progress bar to move, enough to fill a batch.
 CHUNK_ROWS = 256
@@ -31,12 +33,14 @@ class ScoredRows:
 
     Attributes:
         failures: Rows without a score.
+        names: What the columns are called.
         n_unlikely: Rows without a likelihood that was asked for.
         n_undocked: Rows without a docked energy that was asked for.
-        undocked_reason: Column that says why.
+        undocked_reason: Column that says why, before it is named.
     """
 
     failures: Failures
+    names: Names
     n_unlikely: int = 0
     n_undocked: int = 0
     undocked_reason: str = ""
@@ -47,25 +51,24 @@ class ScoredRows:
         if self.n_unlikely:
             lines.append(
                 f"{self.n_unlikely} rows have no log-likelihood; see the column "
-                "log_likelihood_reason"
+                f"{self.names.written[LIKELIHOOD_COLUMNS[2]]}"
             )
         lines += self.failures.shown()
         if self.n_undocked:
-            lines.append(
-                f"{self.n_undocked} rows could not be docked; see the column {self.undocked_reason}"
-            )
+            reason = self.names.written[self.undocked_reason]
+            lines.append(f"{self.n_undocked} rows could not be docked; see the column {reason}")
         return lines
 
     @property
     def complaint(self) -> str:
         """What ``--strict`` ends with; empty where nothing failed."""
-        if self.failures.lines or not self.n_undocked:
+        if self.failures.n_failed or not self.n_undocked:
             return self.failures.complaint
         return f"{self.n_undocked} of {self.failures.n_rows} rows could not be docked (--strict)"
 
 
 def score_and_write(
-    table: Table,
+    table: Table | StreamedTable,
     reward: Reward,
     write: Callable[[pd.DataFrame], None],
     *,
@@ -85,30 +88,31 @@ def score_and_write(
         progress: Told how far the work has come.
         tell: Called with a line for the user.
     """
-    added = () if docking is None else oracle_columns(docking.target, reward)
-    found = ScoredRows(Failures("scored"), undocked_reason=added[1] if added else "")
-    tell_replaced(table, (*_written_columns(reward, likelihood), *added), tell)
-    frames = score_table(table, reward, likelihood, added)
+    added: tuple[str, ...] = () if docking is None else oracle_columns(docking.target, reward)
+    names = _names(table, reward, likelihood, added)
+    failures = Failures("scored", names.written["status"], names.written["reason"])
+    found = ScoredRows(failures, names, undocked_reason=added[1] if added else "")
+    for line in names.lines():
+        tell(line)
+    rows = _RowScorer(reward, likelihood)
     with progress("score" if docking is None else "dock", len(table)) as advance:
-        if docking is not None:
-            frames = add_docking(frames, docking, advance)
-        for frame in frames:
-            write(frame)
-            found.failures.note(frame)
+        for block in table.blocks(CHUNK_ROWS):
+            scored = rows(_smiles(table, block))
+            if docking is not None:
+                (scored,) = add_docking(iter([scored]), docking, advance)
+                found.n_undocked += int(scored[added[0]].isna().sum())
             if likelihood is not None:
-                found.n_unlikely += int(frame["log_likelihood"].isna().sum())
-            if added:
-                found.n_undocked += int(frame[added[0]].isna().sum())
+                found.n_unlikely += int(scored["log_likelihood"].isna().sum())
+            frame = names.join(scored, block)
+            write(frame)
+            failures.note(frame)
             if docking is None:
-                advance(len(frame))
+                advance(len(block))
     return found
 
 
 def score_table(
-    table: Table,
-    reward: Reward,
-    likelihood: MoleculeLikelihood | None = None,
-    others_written: Sequence[str] = (),
+    table: Table | StreamedTable, reward: Reward, likelihood: MoleculeLikelihood | None = None
 ) -> Iterator[pd.DataFrame]:
     """Score every row of a table.
 
@@ -119,26 +123,31 @@ def score_table(
         table: The molecules.
         reward: What scores them.
         likelihood: How probable a policy makes them; without it there are no such columns.
-        others_written: Columns that the caller adds; those of the table give way.
 
     Yields:
         Blocks of rows, in all as many as the table has and in its order, with the columns of
         :func:`~molgfn.report.scored.scored_frame`, ``standard_SMILES`` (the molecule that was
         scored: largest component, neutral), with ``likelihood`` those of ``LIKELIHOOD_COLUMNS``,
-        and the further columns of the table. ``SMILES`` is the text of the table. A missing
-        likelihood has a reason of its own and leaves the status as it is; it is that of the
-        molecule as written, charges included, where the policy can build that, else of the
-        standard one.
+        all by :func:`~molgfn.tables.naming.name_columns`, and the columns of the table. ``SMILES``
+        is the text of the table. A missing likelihood has a reason of its own and leaves the
+        status as it is; it is that of the molecule as written, charges included, where the policy
+        can build that, else of the standard one.
     """
+    names = _names(table, reward, likelihood)
     rows = _RowScorer(reward, likelihood)
-    written = {*_written_columns(reward, likelihood), *others_written}
-    others = table.frame.drop(columns=[c for c in table.frame.columns if c in written])
-    smiles = table.smiles
-    # A table without rows still gives one block, which carries the header.
-    for start in range(0, max(1, len(table)), CHUNK_ROWS):
-        scored = rows(smiles[start : start + CHUNK_ROWS])
-        kept = others.iloc[start : start + CHUNK_ROWS].reset_index(drop=True)
-        yield pd.concat([scored, kept], axis=1)
+    for block in table.blocks(CHUNK_ROWS):
+        yield names.join(rows(_smiles(table, block)), block)
+
+
+def _smiles(table: Table | StreamedTable, block: pd.DataFrame) -> list[str]:
+    return [str(text) for text in block[table.smiles_column]]
+
+
+def _names(
+    table: Table | StreamedTable, reward: Reward, likelihood: object, added: Sequence[str] = ()
+) -> Names:
+    computed = (*_written_columns(reward, likelihood), *added)
+    return name_columns(computed, table.columns, table.smiles_column)
 
 
 def _written_columns(reward: Reward, likelihood: object) -> list[str]:
@@ -152,16 +161,16 @@ class _RowScorer:
     def __init__(self, reward: Reward, likelihood: MoleculeLikelihood | None) -> None:
         self._reward = reward
         self._likelihood = None if likelihood is None else _RowLikelihood(likelihood)
-        self._known: dict[str, dict[str, Any]] = {}
         self._columns = _written_columns(reward, None)
+        self._known = SpilledStore[dict[str, Any]]()
 
     def __call__(self, smiles: Sequence[str]) -> pd.DataFrame:
         molecules = [read_or_reason(text) for text in smiles]
-        self._score({m.smiles: m for m in molecules if isinstance(m, Molecule)})
+        known = self._find({m.smiles: m for m in molecules if isinstance(m, Molecule)})
         records = [
             {"status": "invalid", "reason": molecule.reason}
             if isinstance(molecule, Unreadable)
-            else self._known[molecule.smiles]
+            else known[molecule.smiles]
             for molecule in molecules
         ]
         frame = pd.DataFrame(records, columns=self._columns)
@@ -171,14 +180,19 @@ class _RowScorer:
             frame = pd.concat([frame, found], axis=1)
         return frame
 
-    def _score(self, molecules: dict[str, Molecule]) -> None:
-        fresh = [m for key, m in molecules.items() if key not in self._known]
-        if not fresh:
-            return
-        frame = scored_frame(fresh, self._reward(fresh))
-        frame["standard_SMILES"] = frame["SMILES"]
-        for record in frame.to_dict("records"):
-            self._known[str(record["SMILES"])] = {str(k): v for k, v in record.items()}
+    def _find(self, molecules: dict[str, Molecule]) -> dict[str, dict[str, Any]]:
+        """The record of every molecule, by its SMILES."""
+        found = {key: self._known.get(key) for key in molecules}
+        known = {key: record for key, record in found.items() if record is not None}
+        fresh = [molecule for key, molecule in molecules.items() if key not in known]
+        if fresh:
+            frame = scored_frame(fresh, self._reward(fresh))
+            frame["standard_SMILES"] = frame["SMILES"]
+            for record in frame.to_dict("records"):
+                key = str(record["SMILES"])
+                known[key] = {str(k): v for k, v in record.items()}
+                self._known.put(key, known[key])
+        return known
 
 
 class _RowLikelihood:
@@ -190,7 +204,7 @@ class _RowLikelihood:
 
     def __init__(self, likelihood: MoleculeLikelihood) -> None:
         self._likelihood = likelihood
-        self._known: dict[str, tuple[float, float, str]] = {}
+        self._known = SpilledStore[tuple[float, float, str]]()
 
     def __call__(
         self, molecules: Sequence[Molecule | Unreadable], smiles: Sequence[str]
@@ -199,20 +213,29 @@ class _RowLikelihood:
             (Molecule(read_mol(text)), molecule) if isinstance(molecule, Molecule) else None
             for text, molecule in zip(smiles, molecules, strict=True)
         ]
-        self._find(written for written, _ in filter(None, pairs))
-        self._find(standard for written, standard in filter(None, pairs) if self._lacks(written))
+        written = self._find(pair[0] for pair in pairs if pair)
+        unlikely = {key for key, (_, _, reason) in written.items() if reason}
+        standard = self._find(pair[1] for pair in pairs if pair and pair[0].smiles in unlikely)
         return [
             (math.nan, math.nan, "no molecule")
             if pair is None
-            else self._known[pair[self._lacks(pair[0])].smiles]
+            else standard[pair[1].smiles]
+            if pair[0].smiles in unlikely
+            else written[pair[0].smiles]
             for pair in pairs
         ]
 
-    def _lacks(self, molecule: Molecule) -> bool:
-        return bool(self._known[molecule.smiles][2])
-
-    def _find(self, molecules: Iterable[Molecule]) -> None:
-        fresh = [m for m in dict.fromkeys(molecules) if m.smiles not in self._known]
-        found = self._likelihood(fresh)
-        values = zip(found.log_likelihood, found.n_trees, found.reasons, strict=True)
-        self._known.update(zip((m.smiles for m in fresh), values, strict=True))
+    def _find(self, molecules: Iterable[Molecule]) -> dict[str, tuple[float, float, str]]:
+        """What is found for every molecule, by its SMILES."""
+        asked = list(dict.fromkeys(molecules))
+        found = {molecule.smiles: self._known.get(molecule.smiles) for molecule in asked}
+        known = {key: value for key, value in found.items() if value is not None}
+        fresh = [molecule for molecule in asked if molecule.smiles not in known]
+        likely = self._likelihood(fresh)
+        for molecule, *value in zip(
+            fresh, likely.log_likelihood, likely.n_trees, likely.reasons, strict=True
+        ):
+            log_p, n_trees, reason = value
+            known[molecule.smiles] = (float(log_p), float(n_trees), str(reason))
+            self._known.put(molecule.smiles, known[molecule.smiles])
+        return known

@@ -9,7 +9,7 @@ from rdkit import Chem
 
 from molgfn.reward.docking.docking import Docking
 
-HEADER = "SMILES,T_docked_kcal_mol,status,reason,InChIKey,standard_SMILES"
+HEADER = "SMILES,T_docked_kcal_mol,status,reason_computed,InChIKey,standard_SMILES"
 INPUT = "id,SMILES,reason\n007,CCC,old\nNA,nonsense,old\n3,CC,old\n4,CCC,old\n5,OB(O)C,\n"
 
 
@@ -54,7 +54,7 @@ def calls(own_target):
 def test_one_row_out_for_each_row_in(dock, calls):
     result = dock("-", input=INPUT)
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[0] == f"{HEADER},id"
+    assert result.stdout.splitlines()[0] == f"{HEADER},id,reason"
     found = [
         [r["id"], r["SMILES"], r["T_docked_kcal_mol"], r["status"]] for r in rows(result.stdout)
     ]
@@ -65,13 +65,14 @@ def test_one_row_out_for_each_row_in(dock, calls):
         ["4", "CCC", "-1.75", "ok"],
         ["5", "OB(O)C", "", "failed"],
     ]
-    assert rows(result.stdout)[4]["reason"] == "vina has no parameters for B"
+    assert rows(result.stdout)[4]["reason_computed"] == "vina has no parameters for B"
     assert calls() == ["CCC", "CC"]
     assert (
         "docking to T (own: r.pdbqt): 16 x 25000 evaluations, 1 conformer, seed 1\n"
         in result.stderr
     )
-    assert "computed anew, not taken from the input: reason\n" in result.stderr
+    assert [r["reason"] for r in rows(result.stdout)] == ["old"] * 4 + [""]
+    assert "computed under names of their own: reason_computed\n" in result.stderr
     assert "docked 3 of 5 rows\nrow 2 is invalid: RDKit cannot read 'nonsense'" in result.stderr
 
 
@@ -144,7 +145,7 @@ def test_poses(dock, tmp_path):
 
 def test_a_table_without_rows(dock):
     result = dock("-", input="id,SMILES\n")
-    assert (result.exit_code, result.stdout) == (0, f"{HEADER},id\n")
+    assert (result.exit_code, result.stdout) == (0, f"{HEADER.replace('_computed', '')},id\n")
 
 
 def test_time_limit_and_failures_in_a_row(dock, tmp_path):

@@ -22,9 +22,11 @@ def rows(text):
 def test_one_row_out_for_each_row_in(cli, qed_alone):
     result = cli("score", "-", *qed_alone, input=INPUT)
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[0].split(",") == [*HEADER, "id"]
+    header = ["QED_computed" if name == "QED" else name for name in HEADER]
+    assert result.stdout.splitlines()[0].split(",") == [*header, "id", "QED"]
     good, bad, _ = rows(result.stdout)
-    assert good["Score"] == good["QED"] == "0.406808"
+    assert good["Score"] == good["QED_computed"] == "0.406808"
+    assert good["QED"] == bad["QED"] == "old"
     assert (good["id"], good["SMILES"], good["standard_SMILES"]) == ("007", "OCC", "CCO")
     assert (bad["id"], bad["SMILES"], bad["status"], bad["Score"]) == (
         "NA",
@@ -33,7 +35,7 @@ def test_one_row_out_for_each_row_in(cli, qed_alone):
         "",
     )
     assert "RDKit cannot read" in bad["reason"]
-    assert "computed anew, not taken from the input: QED\n" in result.stderr
+    assert "stay as they are; computed under names of their own: QED_computed\n" in result.stderr
     assert "scored 2 of 3 rows\nrow 2 is invalid: RDKit cannot read 'nonsense'" in result.stderr
 
 
