@@ -14,7 +14,7 @@ from molgfn.tables.source import Source
 #: Excel in countries with decimal commas writes semicolons, databases write tabs.
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
 #: First line by which Excel tells itself the separator.
-_SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?\s*', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?[\r\n]+', re.IGNORECASE)
 #: Longest cell, characters. A quote that is never closed makes one cell of all that follows.
 _MAX_CELL = 128 * 2**20
 
@@ -61,6 +61,12 @@ def scan_delimited(source: Source, separator: str) -> Layout:
     return Layout(header, sum(1 for _ in checked()), checked)
 
 
+def told_separator(text: str) -> str | None:
+    """The separator that a table tells in a line of its own, as Excel has it."""
+    told = _SEPARATOR_LINE.match(text)
+    return None if told is None else told[1]
+
+
 def find_separator(text: str, preferred: str, wanted: str | None) -> str:
     """The separator that splits a header into columns with a SMILES among them.
 
@@ -72,21 +78,16 @@ def find_separator(text: str, preferred: str, wanted: str | None) -> str:
     Returns:
         The separator; where none finds the column, the one that makes the most columns.
     """
-    first = text.lstrip("\r\n").splitlines()[0]
-    told = _SEPARATOR_LINE.fullmatch(first)
-    if told is not None:
-        return told[1]
     headers: dict[str, list[str]] = {}
     for separator in (preferred, *_NAMES):
+        lines = io.StringIO(text.lstrip(), newline="")
         try:
-            headers[separator] = next(
-                csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=separator)
-            )
+            headers[separator] = next(csv.reader(lines, delimiter=separator))
         except csv.Error:
-            headers[separator] = [first]
+            continue
         if has_smiles(headers[separator], wanted):
             return separator
-    return max(headers, key=lambda separator: len(headers[separator]))
+    return max(headers, key=lambda separator: len(headers[separator]), default=preferred)
 
 
 def has_smiles(columns: list[str], wanted: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import re
 import warnings
 import zipfile
@@ -76,14 +77,16 @@ def _opened(source: Source) -> Iterator[Any]:
     with source.opened() as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # styles and extensions that openpyxl does not know
         try:
-            with zipfile.ZipFile(stream) as archive:
+            # A zip archive is read from its end.
+            file = stream if stream.seekable() else io.BytesIO(stream.read())
+            with zipfile.ZipFile(file) as archive:
                 parts = archive.infolist()
             n_packed, n_unpacked = (
                 sum(part.compress_size for part in parts),
                 sum(part.file_size for part in parts),
             )
             check_unpacked_size(source.name, n_packed, n_unpacked)
-            book = load_workbook(stream, read_only=True, data_only=True)
+            book = load_workbook(file, read_only=True, data_only=True)
             try:
                 yield book
             finally:

@@ -16,7 +16,13 @@ from pathlib import Path
 import pandas as pd
 
 from molgfn.errors import TableError, did_you_mean
-from molgfn.tables.delimited import find_separator, has_smiles, scan_delimited, scan_smiles_lines
+from molgfn.tables.delimited import (
+    find_separator,
+    has_smiles,
+    scan_delimited,
+    scan_smiles_lines,
+    told_separator,
+)
 from molgfn.tables.layout import Layout
 from molgfn.tables.source import Source, opened_source
 
@@ -154,6 +160,9 @@ def _scan(source: Source, smiles_column: str | None) -> Layout:
         return scan_sdf(source)
     if source.suffix in _SMILES_LINES:
         return scan_smiles_lines(source)
+    told = told_separator(text)
+    if told is not None:
+        return scan_delimited(source, told)
     separator = find_separator(text, _SEPARATED.get(source.suffix, ","), smiles_column)
     if source.suffix in _SEPARATED:
         return scan_delimited(source, separator)

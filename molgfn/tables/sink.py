@@ -15,7 +15,7 @@ import pandas as pd
 from molgfn.errors import MolgfnError, OutputError
 from molgfn.machine.files import replacing_file, write_faults_named
 
-#: What the names of tables and of SD files may end in, before a ``.gz``; a name need not end in any.
+#: What names of tables and of SD files may end in, before a ``.gz``; they may lack a suffix.
 _TABLES, _SDF = (".csv", ".txt"), (".sdf", ".sd")
 
 _Stream = BinaryIO | gzip.GzipFile

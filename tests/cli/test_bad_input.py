@@ -191,15 +191,6 @@ def test_a_reader_that_has_gone_is_no_fault(start, args):
     assert (process.returncode, stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "separator"),
-    [("a.csv", "id;SMILES\n1;CC\n", "semicolons"), ("b.txt", "id\tSMILES\n1\tCC\n", "tabs")],
-)
-def test_columns_that_are_not_separated_by_commas(cli, tmp_path, name, text, separator):
-    (tmp_path / name).write_text(text)
-    refused(cli("score", tmp_path / name), 3, f"the columns are separated by {separator}")
-
-
 LONG = "n" * 300
 
 
@@ -277,3 +268,25 @@ def test_memory_that_is_not_there(cli, monkeypatch):
 
     monkeypatch.setattr("molgfn.config.loader.dump_config", fails)
     refused(cli("config"), 1, "there is not enough memory")
+
+
+@pytest.mark.parametrize("command", ["score", "select", "dock", "evaluate", "fragments build"])
+@pytest.mark.parametrize("name", ["a.mol2", "a.json", "a.xls", "a.parquet", "a.xyz.gz"])
+def test_a_format_that_is_not_read(cli, tmp_path, command, name):
+    (tmp_path / name).write_text(GOOD)
+    options = {"evaluate": ("--file",), "fragments build": ("-o", tmp_path / "v.yaml")}
+    args = (*command.split(), *options.get(command, ()), tmp_path / name)
+    refused(cli(*args), 3, f"files ending in .{name.split('.')[1]} are not read; expected .csv")
+
+
+@pytest.mark.parametrize("command", ["score", "select", "dock", "sample"])
+@pytest.mark.parametrize("name", ["out.xlsx", "out.tsv.gz", "out.smi", "out.parquet"])
+def test_a_format_that_is_not_written(cli, tmp_path, command, name):
+    result = cli(command, "-o", tmp_path / name, input=GOOD)
+    refused(result, 1, f"cannot write {tmp_path / name}: tables are CSV; give a name that ends in")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_poses_are_written_to_sd_files(cli, tmp_path):
+    result = cli("dock", "--poses", tmp_path / "p.pdb", input=GOOD)
+    refused(result, 1, "poses are records of an SD file; give a name that ends in .sdf")

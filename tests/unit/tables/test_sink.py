@@ -131,6 +131,20 @@ def test_a_closed_pipe_is_a_signal_of_its_own(monkeypatch):
         open_and_write(None)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.CSV.GZ", "a.txt", "a"])
+def test_a_name_that_promises_nothing_else(tmp_path, name):
+    open_and_write(tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    assert (gzip.decompress(data) if name.endswith("GZ") else data) == TEXT.encode()
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.tsv", "a.smi", "a.sdf.gz", "a.csv.tmp"])
+def test_a_name_that_promises_another_format(tmp_path, name):
+    with pytest.raises(OutputError, match=r"tables are CSV; give a name that ends in .csv or"):
+        open_and_write(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_columns_that_change_are_a_mistake_of_the_caller(tmp_path):
     with csv_sink(tmp_path / "out.csv") as sink:
         sink.write(ROWS)

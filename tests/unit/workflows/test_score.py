@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from molgfn.tables import Table
+from molgfn.tables import Table, opened_molecule_table, read_molecule_table
 from molgfn.workflows.score import score_table
 
 CONTRACT = [
@@ -63,10 +63,34 @@ def test_the_columns_are_the_contract_and_further_ones_follow():
     assert row["InChIKey"] == "LFQSCWFLJHTTHZ-UHFFFAOYSA-N"
 
 
+def test_a_measured_column_is_not_overwritten_by_its_prediction():
+    frame = score(
+        {"SMILES": ["CCO"], "T_kcal_mol": ["-8,5"], "T_kcal_mol_std": ["?"]}, CountingReward()
+    )
+    assert frame.loc[0, ["T_kcal_mol", "T_kcal_mol_std"]].tolist() == ["-8,5", "?"]
+    assert frame.loc[0, ["T_kcal_mol_predicted", "T_kcal_mol_predicted_std"]].tolist() == [
+        -3.0,
+        0.1,
+    ]
+
+
 def test_a_smiles_column_of_another_name_is_kept_too():
     frame = score({"structure": ["OCC"]}, CountingReward(), "structure")
     assert list(frame.columns) == [*CONTRACT, "structure"]
     assert frame["SMILES"].tolist() == ["OCC"]
+
+
+def test_a_streamed_table_gives_the_rows_of_one_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("molgfn.workflows.score.CHUNK_ROWS", 3)
+    path = tmp_path / "a.smi"
+    path.write_text("".join(f"{'C' * (n % 5 + 1)} m{n}\n" for n in range(10)))
+    reward = CountingReward()
+    with opened_molecule_table(path) as table:
+        streamed = pd.concat(score_table(table, reward), ignore_index=True)
+    # A molecule is asked for once, also where it comes back blocks later.
+    assert sorted(reward.asked) == ["C" * n for n in range(1, 6)]
+    whole = pd.concat(score_table(read_molecule_table(path), CountingReward()), ignore_index=True)
+    pd.testing.assert_frame_equal(streamed, whole)
 
 
 def test_rows_keep_their_order_and_a_molecule_is_scored_once(monkeypatch):
