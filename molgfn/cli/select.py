@@ -135,4 +135,7 @@ def _print(frame: pd.DataFrame) -> None:
 
 def _brief(name: str, value: object) -> str:
     text, style = str(value), _SHOWN.get(name, ".2f")
-    return format(float(text), style) if style and text else text
+    try:
+        return format(float(text), style) if style else text
+    except ValueError:  # a column of the user's own
+        return text

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 from molgfn.errors import TableError
 from molgfn.tables.layout import Layout
@@ -58,7 +59,9 @@ def scan_delimited(source: Source, separator: str) -> Layout:
                 )
             yield cells
 
-    return Layout(header, sum(1 for _ in checked()), checked)
+    # A comma can only be free for decimals where it does not separate.
+    mark: Literal["", ","] = "," if separator == ";" else ""
+    return Layout(header, sum(1 for _ in checked()), checked, decimal_mark=mark)
 
 
 def told_separator(text: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -15,12 +16,14 @@ class Layout:
         n_rows: Number of rows.
         rows: Reads the rows, every cell text, as many as there are columns.
         smiles_column: The column that the format itself has for molecules.
+        decimal_mark: The one that numbers have where their column leaves it open.
     """
 
     columns: list[str]
     n_rows: int
     rows: Callable[[], Iterator[list[str]]]
     smiles_column: str | None = None
+    decimal_mark: Literal["", ","] = ""
 
 
 def free_name(name: str, taken: Container[str]) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -41,11 +42,13 @@ class Table:
         frame: All columns and rows in the order of the file; every cell is text, ``""`` if empty.
         smiles_column: Name of the column of ``frame`` that holds the SMILES.
         source: What messages call the file.
+        decimal_mark: The one that numbers have where their column leaves it open, as 1,234 does.
     """
 
     frame: pd.DataFrame
     smiles_column: str
     source: str
+    decimal_mark: Literal["", ","] = ""
 
     @property
     def columns(self) -> list[str]:
@@ -100,7 +103,8 @@ class StreamedTable:
 
     def whole(self) -> Table:
         """The table with all its rows in memory."""
-        return Table(self._frame(list(self._layout.rows())), self.smiles_column, self.source)
+        frame = self._frame(list(self._layout.rows()))
+        return Table(frame, self.smiles_column, self.source, self._layout.decimal_mark)
 
     def _frame(self, rows: list[list[str]]) -> pd.DataFrame:
         return pd.DataFrame(rows, columns=self.columns, dtype=str)

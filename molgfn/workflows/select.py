@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,8 +15,10 @@ from molgfn.chem.molecule import Molecule, Unreadable, read_or_reason
 from molgfn.chem.similarity import morgan_fingerprints
 from molgfn.config.choices import SelectionMethod
 from molgfn.errors import TableError, did_you_mean
+from molgfn.tables.numerals import NUMERAL, decimal_mark, read_numeral
 from molgfn.tables.reader import Table
 
+_NUMERAL = re.compile(NUMERAL)
 #: Rows read at a time. Reading a molecule takes far longer than comparing it.
 _ROWS = 256
 
@@ -122,14 +125,22 @@ def _read_scores(table: Table, column: str) -> NDArray[np.float64]:
             f"--score-column names another of its columns: {', '.join(columns)}"
             f"{did_you_mean(column, columns)}"
         )
+    cells = [str(text).strip() for text in table.frame[column]]
+    try:
+        # What the program wrote itself; only a column that a person wrote needs more.
+        return np.array([float(cell) if cell else np.nan for cell in cells])
+    except ValueError:
+        pass
+    mark = decimal_mark(filter(_NUMERAL.fullmatch, cells)) or table.decimal_mark
     scores = np.full(len(table), np.nan)
-    for row, text in enumerate(table.frame[column]):
-        if not str(text).strip():
-            continue
+    for row, cell in enumerate(cells):
         try:
-            scores[row] = float(text)
-        except ValueError as error:
+            if cell:
+                is_plain = not _NUMERAL.fullmatch(cell)
+                scores[row] = float(cell) if is_plain else read_numeral(cell, mark)
+        except (ValueError, TableError) as error:
             raise TableError(
-                f"{table.source} row {row + 1}: {column} must be a number or empty, came {text!r}"
+                f"{table.source} row {row + 1}: {column} must be a number or empty, came {cell!r}"
+                + (f": {error}" if isinstance(error, TableError) else "")
             ) from error
     return scores

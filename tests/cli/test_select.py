@@ -125,6 +125,35 @@ def test_show_prints_a_table_on_standard_error(cli):
     assert "c1cc[nH]c1" in result.stderr
 
 
+def test_show_takes_columns_of_the_user_as_they_are(cli):
+    table = "SMILES,Score,QED,MW\nCCO,0.5,high,\n"
+    result = cli("select", "-k", 1, "--show", input=table)
+    assert result.exit_code == 0
+    assert "high" in result.stderr
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_scores_of_countries_with_a_decimal_comma(cli, separator):
+    table = "SMILES,my score,id\nCCO,1@5,007\nc1ccccc1,12@25,1E5\nC1CCNCC1,0@75,\n"
+    table = table.replace(",", separator).replace("@", ",")
+    result = cli("select", "-k", 2, "--score-column", "my score", input=table)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == 'SMILES,my score,id\nc1ccccc1,"12,25",1E5\nCCO,"1,5",007\n'
+
+
+def test_three_decimals_after_a_comma(cli):
+    rows = [("CCO", "1,250"), ("c1ccccc1", "12,125"), ("C1CCNCC1", "900,000")]
+    text = "".join(";".join(row) + "\n" for row in (("SMILES", "x"), *rows))
+    result = cli("select", "-k", 1, "--score-column", "x", input=text)
+    assert result.stdout == 'SMILES,x\nC1CCNCC1,"900,000"\n'
+    # Where commas separate, they may part thousands as well.
+    result = cli("select", "-k", 1, "--score-column", "x", input='SMILES,x\nCCO,"1,250"\n')
+    assert result.exit_code == 3
+    assert (
+        "row 1: x must be a number or empty, came '1,250': '1,250' may be 1250 or" in result.stderr
+    )
+
+
 @pytest.mark.parametrize("command", ["select", "config"])
 def test_a_reader_that_goes_away_is_no_fault(start, tmp_path, command):
     path = tmp_path / "big.csv"

@@ -1,5 +1,4 @@
 import math
-import sqlite3
 
 import pytest
 
@@ -28,7 +27,5 @@ def test_stores_know_nothing_of_each_other():
 def test_a_full_disk_is_named():
     store = SpilledStore[str]()
     store._connection.execute("PRAGMA max_page_count = 20")
-    with pytest.raises(OutputError, match="database or disk is full; free some space") as caught:
-        for n in range(1000):
-            store.put(str(n), "x" * 1000)
-    assert isinstance(caught.value.__cause__, sqlite3.Error)
+    with pytest.raises(OutputError, match="database or disk is full; free some space"):
+        store.put("a", "x" * 10**6)
