@@ -17,7 +17,7 @@ _NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
 #: First line by which Excel tells itself the separator.
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?[\r\n]+', re.IGNORECASE)
 #: Longest cell, characters. A quote that is never closed makes one cell of all that follows.
-_MAX_CELL = 128 * 2**20
+_MAX_CELL = 64 * 2**20
 
 
 def scan_delimited(source: Source, separator: str) -> Layout:

@@ -20,7 +20,7 @@ _HEAD_BYTES = 2**16
 #: What comes through a pipe is kept in memory up to this size, bytes, then in a temporary file.
 _SPOOLED_BYTES = 64 * 2**20
 #: Longest line, bytes; a molecule with all that is known of it takes far less.
-_MAX_LINE_BYTES = 128 * 2**20
+_MAX_LINE_BYTES = 64 * 2**20
 
 
 class Source:
@@ -69,7 +69,10 @@ class Source:
             while data := stream.readline(_MAX_LINE_BYTES):
                 number += 1
                 if len(data) == _MAX_LINE_BYTES:
-                    raise TableError(f"{self.name} line {number}: longer than {len(data)} bytes")
+                    raise TableError(
+                        f"{self.name} line {number}: longer than {len(data) // 2**20} MiB; "
+                        "expected a table with one molecule in a line"
+                    )
                 line = self._decoded(data, number)
                 # Old programs end lines with a carriage return alone.
                 yield from io.StringIO(line, newline="") if "\r" in line else (line,)

@@ -210,6 +210,13 @@ def test_what_unpacks_to_far_more_than_data_is_refused(tmp_path, monkeypatch, na
         read_molecule_table(write(tmp_path, name, data))
 
 
+def test_a_line_without_end_is_read_no_further_than_lines_go(tmp_path, monkeypatch):
+    monkeypatch.setattr("molgfn.tables.source._MAX_LINE_BYTES", 2**20)
+    path = write(tmp_path, "a.smi", "C\n" + "C " * 2**20)
+    with pytest.raises(TableError, match="a.smi line 2: longer than 1 MiB; expected a table"):
+        read_molecule_table(path)
+
+
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize(
     "name", ["excel.csv", "tabs.tsv", "book.xlsx", "molecules.sdf", "a.csv.gz"]
