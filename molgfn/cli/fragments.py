@@ -56,18 +56,19 @@ def build(
     from molgfn.cli.progress import progress_bar
     from molgfn.fragments.mining import MiningOptions
     from molgfn.machine.files import check_file_writable
-    from molgfn.tables.reader import read_molecule_table
+    from molgfn.tables.reader import opened_molecule_table
     from molgfn.workflows.build_vocabulary import build_vocabulary
 
     check_file_writable(output)
-    build_vocabulary(
-        read_molecule_table(library, smiles_column),
-        output.stem if name is None else name,
-        MiningOptions(size, min_count, min_pair_count, max_heavy_atoms, max_fragments),
-        output,
-        progress=progress_bar,
-        tell=say,
-    )
+    with opened_molecule_table(library, smiles_column) as table:
+        build_vocabulary(
+            table,
+            output.stem if name is None else name,
+            MiningOptions(size, min_count, min_pair_count, max_heavy_atoms, max_fragments),
+            output,
+            progress=progress_bar,
+            tell=say,
+        )
 
 
 @fragments_app.command()

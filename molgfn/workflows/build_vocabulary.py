@@ -12,11 +12,11 @@ from molgfn.fragments.mining import LibraryReport, MiningOptions, mine, read_lib
 from molgfn.fragments.vocabulary_file import save_vocabulary
 from molgfn.machine.progress import Progress, silent
 from molgfn.report.mined import library_lines, mined_lines
-from molgfn.tables.reader import Table
+from molgfn.tables.reader import StreamedTable, Table
 
 
 def build_vocabulary(
-    table: Table,
+    table: Table | StreamedTable,
     name: str,
     options: MiningOptions,
     output: Path,
