@@ -1,3 +1,5 @@
+import itertools
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -39,6 +41,15 @@ class CountingReward:
             status=tuple("failed" if f else "ok" for f in failed),
             reasons=tuple("no parameters for Br" if f else "" for f in failed),
         )
+
+
+class ConstantReward(CountingReward):
+    """Remembers nothing."""
+
+    def __call__(self, molecules):
+        table = super().__call__(molecules)
+        self.asked = []
+        return table
 
 
 def score(frame, reward, column="SMILES"):
@@ -91,6 +102,29 @@ def test_a_streamed_table_gives_the_rows_of_one_in_memory(tmp_path, monkeypatch)
     assert sorted(reward.asked) == ["C" * n for n in range(1, 6)]
     whole = pd.concat(score_table(read_molecule_table(path), CountingReward()), ignore_index=True)
     pd.testing.assert_frame_equal(streamed, whole)
+
+
+@pytest.mark.slow
+def test_a_library_is_scored_in_flat_memory(tmp_path):
+    path = tmp_path / "library.smi"
+    ends = ("O", "N", "F", "Cl", "C#N", "OC", "S", "C(N)=O", "I", "P")
+    path.write_text(
+        "".join(
+            f"{a}c1cc({b})nc({c})c1C{d}C m{n}\n"
+            for n, (a, b, c, d) in enumerate(itertools.product("ONFSI", ends, ends, "CNOS"))
+        )
+    )
+    sizes = []
+    tracemalloc.start()
+    try:
+        with opened_molecule_table(path) as table:
+            for n, _ in enumerate(score_table(table, ConstantReward())):
+                if n in (2, 6):
+                    sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    # 1024 molecules, of which a record in memory would take some 2 kB each.
+    assert sizes[1] - sizes[0] < 200_000
 
 
 def test_rows_keep_their_order_and_a_molecule_is_scored_once(monkeypatch):
