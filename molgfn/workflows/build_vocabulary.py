@@ -48,7 +48,10 @@ def build_vocabulary(
 
 
 def _molecules(
-    table: Table, report: LibraryReport, progress: Progress, tell: Callable[[str], None]
+    table: Table | StreamedTable,
+    report: LibraryReport,
+    progress: Progress,
+    tell: Callable[[str], None],
 ) -> Iterator[Molecule]:
     """Read the library as far as its molecules are asked for, and tell of it at its end."""
     with progress("read", len(table)) as advance:
