@@ -24,7 +24,7 @@ from molgfn.reward.proxy.store import (
 )
 from molgfn.reward.proxy.training import TrainingSettings, fit_network
 
-ODD = ["C", "[Na+].[Cl-]", "[Fe]", "C[Si](C)(C)C", "[2H]C", "C#N", "C1CC1", "FS(F)(F)(F)(F)F"]
+ODD = ["C", "[Na+].[Cl-]", "C[Se]C", "C[Si](C)(C)C", "[2H]C", "C#N", "C1CC1", "FS(F)(F)(F)(F)F"]
 
 
 @pytest.fixture(scope="module")
