@@ -14,11 +14,11 @@ from molgfn.active.simulated import NOISY_PREFIX, NoisyProperty
 from molgfn.chem.molecule import Molecule, read_mol
 from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
 from molgfn.config.rounds_schema import LABORATORY, VINA, OracleConfig
-from molgfn.errors import ConfigError, MoleculeError, ScorerError, did_you_mean
+from molgfn.errors import ConfigError, MoleculeError, did_you_mean
 from molgfn.reward.docking.catalogue import find_target
 from molgfn.reward.docking.packages import require_engine
 from molgfn.reward.docking.settings import PRESETS
-from molgfn.reward.protocol import Scorer, Scores, check_columns
+from molgfn.reward.protocol import Scorer, check_columns
 from molgfn.reward.scorers import find_scorer
 
 _KEY = "rounds.oracle.scorer"
@@ -156,7 +156,7 @@ def open_oracle(spec_json: str) -> Measure:
         if not molecules:
             return []
         began = time.monotonic()
-        scores = _score(spec.scorer, scorer, molecules)
+        scores = scorer(molecules)
         cost_s = (time.monotonic() - began) / len(molecules)
         column = scorer.columns[0]
         if spec.value_column in scorer.columns:
@@ -193,16 +193,6 @@ def _value_column(name: str, scorer: Scorer, column: str) -> str | None:
             f"{', '.join(scorer.columns)}"
         )
     return None
-
-
-def _score(name: str, scorer: Scorer, molecules: Sequence[Molecule]) -> Scores:
-    try:
-        return scorer(molecules)
-    except ScorerError:
-        raise
-    except Exception as error:  # whatever a user's scorer raises is reported by name
-        what = " ".join(str(error).split())
-        raise ScorerError(f"scorer {name!r} raised {type(error).__name__}: {what}") from error
 
 
 def _answer(value: float, reason: str, cost_s: float) -> Answer:

@@ -163,7 +163,7 @@ class WorkerProcess:
         said = os.pread(self._complaints, 1000, max(0, size - 1000)).decode("utf-8", "replace")
         os.close(self._complaints)
         words = " ".join(said.split())
-        return _how(code) + (f": {words[-200:]}" if words else "")
+        return how_it_ended(code) + (f": {words[-200:]}" if words else "")
 
     def wait(self) -> None:
         """Wait for a process whose output has ended, to see its own exit code."""
@@ -197,7 +197,8 @@ def _environment() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _how(code: int) -> str:
+def how_it_ended(code: int) -> str:
+    """How a process ended, by its return code: its exit code or the signal."""
     if code >= 0:
         return f"ended with exit code {code}"
     with suppress(ValueError):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from molgfn.chem.molecule import Molecule
 from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.config.reward_schema import DEFAULT_FACTORS, GATE, FactorConfig, RewardConfig
-from molgfn.errors import ConfigError, ScorerError
+from molgfn.errors import ConfigError
 from molgfn.reward.acquisition import Acquisition, Prediction, find_acquisition, log_parts
 from molgfn.reward.guard import applicability
 from molgfn.reward.objectives import Objective, group_factors
@@ -84,7 +84,7 @@ class Reward:
         reasons = [""] * n_molecules
         for factor, scorer in zip(self.factors, self.scorers, strict=True):
             if id(scorer) not in known:
-                known[id(scorer)] = _checked(factor, scorer(molecules), n_molecules)
+                known[id(scorer)] = scorer(molecules)
                 columns.update(known[id(scorer)].values)
             scores = known[id(scorer)]
             parts.append(self._log_part(factor, scorer, scores, sizes))
@@ -184,14 +184,3 @@ def _check_unit(config: RewardConfig, proxy: Proxy) -> None:
             "are made for docking energies in kcal/mol; set reward.factors with the direction and "
             "the range of yours (`molgfn config` shows how)"
         )
-
-
-def _checked(factor: FactorConfig, scores: Scores, n_molecules: int) -> Scores:
-    """Refuse a user's scorer that returns columns of another length."""
-    lengths = {len(values) for values in scores.values.values()} | {len(scores.reasons)}
-    if lengths != {n_molecules}:
-        raise ScorerError(
-            f"factor {factor.label!r}: the scorer returned {sorted(lengths)} values for "
-            f"{n_molecules} molecules; it must return one each, NaN where it fails"
-        )
-    return scores

@@ -19,7 +19,9 @@ from molgfn.chem.properties.batch import MoleculeBatch
 from molgfn.chem.properties.by_name import BATCH_PROPERTIES, PROPERTIES
 from molgfn.config.reward_schema import COMMAND_PREFIX, FactorConfig
 from molgfn.errors import ConfigError, ScorerError, did_you_mean
+from molgfn.machine.program import ProgramError, split_command
 from molgfn.reward.command import CommandScorer
+from molgfn.reward.foreign import faults_of, one_line, read_numbers, read_scores
 from molgfn.reward.protocol import Scorer, Scores, Uncertainty
 from molgfn.tables.columns import SIMILARITY_COLUMN, member_columns, std_column
 
@@ -147,48 +149,66 @@ class FunctionScorer(Scorer):
         Raises:
             ScorerError: The function raised, or did not return one number per molecule.
         """
-        if not molecules:
+        smiles = [molecule.smiles for molecule in molecules]
+        if not smiles:
             return Scores({self.name: np.zeros(0)}, ())
-        try:
-            returned = list(self.function([molecule.smiles for molecule in molecules]))
-            values = np.array([np.nan if v is None else float(v) for v in returned])
-        except Exception as error:  # whatever a user's function raises is reported by name
-            what = " ".join(str(error).split())
-            raise ScorerError(
-                f"scorer {self.name!r} raised {type(error).__name__}: {what}; "
-                "it gets a list of SMILES and returns as many numbers"
-            ) from error
-        if len(values) != len(molecules):
-            raise ScorerError(
-                f"scorer {self.name!r} returned {len(values)} numbers for {len(molecules)} "
-                "molecules; it must return one each, None where it fails"
-            )
-        return Scores({self.name: _finite(values)}, _reasons(values, self.name))
+        cure = "; it gets a list of SMILES and returns as many numbers"
+        with faults_of(self.name, cure):
+            return read_numbers(self.function(list(smiles)), smiles, self.name)
 
 
-@dataclass(frozen=True)
 class ColumnScorer(Scorer):
-    """A user's scorer that has columns but does not extend :class:`Scorer`."""
+    """A user's scorer that has columns; what it returns is checked."""
 
-    own: Any
+    def __init__(self, name: str, own: Any) -> None:
+        """Ask it for its columns.
+
+        Args:
+            name: What messages call it.
+            own: The scorer; it need not extend :class:`Scorer`.
+
+        Raises:
+            ScorerError: Its columns are no names.
+        """
+        self._name, self._own = name, own
+        with faults_of(name):
+            columns = [own.columns] if isinstance(own.columns, str) else list(own.columns)
+        if not columns or not all(isinstance(column, str) for column in columns):
+            raise ScorerError(f"scorer {name!r}: its columns must be names, came {columns!r:.60}")
+        self._columns = tuple(columns)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Its columns."""
-        return tuple(self.own.columns)
+        return self._columns
+
+    @property
+    def needs_molecules(self) -> bool:
+        """What it says, else True."""
+        return bool(getattr(self._own, "needs_molecules", True))
+
+    @property
+    def uncertainty(self) -> Uncertainty | None:
+        """What it says, else None."""
+        known: Uncertainty | None = getattr(self._own, "uncertainty", None)
+        return known
+
+    @property
+    def size(self) -> SizeBaseline | None:
+        """What it says, else None."""
+        known: SizeBaseline | None = getattr(self._own, "size", None)
+        return known
 
     def __call__(self, molecules: Sequence[Molecule]) -> Scores:
-        """Score molecules as it does."""
-        scores: Scores = self.own(molecules)
-        return scores
+        """Score molecules as it does.
 
-
-def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.isfinite(values), values, np.nan)
-
-
-def _reasons(values: NDArray[np.float64], name: str) -> tuple[str, ...]:
-    return tuple("" if ok else f"{name} gave no number" for ok in np.isfinite(values))
+        Raises:
+            ScorerError: It raised, or did not return one number per column and molecule.
+        """
+        with faults_of(self._name):
+            returned = self._own(molecules)
+            smiles = [molecule.smiles for molecule in molecules]
+            return read_scores(returned, self._columns, smiles, self._name)
 
 
 _PROPERTY_SCORERS = {
@@ -230,6 +250,12 @@ def find_scorer(
         return _PROPERTY_SCORERS[name]
     if name.startswith(COMMAND_PREFIX):
         command = name.removeprefix(COMMAND_PREFIX).strip()
+        try:
+            split_command(command)
+        except ProgramError as error:
+            raise ConfigError(
+                f"{where}: the command {command!r} {error}; give command: ./program"
+            ) from error
         return CommandScorer(factor.label, command, factor.column, factor.timeout_s)
     return _users_own(_import(name, where), factor.label, where)
 
@@ -243,8 +269,9 @@ def _import(name: str, where: str) -> Any:
         module_name, colon, attribute = name.partition(":")
         if colon:
             return getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"{where}: cannot import the scorer {name!r}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a user's module raises while it loads
+        what = one_line(f"{type(error).__name__}: {error}")
+        raise ConfigError(f"{where}: cannot import the scorer {name!r}: {what}") from error
     known = [*BUILT_IN, *sorted(found.names)]
     raise ConfigError(
         f"{where}: unknown scorer {name!r}, expected one of "
@@ -255,12 +282,13 @@ def _import(name: str, where: str) -> Any:
 def _users_own(thing: Any, label: str, where: str) -> Scorer:
     """A scorer as it stands, a class of scorers, or a plain function of SMILES."""
     if isinstance(thing, type):
-        thing = thing()
+        with faults_of(label, "; a class of scorers is made without arguments"):
+            thing = thing()
     if not callable(thing):
         raise ConfigError(
             f"{where}: the scorer is a {type(thing).__name__}, "
             "expected a function from a list of SMILES to numbers"
         )
     if hasattr(thing, "columns"):
-        return thing if isinstance(thing, Scorer) else ColumnScorer(thing)
+        return ColumnScorer(label, thing)
     return FunctionScorer(label, thing)

@@ -1,13 +1,16 @@
 import shlex
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from molgfn.chem.molecule import read_molecule
-from molgfn.errors import ScorerError
+from molgfn.config.reward_schema import FactorConfig
+from molgfn.errors import ConfigError, ScorerError
 from molgfn.reward.command import CommandScorer
+from molgfn.reward.scorers import find_scorer
 
 MOLECULES = [read_molecule(smiles) for smiles in ("CC", "CCO", "c1ccccc1")]
 
@@ -49,7 +52,7 @@ def test_a_missing_number_is_a_failure_with_a_reason_and_not_zero(program):
 
 
 def test_a_crash_is_told_with_the_end_of_its_complaints(program):
-    with pytest.raises(ScorerError, match="exited with 3: licence expired"):
+    with pytest.raises(ScorerError, match="ended with exit code 3: licence expired"):
         program("print('licence expired', file=sys.stderr); sys.exit(3)")(MOLECULES)
 
 
@@ -105,6 +108,31 @@ def test_no_molecules_start_no_program():
     assert scores.values["mine"].shape == (0,)
 
 
-def test_a_field_too_long_for_csv_is_an_error(program):
-    with pytest.raises(ScorerError, match="wrote invalid CSV: field larger"):
-        program("print('x', '9' * 200_000, 1, 2, sep='\\n')")(MOLECULES)
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_program_that_floods_costs_no_memory_and_little_time(program, stream):
+    code = f"while True: sys.{stream}.write('0.5\\n' * 100_000)"
+    message = "wrote more than 1.06 MB" if stream == "stdout" else "ran longer than its 1 s"
+    tracemalloc.start()
+    with pytest.raises(ScorerError, match=message):
+        program(code, timeout_s=60.0 if stream == "stdout" else 1.0)(MOLECULES)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+def test_what_a_program_leaves_running_is_not_waited_for(program):
+    code = "import subprocess\nsubprocess.Popen(['sleep', '600'])\nprint('x', 1, 2, 3, sep='\\n')"
+    assert program(code)(MOLECULES).values["mine"].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_command_that_is_none_is_refused_before_the_work():
+    factor = FactorConfig("command: './score", "identity")
+    with pytest.raises(ConfigError, match="cannot be read: No closing quotation; give command:"):
+        find_scorer(factor, lambda: pytest.fail("no proxy is asked for"))
+
+
+def test_a_program_that_may_not_be_run_says_the_cure(tmp_path):
+    path = tmp_path / "score.sh"
+    path.write_text("#!/bin/sh\n")
+    with pytest.raises(ScorerError, match=r"cannot be started: Permission denied; .*chmod \+x"):
+        CommandScorer("mine", str(path), None, 5.0)(MOLECULES)

@@ -169,7 +169,7 @@ def test_a_scorer_that_tells_nothing_more_is_exact_and_reads_molecules():
     [
         ("broken", "scorer 'mine' raised RuntimeError: no licence"),
         ("short", "scorer 'mine' returned 1 numbers for 3 molecules"),
-        ("Ragged", "factor 'mine': the scorer returned .* values for 3 molecules"),
+        ("Ragged", "scorer 'mine' returned .* for 3 molecules"),
     ],
 )
 def test_a_users_scorer_that_breaks_is_named(name, message):
