@@ -24,7 +24,7 @@ A message is one line: what was expected, what came, where, and the cure. What c
 ``ValueError`` or ``TypeError`` and keeps its traceback.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
@@ -153,3 +153,9 @@ def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
     by_lower = {name.lower(): name for name in known}
     near = get_close_matches(word.lower(), by_lower, n=1)
     return f"; did you mean {prefix}{by_lower[near[0]]}?" if near else ""
+
+
+def a_few(items: Sequence[str], most: int = 3) -> str:
+    """The first of many things, and how many more there are, for one line of a message."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return "; ".join(items[:most]) + more

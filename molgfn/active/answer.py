@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-#: A value, or one that is a bound: the true one lies above (``>``) or below (``<``).
-Relation = Literal["=", "<", ">"]
+from molgfn.tables.measured import Relation
 
 
 @dataclass(frozen=True, slots=True)

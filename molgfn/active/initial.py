@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from molgfn.active.directory import RoundDirectory
+from molgfn.active.history import Repeat, history_json
 from molgfn.active.ledger import Ledger, Planned
-from molgfn.active.measurements import Measurement, read_measurements
+from molgfn.active.measurements import Measurement, answer_of, read_measurements
 from molgfn.chem.molecule import Molecule, read_or_reason
 from molgfn.config.rounds_schema import RoundsConfig
 from molgfn.config.schema import Config
@@ -33,30 +34,38 @@ def read_initial(rounds: RoundsConfig, column: str) -> list[Measurement]:
         TableError: The file cannot be read or understood, or holds no measured molecule.
     """
     path = str(rounds.initial)
-    measurements = read_measurements(read_molecule_table(path), column, rounds.oracle.unit)
+    measurements = read_measurements(read_molecule_table(path), column, rounds.oracle)
     if not measurements:
         raise TableError(f"{path} has no value in {column}; the first round learns from them")
-    # Tautomers may share an InChIKey; a molecule is known by it from here on.
-    return list({m.molecule.inchikey: m for m in reversed(measurements)}.values())[::-1]
+    return measurements
 
 
 def measured_before(
     rounds: RoundsConfig, column: str, ledger: Ledger, begin: RoundDirectory
-) -> None:
+) -> list[str]:
     """Enter the user's own measured molecules; they cost nothing.
+
+    Returns:
+        A line for each molecule whose mean does not keep one of its bounds.
 
     Raises:
         TableError: See :func:`read_initial`.
     """
-    distinct = read_initial(rounds, column)
+    measurements = read_initial(rounds, column)
     planned = [
         Planned(begin.entry(place), 0, m.molecule.smiles, m.molecule.inchikey)
-        for place, m in enumerate(distinct, start=1)
+        for place, m in enumerate(measurements, start=1)
     ]
+    notes = []
     with ledger.transaction():
         ledger.plan(planned, Path(str(rounds.initial)).name, paid=False)
-        for entry, measured in zip(planned, distinct, strict=True):
-            ledger.finish(entry.entry, measured.answer, n_repeats=len(measured.rows))
+        for entry, came in zip(planned, measurements, strict=True):
+            answer, note = answer_of(came.repeats, rounds.oracle)
+            repeats = history_json([Repeat(one) for one in came.repeats])
+            n_repeats = len(came.repeats)
+            ledger.finish(entry.entry, answer, n_repeats=n_repeats, repeats=repeats)
+            notes += [f"{came.where}, {came.molecule.smiles}: {note}"] if note else []
+    return notes
 
 
 def random_molecules(

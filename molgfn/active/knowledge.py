@@ -18,11 +18,9 @@ from molgfn.config.rounds_schema import VINA, OracleConfig, RoundsConfig
 from molgfn.config.schema import Config
 from molgfn.errors import ConfigError, TableError
 from molgfn.reward.protocol import check_columns
-from molgfn.reward.proxy.dataset import MAX_VALUE, MIN_MOLECULES, Dataset
+from molgfn.reward.proxy.dataset import BOUND_SIGNS, MAX_VALUE, MIN_MOLECULES, Dataset
 from molgfn.reward.proxy.split import split_for_test
 from molgfn.tables.columns import KCAL_MOL, split_column, value_column
-
-_BOUND_SIGNS = {"=": 0, ">": 1, "<": -1}
 
 
 def learned_name(column: str, oracle: OracleConfig) -> tuple[str, str]:
@@ -170,7 +168,7 @@ def _dataset(
     return Dataset(
         tuple(molecules),
         learned(np.array([answer.value for answer in answers]), oracle),
-        bounds=tuple(_BOUND_SIGNS[answer.relation] for answer in answers),
+        bounds=tuple(BOUND_SIGNS[answer.relation] for answer in answers),
     )
 
 

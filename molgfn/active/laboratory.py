@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from molgfn.active.answer import Answer
+from molgfn.active.history import history_json, history_of, standing, with_measurement
 from molgfn.active.ledger import Row
-from molgfn.active.measurements import Measurement, read_measurements
+from molgfn.active.measurements import CORRECTED, answer_of, read_measurements
 from molgfn.active.rounds import Rounds
 from molgfn.active.tables import read_batch
-from molgfn.errors import ShortfallError
+from molgfn.errors import ShortfallError, TableError
 from molgfn.tables.reader import Table
 
 
@@ -22,17 +23,19 @@ class Ingested:
     Attributes:
         n_new: Molecules that had no answer before.
         n_failed: Those among them whose measurement failed.
-        corrected: Entries whose answer is another now, with the old and the new value.
-        n_same: Molecules whose answer was there already.
+        changed: Entries whose answer is another now, with the old and the new value.
+        n_same: Molecules whose answer stays what it was.
         unknown: Molecules that were never proposed, with their rows.
+        disagreeing: Molecules whose mean does not keep one of their bounds.
         n_waiting: Molecules proposed that still have no answer.
     """
 
     n_new: int
     n_failed: int
-    corrected: tuple[str, ...]
+    changed: tuple[str, ...]
     n_same: int
     unknown: tuple[str, ...]
+    disagreeing: tuple[str, ...]
     n_waiting: int
 
 
@@ -70,45 +73,54 @@ def propose(rounds: Rounds) -> tuple[pd.DataFrame, str]:
 def ingest(rounds: Rounds, table: Table) -> Ingested:
     """Take in measured values; all rows or, where one cannot be understood, none.
 
-    Molecules are recognised by their InChIKey, whatever their SMILES, row or entry. Values may
-    come for any round, in parts, again, or corrected.
+    Molecules are recognised by their InChIKey, whatever their SMILES, tautomer, row or entry.
+    Values may come for any round, in parts and again; :mod:`molgfn.active.history` has the rule.
 
     Raises:
-        TableError: A row cannot be understood; the message names it.
+        TableError: A row cannot be understood, or contradicts what was measured before; the
+            message names it.
     """
-    unit = rounds.config.rounds.oracle.unit
-    measured = read_measurements(table, rounds.column, unit)
-    known = {row.inchikey: row for row in rounds.ledger.rows()}
+    oracle = rounds.config.rounds.oracle
+    measured = read_measurements(table, rounds.column, oracle)
+    known = {row.inchikey or row.smiles: row for row in rounds.ledger.rows()}
     n_new = n_failed = n_same = 0
-    corrected, unknown, touched = [], [], set()
+    changed, unknown, disagreeing, touched = [], [], [], set()
     with rounds.ledger.transaction():
-        for one in measured:
-            row = known.get(one.molecule.inchikey)
+        for came in measured:
+            row = known.get(came.molecule.inchikey or came.molecule.smiles)
             if row is None:
-                unknown.append(_unknown(one))
+                unknown.append(f"{came.where}: {came.molecule.smiles}")
                 continue
             # Also where nothing is new: an earlier process may have died before it wrote the table.
             touched.add(row.number)
-            answer, n_repeats = one.answer, len(one.rows)
+            history = with_measurement(history_of(row), came)
+            try:
+                answer, note = answer_of(standing(history), oracle)
+            except TableError as error:
+                raise TableError(
+                    f"{table.source} {came.where}, entry {row.entry} {row.smiles}: with what was "
+                    f"taken in before, {error}; {CORRECTED} in a column status replaces that"
+                ) from error
+            disagreeing += [f"{row.entry} {row.smiles}: {note}"] if note else []
+            n_repeats, kept = len(standing(history)), history_json(history)
             if not row.is_answered:
-                rounds.ledger.finish(row.entry, answer, n_repeats=n_repeats)
+                rounds.ledger.finish(row.entry, answer, n_repeats=n_repeats, repeats=kept)
                 n_new, n_failed = n_new + 1, n_failed + (answer.status != "ok")
-            elif _same(row, answer):
+                continue
+            if history != history_of(row):
+                rounds.ledger.amend(row.entry, answer, n_repeats=n_repeats, repeats=kept)
+            if _same(row, answer):
                 n_same += 1
             else:
-                rounds.ledger.amend(row.entry, answer, n_repeats=n_repeats)
-                corrected.append(f"{row.entry} {row.smiles}: {_show(row)} is now {_show(answer)}")
+                changed.append(f"{row.entry} {row.smiles}: {_show(row)} is now {_show(answer)}")
     newest = rounds.directory.newest()
     last = newest.number if newest is not None else 0
     for number in sorted(touched):
         rounds.write(number, last)
-    waiting = [row for row in rounds.ledger.rows() if not row.is_answered]
-    return Ingested(n_new, n_failed, tuple(corrected), n_same, tuple(unknown), len(waiting))
-
-
-def _unknown(one: Measurement) -> str:
-    rows = ", ".join(str(row) for row in one.rows)
-    return f"row {rows}: {one.molecule.smiles}"
+    n_waiting = sum(not row.is_answered for row in rounds.ledger.rows())
+    return Ingested(
+        *(n_new, n_failed, tuple(changed), n_same, tuple(unknown), tuple(disagreeing), n_waiting)
+    )
 
 
 def _same(row: Row, answer: Answer) -> bool:

@@ -24,8 +24,9 @@ from molgfn.errors import CheckpointError
 from molgfn.machine.database import Database, Value, row_digest
 from molgfn.machine.remembered import Calls
 from molgfn.tables.columns import LEDGER_COLUMNS
+from molgfn.tables.measured import Relation
 
-#: Since version 2 every row has a digest.
+#: Since version 2 every row has a digest, and the measurements behind its value.
 _SCHEMA_VERSION = 2
 _CREATE = """
 CREATE TABLE IF NOT EXISTS asked (
@@ -34,7 +35,7 @@ CREATE TABLE IF NOT EXISTS asked (
     tries INTEGER NOT NULL DEFAULT 0, asked TEXT, finished TEXT, value REAL,
     relation TEXT NOT NULL DEFAULT '=', status TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '', cost_s REAL NOT NULL DEFAULT 0,
-    n_repeats INTEGER NOT NULL DEFAULT 0, digest TEXT
+    n_repeats INTEGER NOT NULL DEFAULT 0, repeats TEXT NOT NULL DEFAULT '', digest TEXT
 )
 """
 
@@ -76,6 +77,7 @@ class Row:
         reason: Why there is no value.
         cost_s: Time it took, seconds.
         n_repeats: Measurements behind the value; 0 before there is an answer.
+        repeats: The measurements of a laboratory; see :mod:`molgfn.active.history`.
     """
 
     entry: str
@@ -88,11 +90,12 @@ class Row:
     asked: str
     finished: str
     value: float
-    relation: str
+    relation: Relation
     status: str
     reason: str
     cost_s: float
     n_repeats: int
+    repeats: str = ""
 
     @property
     def is_answered(self) -> bool:
@@ -186,7 +189,7 @@ class Ledger:
                 row = self._row(entry)
                 self._update(replace(row, tries=row.tries + 1, asked=_now()))
 
-    def finish(self, entry: str, answer: Answer, *, n_repeats: int = 1) -> None:
+    def finish(self, entry: str, answer: Answer, *, n_repeats: int = 1, repeats: str = "") -> None:
         """Enter an answer.
 
         Raises:
@@ -197,9 +200,9 @@ class Ledger:
             row = self._row(entry)
             if row.is_answered:
                 raise ValueError(f"entry {entry!r} has an answer; amend it")
-            self._update(_answered(row, answer, n_repeats))
+            self._update(_answered(row, answer, n_repeats, repeats))
 
-    def amend(self, entry: str, answer: Answer, *, n_repeats: int = 1) -> None:
+    def amend(self, entry: str, answer: Answer, *, n_repeats: int = 1, repeats: str = "") -> None:
         """Replace an answer, as when a laboratory corrects a value.
 
         Raises:
@@ -210,7 +213,7 @@ class Ledger:
             row = self._row(entry)
             if not row.is_answered:
                 raise ValueError(f"entry {entry!r} has no answer yet")
-            self._update(_answered(row, answer, n_repeats))
+            self._update(_answered(row, answer, n_repeats, repeats))
 
     def rows(self, number: int | None = None) -> list[Row]:
         """Entries, in their order.
@@ -283,7 +286,7 @@ class Ledger:
         )
 
 
-def _answered(row: Row, answer: Answer, n_repeats: int) -> Row:
+def _answered(row: Row, answer: Answer, n_repeats: int, repeats: str) -> Row:
     return replace(
         row,
         value=answer.value,
@@ -292,6 +295,7 @@ def _answered(row: Row, answer: Answer, n_repeats: int) -> Row:
         reason=answer.reason,
         cost_s=answer.cost_s,
         n_repeats=n_repeats,
+        repeats=repeats,
         finished=_now(),
     )
 
@@ -318,7 +322,7 @@ def _parse(cells: Sequence[Any]) -> Row:
 def _is_sound(cells: Sequence[Value]) -> bool:
     """Whether a row of before, without a digest, holds what such a row can hold."""
     named = dict(zip(_FIELDS, cells, strict=True))
-    texts = ("entry", "smiles", "inchikey", "asked_by", "relation", "status", "reason")
+    texts = ("entry", "smiles", "inchikey", "asked_by", "relation", "status", "reason", "repeats")
     return (
         all(isinstance(named[name], str) for name in texts)
         and all(isinstance(named[name], str | None) for name in _DATES)
@@ -336,7 +340,8 @@ def _is_finite(value: Value) -> bool:
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:
-    """Give the rows of a file of version 1 their digests."""
+    """Give the rows of a file of version 1 their digests and room for measurements."""
+    connection.execute("ALTER TABLE asked ADD COLUMN repeats TEXT NOT NULL DEFAULT ''")
     connection.execute("ALTER TABLE asked ADD COLUMN digest TEXT")
     for cells in connection.execute(f"SELECT {', '.join(LEDGER_COLUMNS)} FROM asked").fetchall():
         if not _is_sound(cells):

@@ -1,38 +1,18 @@
-"""Tables of measured values as laboratories write them: bounds, units, failures, repeats."""
+"""Tables of measured values as laboratories bring them: one measurement for each molecule."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from molgfn.active.answer import Answer, Relation
+from molgfn.active.answer import Answer
 from molgfn.chem.molecule import Molecule, read_molecule
-from molgfn.errors import MoleculeError, TableError, did_you_mean
+from molgfn.config.rounds_schema import OracleConfig
+from molgfn.errors import MoleculeError, TableError
+from molgfn.tables.measured import Measured, MeasuredColumn, contradiction, merge
 from molgfn.tables.reader import Table
 
-#: Amount concentrations in mol/l.
-_MOLAR = {"M": 1.0, "mM": 1e-3, "uM": 1e-6, "nM": 1e-9, "pM": 1e-12}
-#: What stands in a cell where a measurement was tried and gave nothing.
-_FAILED_WORDS = frozenset(
-    ("failed", "fail", "n/a", "na", "nan", "nd", "n.d.", "not determined", "none", "-", "insoluble")
-)
-_RELATIONS: dict[str, Relation] = {
-    "": "=",
-    "=": "=",
-    "~": "=",
-    ">": ">",
-    ">=": ">",
-    "≥": ">",
-    "<": "<",
-    "<=": "<",
-    "≤": "<",
-}
-_CELL = re.compile(
-    r"(?P<relation>>=|<=|[<>=~≥≤]?)\s*"
-    r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>\S.*)?"
-)
+#: What stands in a column ``status`` where a value takes the place of all that came before.
+CORRECTED = "corrected"
 
 
 @dataclass(frozen=True)
@@ -40,109 +20,83 @@ class Measurement:
     """All that a table says of one molecule.
 
     Attributes:
-        molecule: The molecule, standardised, without stereo.
-        answer: Its value, mean of repeats, or why there is none.
-        rows: Rows of the table, from 1.
+        molecule: The molecule, standardised, without stereo; the first of its tautomers.
+        repeats: Its values and failures, in the order of the table.
+        rows: Their rows, from 1.
+        is_correction: Whether they take the place of what was known before.
     """
 
     molecule: Molecule
-    answer: Answer
+    repeats: tuple[Measured, ...]
     rows: tuple[int, ...]
+    is_correction: bool
+
+    @property
+    def where(self) -> str:
+        """Its rows as messages name them."""
+        return f"row{'s' * (len(self.rows) > 1)} {', '.join(map(str, self.rows))}"
 
 
-def read_measurements(table: Table, column: str, unit: str = "") -> list[Measurement]:
+def read_measurements(table: Table, column: str, oracle: OracleConfig) -> list[Measurement]:
     """Read the measured values of a table.
 
-    Rows may come in any order and a molecule in several of them. An empty cell says nothing; a
-    word such as ``failed``, or ``failed`` in a column ``status``, says that the measurement was
-    tried and failed, for what a column ``reason`` tells.
+    Rows may come in any order and a molecule, known by its InChIKey, in several of them. An empty
+    cell says nothing; a word such as ``failed``, or ``failed`` in a column ``status``, says that
+    the measurement was tried and failed, for what a column ``reason`` tells.
 
     Args:
         table: The molecules.
         column: Column of the values.
-        unit: Their unit; may be empty.
+        oracle: Unit and scale of the values.
 
     Returns:
         One measurement for each molecule with a value or a failure, in the order of the table.
 
     Raises:
-        TableError: There is no such column, or a row cannot be understood; the message names it.
+        TableError: There is no such column, a row cannot be understood, or bounds contradict each
+            other; the message names the row.
     """
-    columns = [str(c) for c in table.frame.columns]
-    if column not in columns:
-        raise TableError(
-            f"{table.source} has no column {column!r}; its columns: {', '.join(columns)}"
-            f"{did_you_mean(column, columns)}"
-        )
-    cells = [str(cell).strip() for cell in table.frame[column]]
-    statuses, reasons = _texts(table, "status"), _texts(table, "reason")
-    found: dict[Molecule, list[tuple[int, Answer]]] = {}
-    for row, (smiles, cell) in enumerate(zip(table.smiles, cells, strict=True), start=1):
+    log10 = oracle.scale == "log10"
+    cells = MeasuredColumn(table.frame, table.source, column, oracle.unit, log10=log10)
+    found: dict[str, list[tuple[int, Molecule, Measured]]] = {}
+    corrected = set()
+    for index, smiles in enumerate(table.smiles):
         try:
-            answer = _answer(cell, statuses[row - 1], reasons[row - 1], unit)
-            if answer is not None:
-                molecule = read_molecule(smiles, keep_stereo=False)
-                found.setdefault(molecule, []).append((row, answer))
+            measured = cells.read(index)
+            if measured is None:
+                continue
+            molecule = read_molecule(smiles, keep_stereo=False)
         except (TableError, MoleculeError) as error:
-            raise TableError(f"{table.source} row {row}: {column}: {error}") from error
-    return [
-        Measurement(molecule, merge([a for _, a in told]), tuple(row for row, _ in told))
-        for molecule, told in found.items()
-    ]
+            raise TableError(f"{table.source} row {index + 1}: {column}: {error}") from error
+        key = molecule.inchikey or molecule.smiles
+        found.setdefault(key, []).append((index + 1, molecule, measured))
+        if cells.status(index) == CORRECTED:
+            corrected.add(key)
+    measurements = []
+    for key, told in found.items():
+        rows, molecules, repeats = zip(*told, strict=True)
+        one = Measurement(molecules[0], repeats, rows, key in corrected)
+        try:
+            merge(repeats)
+        except TableError as error:
+            smiles = one.molecule.smiles
+            raise TableError(
+                f"{table.source} {one.where}: {column} of {smiles}: {error}"
+            ) from error
+        measurements.append(one)
+    return measurements
 
 
-def merge(answers: Sequence[Answer]) -> Answer:
-    """One answer from repeats of a measurement.
+def answer_of(repeats: tuple[Measured, ...], oracle: OracleConfig) -> tuple[Answer, str]:
+    """The answer that repeats of a measurement give, averaged on the scale of the oracle.
 
     Returns:
-        The mean of the values; where all are bounds, the tightest of those that are most; where
-        there is none, the first failure.
+        The answer, and the bound that its mean does not keep; ``""`` where it keeps all.
+
+    Raises:
+        TableError: The bounds leave no value.
     """
-    values = [a for a in answers if a.status == "ok"]
-    exact = [a.value for a in values if a.relation == "="]
-    if exact:
-        return Answer(math.fsum(exact) / len(exact), "ok", "", 0.0)
-    above = [a.value for a in values if a.relation == ">"]
-    below = [a.value for a in values if a.relation == "<"]
-    if above and len(above) >= len(below):
-        return Answer(max(above), "ok", "", 0.0, ">")
-    return Answer(min(below), "ok", "", 0.0, "<") if below else answers[0]
-
-
-def _answer(cell: str, status: str, reason: str, unit: str) -> Answer | None:
-    if status.lower() in ("failed", "timeout") or cell.lower() in _FAILED_WORDS:
-        return Answer.failed(reason or (cell if cell else "the measurement failed"))
-    if not cell:
-        return None
-    match = _CELL.fullmatch(cell)
-    if match is None:
-        raise TableError(
-            f"{cell!r} is no value; expected a number, a bound such as > 50, failed, or nothing"
-        )
-    value = float(match["number"]) * _factor((match["unit"] or "").strip(), unit)
-    if not math.isfinite(value):
-        raise TableError(f"{cell!r} is not a finite number")
-    return Answer(value, "ok", "", 0.0, _RELATIONS[match["relation"]])
-
-
-def _factor(given: str, declared: str) -> float:
-    """What turns a value of one unit into the other."""
-    given, declared = (_plain(name) for name in (given, declared))
-    if not given or given == declared:
-        return 1.0
-    if given in _MOLAR and declared in _MOLAR:
-        # A quotient of powers of ten is exact only when it is rounded once.
-        return float(f"1e{round(math.log10(_MOLAR[given] / _MOLAR[declared]))}")
-    expected = f"{declared} as rounds.oracle.unit says" if declared else "none"
-    raise TableError(f"the unit {given!r} is not the one expected, {expected}")
-
-
-def _plain(unit: str) -> str:
-    """The micro sign and the Greek letter as the letter u."""
-    return unit.strip().replace("µ", "u").replace("μ", "u")
-
-
-def _texts(table: Table, name: str) -> list[str]:
-    if name not in table.frame.columns:
-        return [""] * len(table)
-    return [str(text).strip() for text in table.frame[name]]
+    merged = merge(repeats, log10=oracle.scale == "log10")
+    if merged.reason:
+        return Answer.failed(merged.reason), ""
+    return Answer(merged.value, "ok", "", 0.0, merged.relation), contradiction(repeats, merged)

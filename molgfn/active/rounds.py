@@ -23,7 +23,7 @@ from molgfn.active.tables import read_batch, write_batch, write_round, write_sum
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.config.rounds_schema import VINA
 from molgfn.config.schema import Config
-from molgfn.errors import ShortfallError
+from molgfn.errors import ShortfallError, a_few
 from molgfn.fragments.vocabulary import Vocabulary
 from molgfn.gfn.checkpoint import checkpoints
 from molgfn.machine.device import set_up_device
@@ -78,7 +78,10 @@ class Rounds:
         if entered:
             return len(entered)
         if number == 0 and self.config.rounds.initial is not None:
-            measured_before(self.config.rounds, self.column, self.ledger, self.directory.of(0))
+            begin = self.directory.of(0)
+            notes = measured_before(self.config.rounds, self.column, self.ledger, begin)
+            if notes:
+                self.tell(f"measurements that do not agree: {a_few(notes)}")
             return len(self.ledger.rows(0))
         limit = self._affordable(number)
         if limit == 0:

@@ -175,8 +175,9 @@ def ingest(
 
     Example: molgfn rounds ingest runs/assay measured.csv
 
-    Molecules are recognised by their structure, in any order; some may be missing, come again or
-    be corrected later. A cell may be a number, a bound such as "> 50 uM", "failed", or empty.
+    Molecules are recognised by their structure, in any order; some may be missing or come later.
+    A cell may be a number, a bound such as "> 50 uM", "failed", or empty. A value that comes again
+    is a further repeat and averaged; "corrected" in a column status replaces what came before.
     """
     from molgfn.active.directory import RoundsDirectory
     from molgfn.active.laboratory import ingest as take_in
@@ -228,12 +229,17 @@ def _how_to_go_on(directory: RoundsDirectory) -> str:
 
 
 def _say_ingested(found: Ingested) -> None:
+    from molgfn.errors import a_few
+
     failed = f", {found.n_failed} of them failed" if found.n_failed else ""
-    say(f"{found.n_new} new answers{failed}; {found.n_same} were known already")
-    for line in found.corrected:
-        say(f"corrected: {line}")
-    for line in found.unknown:
-        say(f"never proposed, not taken in: {line}")
+    say(f"{found.n_new} new answers{failed}; {found.n_same} stay what they were")
+    for what, lines in (
+        ("changed by what came", found.changed),
+        ("never proposed, not taken in", found.unknown),
+        ("measurements do not agree", found.disagreeing),
+    ):
+        if lines:
+            say(f"{len(lines)} {what}: {a_few(lines)}")
     say(f"{found.n_waiting} proposed molecules still wait")
 
 

@@ -43,7 +43,7 @@ TARGET_COLUMNS = (
 #: `molgfn rounds ledger`.
 LEDGER_COLUMNS = (
     *("entry", "round", "smiles", "inchikey", "asked_by", "paid", "tries", "asked", "finished"),
-    *("value", "relation", "status", "reason", "cost_s", "n_repeats"),
+    *("value", "relation", "status", "reason", "cost_s", "n_repeats", "repeats"),
 )
 #: ``rounds.csv``.
 SUMMARY_COLUMNS = (

@@ -112,21 +112,25 @@ def evaluate_on(
     data = read_dataset(path, smiles_column, column)
     training = load_training(directory, proxy.value_column)
     known = frozenset(training.molecules)
-    new = np.array([i for i, m in enumerate(data.molecules) if m not in known], dtype=np.int64)
+    is_new = np.array([m not in known for m in data.molecules])
+    # A bound can neither test nor teach the simple models.
+    new = np.flatnonzero(is_new & (data.bound_signs == 0))
     if len(new) < MIN_MOLECULES:
         raise TableError(
-            f"{path} holds {len(new)} molecules that the proxy did not learn from, a test needs "
-            f"at least {MIN_MOLECULES}"
+            f"{path} holds {len(new)} molecules with a value that the proxy did not learn from, a "
+            f"test needs at least {MIN_MOLECULES}"
         )
     unseen = data.part(new)
     molecules = MoleculeBatch.of(unseen.molecules)
     value, std = proxy.predict(molecules)
-    simple = SimpleModels.fit(training, np.arange(len(training.molecules)), seed=0)
+    simple = SimpleModels.fit(training, np.flatnonzero(training.bound_signs == 0), seed=0)
     similarity = proxy.nearest_train_similarity(molecules)
     interval = proxy.calibration.interval
     notes = list(data.problems)
-    if len(new) < len(data.molecules):
-        notes.append(f"left out: {len(data.molecules) - len(new)} molecules the proxy learned from")
+    if not is_new.all():
+        notes.append(f"left out: {(~is_new).sum()} molecules the proxy learned from")
+    if is_new.sum() > len(new):
+        notes.append(f"left out: {is_new.sum() - len(new)} bounds, which cannot test")
     return _evaluate(proxy, held_out_table(unseen, value, std, interval, similarity, simple), notes)
 
 

@@ -25,6 +25,10 @@ rounds:
 """
 
 
+#: The two forms of 4-methylimidazole, which have one InChIKey.
+TAUTOMERS = ["Cc1cnc[nH]1", "Cc1c[nH]cn1"]
+
+
 def rows_of(text):
     return list(csv.DictReader(io.StringIO(text)))
 
@@ -46,6 +50,7 @@ def lab(tmp_path, monkeypatch):
     known = [{"SMILES": s, "IC50": str(100 / (i + 1))} for i, s in enumerate(molecules)]
     known[0]["IC50"], known[1]["IC50"] = "> 50 µM", "failed"
     known.append({"SMILES": "c1ccccc1CCC", "IC50": "2000 nM"})  # a repeat of the third
+    known.append({"SMILES": TAUTOMERS[0], "IC50": "3"})
     write(tmp_path / "known.csv", known)
     return tmp_path
 
@@ -56,13 +61,13 @@ def test_a_laboratory_is_the_oracle(lab, cli):
     assert "6 molecules of run/round_01/batch.csv wait" in begun.stderr
     assert "round_01: proxy: 6 test molecules tell little" in begun.stderr
     ledger = {row["smiles"]: row for row in rows_of(cli("rounds", "ledger", "run").stdout)}
-    assert sum(row["round"] == "0" for row in ledger.values()) == 42
+    assert sum(row["round"] == "0" for row in ledger.values()) == 43
     first, failed, repeated = (
         ledger[read_molecule(s).smiles] for s in ("Cc1ccccc1", "CCc1ccccc1", "CCCc1ccccc1")
     )
     assert (first["value"], first["relation"], first["paid"]) == ("50", ">", "False")
     assert (failed["value"], failed["status"]) == ("", "failed")
-    assert float(repeated["value"]) == pytest.approx((100 / 3 + 2) / 2, rel=1e-5)
+    assert float(repeated["value"]) == pytest.approx((100 / 3 * 2) ** 0.5, rel=1e-5)
     assert repeated["n_repeats"] == "2"
 
     again = cli("rounds", "propose", "run")
@@ -85,14 +90,17 @@ def test_a_laboratory_is_the_oracle(lab, cli):
             {"structure": f"{spelt[0]}.Cl", "IC50": "120 nM"},
             {"structure": spelt[1], "IC50": "insoluble"},
             {"structure": spelt[2], "IC50": ">50"},
-            {"structure": spelt[3], "IC50": "1.5"},
+            {"structure": spelt[3], "IC50": "2"},
+            {"structure": TAUTOMERS[1], "IC50": "12"},
+            {"structure": TAUTOMERS[0], "IC50": "6"},
             {"structure": spelt[4], "IC50": ""},
         ],
     )
     taken = cli("rounds", "ingest", "run", "measured.csv", "--smiles-column", "structure")
     assert taken.exit_code == 0, taken.stderr
     assert "4 new answers, 1 of them failed" in taken.stderr
-    assert "never proposed, not taken in: row 2: CCCCCCCCN" in taken.stderr
+    assert "1 never proposed, not taken in: row 2: CCCCCCCCN" in taken.stderr
+    assert "1 changed by what came: 00-0043 Cc1cnc[nH]1: 3 is now 6" in taken.stderr
     assert "2 proposed molecules still wait" in taken.stderr
     table = rows_of((lab / "run" / "round_01.csv").read_text())
     assert [row["IC50"] for row in table] == ["0.12", "", "50", "1", "", ""]
@@ -104,7 +112,7 @@ def test_a_laboratory_is_the_oracle(lab, cli):
     written = (lab / "run" / "round_01.csv").read_bytes()
     (lab / "run" / "round_01.csv").unlink()
     again = cli("rounds", "ingest", "run", "measured.csv", "--smiles-column", "structure")
-    assert "0 new answers; 4 were known already" in again.stderr
+    assert "0 new answers; 5 stay what they were" in again.stderr
     assert (lab / "run" / "round_01.csv").read_bytes() == written
 
     more = cli("rounds", "propose", "run", "-o", "second.csv")
@@ -115,15 +123,37 @@ def test_a_laboratory_is_the_oracle(lab, cli):
     assert len(keys) == 6
     assert not keys & {row["InChIKey"] for row in batch}
 
-    # A late value for the first batch, one that was corrected, and the same one once more.
-    late = [(0, "0.12"), (3, "2"), (4, "7")]
+    # A late value for the first batch, a further repeat, and the same value once more.
+    late = [(0, "0.12"), (3, "8"), (4, "7")]
     write(lab / "late.csv", [{"SMILES": molecules[i].smiles, "IC50": v} for i, v in late])
-    taken = cli("rounds", "ingest", "run", "late.csv")
-    assert "1 new answers; 1 were known already" in taken.stderr
-    assert "corrected: 01-0004" in taken.stderr
-    assert "1 is now 2" in taken.stderr
+    for counts in ("1 new answers; 1 stay what they were", "0 new answers; 3 stay what they were"):
+        taken = cli("rounds", "ingest", "run", "late.csv")
+        assert counts in taken.stderr
+        table = rows_of((lab / "run" / "round_01.csv").read_text())
+        assert [row["IC50"] for row in table] == ["0.12", "", "50", "2", "7", ""]
+    # A correction takes the place of what came before.
+    corrected = {"SMILES": molecules[3].smiles, "IC50": "2.5", "status": "corrected"}
+    write(lab / "corrected.csv", [corrected])
+    taken = cli("rounds", "ingest", "run", "corrected.csv")
+    assert "1 changed by what came: 01-0004" in taken.stderr
+    assert ": 2 is now 2.5" in taken.stderr
     table = rows_of((lab / "run" / "round_01.csv").read_text())
-    assert [row["IC50"] for row in table] == ["0.12", "", "50", "2", "7", ""]
+    assert [row["IC50"] for row in table] == ["0.12", "", "50", "2.5", "7", ""]
+    # Bounds that leave no value, one of them of an earlier file, are refused and change nothing.
+    write(lab / "bound.csv", [{"SMILES": molecules[2].smiles, "IC50": "< 10"}])
+    refused = cli("rounds", "ingest", "run", "bound.csv")
+    assert refused.exit_code == 3
+    assert "bound.csv row 1, entry 01-0003" in refused.stderr
+    assert "> 50 and < 10 contradict each other" in refused.stderr
+    assert "corrected in a column status replaces that" in refused.stderr
+    assert rows_of((lab / "run" / "round_01.csv").read_text()) == table
+    # Many molecules that nobody asked for are one line.
+    others = [{"SMILES": f"{'C' * n}[Si](C)(C)C", "IC50": "1"} for n in range(1, 301)]
+    write(lab / "others.csv", others)
+    told = cli("rounds", "ingest", "run", "others.csv").stderr
+    (line,) = [line for line in told.splitlines() if "never proposed" in line]
+    assert line.startswith("300 never proposed, not taken in: row 1: C[Si](C)(C)C; row 2: ")
+    assert line.endswith(" and 297 more")
     summary = rows_of((lab / "run" / "rounds.csv").read_text())
     assert summary[1]["measured"] == "4"
     assert summary[1]["best"] == "0.12"
@@ -134,6 +164,9 @@ def test_a_laboratory_is_the_oracle(lab, cli):
     [
         ("maybe", "row 2: IC50: 'maybe' is no value"),
         ("5 mg/l", "row 2: IC50: the unit 'mg/l' is not the one expected, uM"),
+        ("0", "row 2: IC50: '0' has no logarithm; rounds.oracle.scale log10 needs values above 0"),
+        ("1,200", "row 2: IC50: '1,200' may be 1200 or 1.200"),
+        ("inactive", "row 2: IC50: 'inactive' is no value"),
         ("1e400", "row 2: IC50: '1e400' is not a finite number"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from numpy.typing import NDArray
 
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.config.resources import SHIPPED_CURE, is_shipped
-from molgfn.errors import MoleculeError, TableError
+from molgfn.errors import MoleculeError, TableError, a_few
 from molgfn.machine.sealed import read_sealed
 from molgfn.tables import read_molecule_table
+from molgfn.tables.measured import Measured, MeasuredColumn, contradiction, merge
 
 #: Fewer distinct molecules cannot be split into parts that say anything.
 MIN_MOLECULES = 30
@@ -22,8 +22,11 @@ MIN_MOLECULES = 30
 #: A column of this name tells where the molecules are from; tests are reported for each source.
 SOURCE_COLUMN = "source"
 
-#: Squares of larger values overflow what the networks compute with.
-MAX_VALUE = 1e15
+#: What a bound is to a fit: the true value lies above or below.
+BOUND_SIGNS = {"=": 0, ">": 1, "<": -1}
+SIGNS_OF_BOUNDS = {sign: relation for relation, sign in BOUND_SIGNS.items()}
+#: Rows that are left out and told one by one.
+_MOST_PROBLEMS = 10
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Dataset:
     Attributes:
         molecules: Standardised molecules without stereo, which the network does not see.
         targets: Shape ``(n,)``, finite; the mean where a molecule came several times.
-        problems: One line per row that was left out or averaged, naming the row.
+        problems: Rows that were left out, one line each or, if they are many, for the first of
+            them; one line for all that were averaged.
         sources: Where each molecule is from, such as ``environment``; empty where not told.
         bounds: 1 where the true value lies above the target, as "> 50" in an assay says, -1 where
             it lies below, 0 where the target is the value; empty where all are.
@@ -67,9 +71,12 @@ class Dataset:
     @property
     def digest(self) -> str:
         """SHA-256 of molecules and values, whatever the order of the rows."""
+        signs = self.bound_signs.tolist()
         lines = sorted(
-            f"{molecule.smiles},{value:.6g}\n"
-            for molecule, value in zip(self.molecules, self.targets.tolist(), strict=True)
+            f"{molecule.smiles},{'<' * (sign < 0)}{'>' * (sign > 0)}{value:.6g}\n"
+            for molecule, value, sign in zip(
+                self.molecules, self.targets.tolist(), signs, strict=True
+            )
         )
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -80,7 +87,8 @@ def read_dataset(path: str | Path, smiles_column: str | None, target_column: str
     Args:
         path: CSV file, ``.gz`` allowed, or ``"-"`` for standard input.
         smiles_column: Column with the SMILES; default: the one called SMILES.
-        target_column: Column with the measured number; an empty cell is a missing measurement.
+        target_column: Column with the measured numbers and bounds, written as for ``rounds
+            ingest``; an empty cell is a missing measurement.
 
     Raises:
         CheckpointError: A file that ships with molgfn is not as it was.
@@ -90,34 +98,43 @@ def read_dataset(path: str | Path, smiles_column: str | None, target_column: str
     if is_shipped(Path(path)):
         read_sealed(Path(path), SHIPPED_CURE, required=True)
     table = read_molecule_table(path, smiles_column)
-    if target_column not in table.frame.columns:
-        raise TableError(
-            f"{table.source} has no column {target_column!r}; its columns: "
-            f"{', '.join(table.frame.columns)}; name the right one with --target-column"
-        )
-    measured: dict[Molecule, list[tuple[int, float]]] = {}
+    cells = MeasuredColumn(table.frame, table.source, target_column)
     sources = table.frame[SOURCE_COLUMN] if SOURCE_COLUMN in table.frame.columns else None
-    problems = []
-    cells = zip(table.smiles, table.frame[target_column], strict=True)
-    for row, (smiles, cell) in enumerate(cells, start=1):
+    measured: dict[Molecule, list[tuple[int, Measured]]] = {}
+    left_out: list[str] = []
+    for index, smiles in enumerate(table.smiles):
         try:
-            value = _read_value(str(cell), target_column)
+            value = _value(cells.read(index), target_column)
             molecule = read_molecule(smiles, keep_stereo=False)
         except (TableError, MoleculeError) as error:
-            problems.append(f"row {row}: {error}; left out")
+            left_out.append(f"row {index + 1}: {error}; left out")
             continue
-        measured.setdefault(molecule, []).append((row, value))
+        measured.setdefault(molecule, []).append((index + 1, value))
+    repeated: list[str] = []
+    merged: dict[Molecule, Measured] = {}
     for molecule, found in measured.items():
+        rows = f"rows {', '.join(str(row) for row, _ in found)}"
+        repeats = [value for _, value in found]
+        try:
+            merged[molecule] = merge(repeats)
+        except TableError as error:
+            left_out.append(f"{rows}: {molecule.smiles}: {error}; left out")
+            continue
         if len(found) > 1:
-            rows = ", ".join(str(row) for row, _ in found)
-            problems.append(f"rows {rows}: the same molecule {molecule.smiles}; averaged")
-    if len(measured) < MIN_MOLECULES:
+            note = contradiction(repeats, merged[molecule])
+            repeated.append(f"{rows}, {molecule.smiles}{note and f', {note}'}")
+    problems = left_out[:_MOST_PROBLEMS]
+    if len(left_out) > _MOST_PROBLEMS:
+        problems.append(f"{len(left_out) - _MOST_PROBLEMS} more rows are left out")
+    if repeated:
+        problems.append(f"{len(repeated)} molecules in several rows, averaged: {a_few(repeated)}")
+    if len(merged) < MIN_MOLECULES:
         first = f"; first problem: {problems[0]}" if problems else ""
         raise TableError(
-            f"{table.source} holds {len(measured)} usable molecules, a proxy needs at least "
+            f"{table.source} holds {len(merged)} usable molecules, a proxy needs at least "
             f"{MIN_MOLECULES}{first}"
         )
-    values = np.array([np.mean([v for _, v in found]) for found in measured.values()])
+    values = np.array([value.value for value in merged.values()])
     if np.ptp(values) == 0.0:
         raise TableError(
             f"{table.source}: every value of {target_column} is {values[0]:g}; "
@@ -126,21 +143,16 @@ def read_dataset(path: str | Path, smiles_column: str | None, target_column: str
     told = (
         ()
         if sources is None
-        else (str(sources.iloc[found[0][0] - 1]) for found in measured.values())
+        else tuple(str(sources.iloc[measured[molecule][0][0] - 1]) for molecule in merged)
     )
-    return Dataset(tuple(measured), values, tuple(problems), tuple(told))
+    bounds = tuple(BOUND_SIGNS[value.relation] for value in merged.values())
+    return Dataset(tuple(merged), values, tuple(problems), told, bounds if any(bounds) else ())
 
 
-def _read_value(cell: str, column: str) -> float:
-    text = cell.strip()
-    if not text:
+def _value(measured: Measured | None, column: str) -> Measured:
+    """A measurement that has a value."""
+    if measured is None:
         raise TableError(f"{column} is empty")
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise TableError(f"{column} is {text!r}, not a number") from error
-    if not math.isfinite(value):
-        raise TableError(f"{column} is {text}, not a finite number")
-    if abs(value) > MAX_VALUE:
-        raise TableError(f"{column} is {text}, beyond {MAX_VALUE:g}; use a larger unit")
-    return value
+    if measured.reason:
+        raise TableError(f"{column} says {measured.reason!r}")
+    return measured

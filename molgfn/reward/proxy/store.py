@@ -38,7 +38,7 @@ from molgfn.machine.tensors import ANY, check_tensor, check_tensors, parse_tenso
 from molgfn.reward.proxy.architecture import Architecture, Weights
 from molgfn.reward.proxy.calibration import N_WEIGHTS, Calibration
 from molgfn.reward.proxy.card import model_card
-from molgfn.reward.proxy.dataset import Dataset, read_dataset
+from molgfn.reward.proxy.dataset import SIGNS_OF_BOUNDS, Dataset, read_dataset
 from molgfn.reward.proxy.neighbours import TrainingNeighbours
 from molgfn.reward.proxy.proxy import Control, Proxy
 from molgfn.reward.proxy.size import SizeBaseline
@@ -204,6 +204,8 @@ def _write(proxy: Proxy, data: Dataset, directory: Path) -> None:
     frame = pd.DataFrame(
         {"SMILES": [m.smiles for m in data.molecules], proxy.value_column: data.targets}
     )
+    if data.bounds:
+        frame[f"{proxy.value_column}_relation"] = [SIGNS_OF_BOUNDS[sign] for sign in data.bounds]
     _write_table(frame, directory / _TRAIN)
     if proxy.held_out is not None:
         _write_table(proxy.held_out, directory / _HELD_OUT)

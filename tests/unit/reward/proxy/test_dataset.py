@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,8 +32,8 @@ def test_bad_rows_are_left_out_and_named(table):
     ]
     assert "value is empty" in data.problems[0]
     assert "RDKit cannot read 'C1CC'" in data.problems[1]
-    assert "value is 'high', not a number" in data.problems[2]
-    assert "value is 1e300, beyond 1e+15" in data.problems[3]
+    assert "'high' is no value" in data.problems[2]
+    assert "'1e300' is beyond 1e+15" in data.problems[3]
     assert all(problem.endswith("left out") for problem in data.problems)
 
 
@@ -39,7 +41,34 @@ def test_the_same_molecule_written_twice_is_averaged(table):
     data = read_dataset(table(["OC,-3"]), None, "value")
     assert len(data.molecules) == 30
     assert data.targets[0] == -2.0
-    assert data.problems == ("rows 1, 31: the same molecule CO; averaged",)
+    assert data.problems == ("1 molecules in several rows, averaged: rows 1, 31, CO",)
+
+
+def test_hundreds_of_averages_and_of_bad_rows_are_a_line_each_and_not_hundreds(table):
+    again = [f"{'C' * n}O,{-n}" for n in range(1, 31)]
+    *left_out, more, averaged = read_dataset(table(again + ["CCN,"] * 25), None, "value").problems
+    assert left_out == [f"row {n}: value is empty; left out" for n in range(61, 71)]
+    assert more == "15 more rows are left out"
+    assert averaged.startswith("30 molecules in several rows, averaged: rows 1, 31, CO; rows 2, 32")
+    assert averaged.endswith("rows 3, 33, CCCO and 27 more")
+
+
+def test_bounds_mean_what_they_mean_to_rounds(table):
+    rows = ["CCN,> 10", "CCCN,<=2", "CCCCN,> 5", "NCCCC,> 7", "C(N)CC,5", "N,> 9", "N,< 3"]
+    data = read_dataset(table([*rows, "NN,failed", "CCCCCN,n.d.", "CCCCCCN,~3"]), None, "value")
+    found = zip((m.smiles for m in data.molecules), data.targets.tolist(), data.bounds, strict=True)
+    assert list(found)[30:] == [
+        *(("CCN", 10.0, 1), ("CCCN", 5.0, 0), ("CCCCN", 7.0, 1), ("CCCCCCN", 3.0, 0))
+    ]
+    assert data.problems[:3] == (
+        "row 38: value says 'failed'; left out",
+        "row 39: value says 'n.d.'; left out",
+        "rows 36, 37: N: its bounds > 9 and < 3 contradict each other; correct one of them; "
+        "left out",
+    )
+    assert "rows 32, 35, CCCN, its mean 5 contradicts its bound < 2" in data.problems[3]
+    plain = replace(data, bounds=())
+    assert plain.digest != data.digest
 
 
 def test_stereoisomers_are_one_molecule_to_the_network(table):
