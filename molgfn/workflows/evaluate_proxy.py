@@ -117,8 +117,8 @@ def evaluate_on(
     new = np.flatnonzero(is_new & (data.bound_signs == 0))
     if len(new) < MIN_MOLECULES:
         raise TableError(
-            f"{path} holds {len(new)} molecules with a value that the proxy did not learn from, a "
-            f"test needs at least {MIN_MOLECULES}"
+            f"{path} holds {len(new)} molecules that the proxy did not learn from, a test needs "
+            f"at least {MIN_MOLECULES}"
         )
     unseen = data.part(new)
     molecules = MoleculeBatch.of(unseen.molecules)

@@ -104,11 +104,12 @@ def test_a_proxy_is_measured_on_new_molecules(cli, fitted, tmp_path):
     new = tmp_path / "new.csv"
     rings = ["c1ccc2ccccc2c1", "C1CCOCC1", "c1cn[nH]c1", "C1CC1", "c1cncnc1"]
     rows = [f"{'C' * n}{ring},{n + len(ring)}" for ring in rings for n in range(1, 8)]
-    new.write_text("SMILES,pIC50\n" + "\n".join([*rows, "Cc1ccccc1,9"]) + "\n")
+    new.write_text("SMILES,pIC50\n" + "\n".join([*rows, "Cc1ccccc1,9", "FC1CC1,> 9"]) + "\n")
     result = cli("proxy", "evaluate", new, "--proxy", fitted, "-o", tmp_path / "out.csv")
     assert result.exit_code == 0
     assert result.stdout == ""
     assert "left out: 1 molecules the proxy learned from" in result.stderr
+    assert "left out: 1 bounds, which cannot test" in result.stderr
     assert ",35," in (tmp_path / "out.csv").read_text().splitlines()[1]
 
 

@@ -1,5 +1,6 @@
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,12 @@ def test_a_saved_proxy_comes_back_the_same(proxy, dataset, tmp_path):
     )
     lines = gzip.decompress((tmp_path / "toy" / "train.csv.gz").read_bytes()).decode().splitlines()
     assert lines[:2] == ["SMILES,TOY_kcal_mol", "Cc1ccccc1,-2.1"]
+
+
+def test_bounds_come_back_from_the_training_molecules(proxy, dataset, tmp_path):
+    bounds = (1, -1, *[0] * (len(dataset.molecules) - 2))
+    save_proxy(proxy, replace(dataset, bounds=bounds), tmp_path / "toy")
+    assert load_training(tmp_path / "toy", "TOY_kcal_mol").bounds == bounds
 
 
 def test_a_model_card_is_written(saved, proxy):
