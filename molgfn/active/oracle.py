@@ -20,6 +20,7 @@ from molgfn.reward.docking.packages import require_engine
 from molgfn.reward.docking.settings import PRESETS
 from molgfn.reward.protocol import Scorer, check_columns
 from molgfn.reward.scorers import find_scorer
+from molgfn.tables.measured import MAX_VALUE
 
 _KEY = "rounds.oracle.scorer"
 #: Time limit that a program never reaches, seconds: that of its call is kept from outside.
@@ -42,6 +43,7 @@ class OracleSpec:
         value_column: Column of the scorer's result that holds the value; None for its first.
         timeout_s: Time limit of one molecule, seconds.
         tries: Tries of a call that breaks down.
+        log10: Whether only values with a logarithm are of use.
     """
 
     scorer: str
@@ -52,6 +54,7 @@ class OracleSpec:
     value_column: str | None
     timeout_s: float
     tries: int
+    log10: bool
 
     @classmethod
     def of(cls, config: OracleConfig) -> OracleSpec:
@@ -68,7 +71,7 @@ class OracleSpec:
             raise ValueError("the laboratory is asked by tables, not by a process")
         if config.column is not None:
             check_columns([config.column], "rounds.oracle.column", "choose another name")
-        limits = config.timeout_s, config.tries
+        limits = config.timeout_s, config.tries, config.scale == "log10"
         if name == VINA:
             require_engine()
             if config.preset not in PRESETS:
@@ -162,7 +165,7 @@ def open_oracle(spec_json: str) -> Measure:
         if spec.value_column in scorer.columns:
             column = spec.value_column
         return [
-            _answer(float(value), reason, cost_s)
+            _answer(float(value), reason, cost_s, log10=spec.log10)
             for value, reason in zip(scores.values[column], scores.reasons, strict=True)
         ]
 
@@ -195,7 +198,12 @@ def _value_column(name: str, scorer: Scorer, column: str) -> str | None:
     return None
 
 
-def _answer(value: float, reason: str, cost_s: float) -> Answer:
-    if math.isfinite(value):
-        return Answer(value, "ok", "", cost_s)
-    return Answer.failed(reason if reason else "no number came", cost_s)
+def _answer(value: float, reason: str, cost_s: float, *, log10: bool) -> Answer:
+    """The answer with a value, where that is one to learn from."""
+    if not math.isfinite(value):
+        return Answer.failed(reason if reason else "no number came", cost_s)
+    if abs(value) > MAX_VALUE:
+        return Answer.failed(f"{value:g} came, beyond {MAX_VALUE:g}; use a larger unit", cost_s)
+    if log10 and not value > 0:
+        return Answer.failed(f"{value:g} came, which has no logarithm", cost_s)
+    return Answer(value, "ok", "", cost_s)

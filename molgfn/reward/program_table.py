@@ -17,7 +17,8 @@ from molgfn.reward.foreign import one_line
 
 _SEPARATORS = ",;\t"
 _REASON = "reason"
-_SMILES_NAMES = ("smi", "structure")
+#: Headers of a column that names the molecule; another one does so by what it holds.
+_SMILES_NAMES = ("smiles", "smi", "input_smiles", "canonical_smiles", "isomeric_smiles")
 #: Headers of names and of running numbers, which are never the value.
 _ID_NAMES = (
     *("", "#", "id", "ids", "idx", "index", "name", "title", "no", "no.", "nr", "nr.", "row"),
@@ -167,21 +168,16 @@ def _wrong_count(found: int, n: int) -> str:
 def _smiles_column(
     header: Sequence[str], rows: Sequence[Sequence[str]], smiles: Sequence[str]
 ) -> int | None:
-    """The column that names molecules: by its header, else by holding what was asked."""
+    """The column that names molecules: by holding what was asked, else by its header."""
     asked = set(smiles)
     named = [i for i, name in enumerate(header) if _is_smiles(name)]
     for index in named:
         if all(row[index] in asked for row in rows):
             return index  # such as the input's beside those of protonated forms
-    for index in named:
-        if header[index].lower() == "smiles":
-            return index
-    if named:
-        return named[0]
     for index in range(len(header)):
-        if 2 * sum(row[index] in asked for row in rows) > len(rows):
+        if index not in named and 2 * sum(row[index] in asked for row in rows) > len(rows):
             return index
-    return None
+    return named[0] if named else None
 
 
 def _by_smiles(cells: Sequence[str], smiles: Sequence[str]) -> list[int]:
@@ -239,7 +235,7 @@ def _by_number(
 
 
 def _is_smiles(name: str) -> bool:
-    return "smiles" in name.lower() or name.lower() in _SMILES_NAMES
+    return re.sub(r"[\s-]", "_", name.lower()) in _SMILES_NAMES
 
 
 def _is_id(name: str) -> bool:

@@ -1,4 +1,5 @@
 import math
+import re
 import sys
 
 import counting_oracle
@@ -140,3 +141,32 @@ def test_noise_belongs_to_the_molecule():
     assert abs(noise.std() - 1) < 4 / math.sqrt(2 * len(noise))
     double = np.array(values(OracleSpec.of(OracleConfig("noisy: QED 0.1")), *smiles))
     assert np.allclose(double - exact, 2 * (found - exact))
+
+
+@pytest.mark.parametrize(
+    ("scale", "came", "reason"),
+    [
+        ("linear", float("inf"), "gave inf"),
+        ("linear", None, "gave no number"),
+        ("linear", -2e15, "-2e.15 came, beyond 1e.15; use a larger unit"),
+        ("log10", 0.0, "0 came, which has no logarithm"),
+        ("log10", -3, "-3 came, which has no logarithm"),
+    ],
+)
+def test_a_value_nobody_can_learn_from_is_a_failure_of_its_molecule(
+    monkeypatch, scale, came, reason
+):
+    monkeypatch.setattr(counting_oracle, "odd", lambda smiles: [5.0, came], raising=False)
+    spec = OracleSpec.of(OracleConfig("counting_oracle:odd", column="IC50", scale=scale))
+    good, failed = measure(spec.to_json(), ["CC", "CCO"])
+    assert (good.value, good.status) == (5.0, "ok")
+    assert (failed.status, failed.is_breakdown) == ("failed", False)
+    assert re.search(reason, failed.reason)
+
+
+@pytest.mark.parametrize("returned", [[1.0], ["1", "2"], {"CC": 1}, None])
+def test_wrong_numbers_break_the_oracle_and_are_named(monkeypatch, returned):
+    monkeypatch.setattr(counting_oracle, "odd", lambda smiles: returned, raising=False)
+    spec = OracleSpec.of(OracleConfig("counting_oracle:odd"))
+    with pytest.raises(ScorerError, match="scorer 'counting_oracle:odd' returned"):
+        measure(spec.to_json(), ["CC", "CCO"])
