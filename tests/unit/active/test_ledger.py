@@ -248,3 +248,30 @@ def test_a_row_of_before_that_makes_no_sense_is_refused(old, change_to):
     change(old, f"UPDATE asked SET {change_to} WHERE entry = '02-0000'")
     with pytest.raises(CheckpointError, match=r"old.sqlite is damaged: entry 02-0000 holds what"):
         Ledger(old)
+
+
+def test_repeats_are_kept_and_a_ledger_of_before_has_none(tmp_path):
+    connection = sqlite3.connect(tmp_path / "before")
+    connection.execute(
+        "CREATE TABLE asked (entry TEXT NOT NULL PRIMARY KEY, round INTEGER NOT NULL,"
+        " smiles TEXT NOT NULL UNIQUE, inchikey TEXT NOT NULL, asked_by TEXT NOT NULL,"
+        " paid INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0, asked TEXT, finished TEXT,"
+        " value REAL, relation TEXT NOT NULL DEFAULT '=', status TEXT NOT NULL DEFAULT '',"
+        " reason TEXT NOT NULL DEFAULT '', cost_s REAL NOT NULL DEFAULT 0,"
+        " n_repeats INTEGER NOT NULL DEFAULT 0)"
+    )
+    connection.execute(
+        "INSERT INTO asked VALUES ('02-0000', 2, 'CCO', 'key', 'me', 1, 1, 'then', 'later', 2.5,"
+        " '>', 'ok', '', 0.0, 2)"
+    )
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    for _ in range(2):  # opened again it is what it has become
+        with Ledger(tmp_path / "before") as ledger:
+            (row,) = ledger.rows()
+            assert (row.value, row.relation, row.n_repeats, row.repeats) == (2.5, ">", 2, "")
+    with Ledger(tmp_path / "before") as ledger:
+        ledger.amend("02-0000", answered(), n_repeats=3, repeats='[[1, "=", "", true]]')
+        (row,) = ledger.rows()
+        assert (row.value, row.n_repeats, row.repeats) == (-7.25, 3, '[[1, "=", "", true]]')
