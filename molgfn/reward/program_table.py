@@ -25,6 +25,7 @@ _ID_NAMES = (
     *("line", "number", "molecule", "mol", "compound", "ligand", "inchi", "inchikey"),
 )
 _ID_END = re.compile(r"(?i:[_\s-](id|idx|index|name|no|nr))$|[a-z]I[dD]$|^(?i:unnamed: 0)$")
+_RUNNING = re.compile(r"[0-9]{1,18}")
 _MISSING = frozenset(("", "nan", "na", "n/a", "<na>", "none", "null"))
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?", re.ASCII)
 _INFINITE = re.compile(r"[-+]?inf(inity)?", re.IGNORECASE)
@@ -56,7 +57,7 @@ class ProgramTable:
         Raises:
             ProgramError: There is no such column, or a cell in it is no number.
         """
-        names = ", ".join(name or '""' for name in self.header)
+        names = one_line(", ".join(name or '""' for name in self.header))
         if column is not None:
             if column not in self.header:
                 raise ProgramError(f"wrote no column {column!r}, only {names}")
@@ -120,7 +121,7 @@ def read_program_table(text: str, smiles: Sequence[str], column: str | None) -> 
     header, rows = _read(text, len(smiles))
     for name, count in Counter(header).items():
         if count > 1:
-            raise ProgramError(f"wrote the column {name!r} twice")
+            raise ProgramError(f"wrote the column {_quoted(name)} twice")
     for place, row in enumerate(rows, start=1):
         if len(row) != len(header):
             raise ProgramError(
@@ -221,13 +222,15 @@ def _by_number(
     """Index of the row of each molecule by a column of running numbers, else their order."""
     for index, name in enumerate(header):
         cells = [row[index] for row in rows]
-        if name == column or not _is_id(name) or not all(map(str.isdecimal, cells)):
+        if name == column or not _is_id(name) or not all(map(_RUNNING.fullmatch, cells)):
             continue
         numbers = [int(cell) for cell in cells]
         by_number: dict[int, int] = {}
         for row, number in enumerate(numbers):
             if by_number.setdefault(number, row) != row:
-                raise ProgramError(f"wrote {name or 'the number'} {number} again in row {row + 1}")
+                raise ProgramError(
+                    f"wrote {name or 'the number'} {_quoted(str(number))} again in row {row + 1}"
+                )
         start = min(numbers)
         if start in (0, 1) and max(numbers) == start + len(numbers) - 1:
             return [by_number[start + place] for place in range(len(numbers))]

@@ -61,7 +61,7 @@ def test_every_row_is_found_and_every_number_read(text):
         ("x", "wrote 0 rows for 3 molecules"),
         ("x\n1\n2\n", "wrote 2 rows for 3 molecules"),
         ("x\n1\n2\n3\n4\n", "wrote 4 rows for 3 molecules"),
-        ("id,x\n1,1\n2,2\n1,1\n", "wrote id 1 again in row 3"),
+        ("id,x\n1,1\n2,2\n1,1\n", "wrote id '1' again in row 3"),
         ("id\n1\n2\n3\n", "wrote no numeric column, only id"),
         ("SMILES,x\nCC,1\nCCO,2\n", "rows for 3 molecules.*without a row is 'c1ccccc1'"),
         ("SMILES,x\nCC,1\nCCO,2\nCCO,2\nc1ccccc1,3\n", "wrote 'CCO' in row 3 once more"),
@@ -74,6 +74,8 @@ def test_every_row_is_found_and_every_number_read(text):
         ("SMILES,x\nCC,1\nCCO\nc1ccccc1,3\n", "wrote 1 fields in row 2 where the header has 2"),
         ("SMILES x\nCC 1\nCCO 2\nc1ccccc1 3\n", "wrote no numeric column, only SMILES x"),
         ("x,x\n1,1\n2,2\n3,3\n", "wrote the column 'x' twice"),
+        ('"SMILES\n",' + "y" * 10_000 + "\nCC,1\nCCO,2\nc1ccccc1,a\n", "only SMILES, yyy"),
+        ("id,x\n" + f"{'9' * 5000},a\n" * 3, "no numeric column"),
         ("x\n1\n1_000\n3\n", "wrote no numeric column, only x"),
         ('x\n"1\n2\n3\n', "wrote invalid CSV"),
         ("SMILES;x\nCC;1.200,5\nCCO;2\nc1ccccc1;3\n", "wrote no numeric column"),
@@ -81,8 +83,10 @@ def test_every_row_is_found_and_every_number_read(text):
     ],
 )
 def test_a_table_that_is_wrong_is_refused_with_its_first_wrong_row(text, message):
-    with pytest.raises(ProgramError, match=message):
+    with pytest.raises(ProgramError, match=message) as caught:
         values(text)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize("cell", ["", "nan", "NaN", "NA", "None", "null"])
