@@ -113,7 +113,9 @@ def _listen(process: subprocess.Popen[bytes], said: _Said, limit_s: float, most_
                     selector.unregister(key.fileobj)
             del said.complaints[:-_KEPT_COMPLAINTS]
             if len(said.output) > most_bytes:
-                raise ProgramError(f"wrote more than {most_bytes / 1e6:g} MB")
+                raise ProgramError(
+                    f"wrote more than {most_bytes / 1e6:g} MB; have it write results only"
+                )
             if has_ended and not ready:
                 _stop(process)  # a child of it holds the streams
                 return
