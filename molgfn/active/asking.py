@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 
-from molgfn.active.answer import Answer
 from molgfn.active.executors import Executor
 from molgfn.active.ledger import Ledger
 from molgfn.active.oracle import OracleSpec
@@ -22,7 +21,6 @@ def ask(
     number: int,
     *,
     molecules_per_call: int,
-    judge: Callable[[Answer], Answer] = lambda answer: answer,
     on_done: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Ask the oracle for every molecule of a round that has no answer yet, and enter its answers.
@@ -33,7 +31,6 @@ def ask(
         spec: The oracle.
         number: The round.
         molecules_per_call: Molecules of one call.
-        judge: Makes a failure of an answer that is of no use.
         on_done: Called with the number of molecules answered since the last call.
 
     Raises:
@@ -50,8 +47,7 @@ def ask(
 
     failures_in_row = 0
     with closing(executor.run(spec, calls, note_start)) as answered:
-        for index, given in answered:
-            answers = [judge(answer) for answer in given]
+        for index, answers in answered:
             with ledger.transaction():
                 for row, answer in zip(batches[index], answers, strict=True):
                     ledger.finish(row.entry, answer)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from molgfn.active.answer import Answer
 from molgfn.active.ledger import Row
-from molgfn.active.measurements import Measurement
+from molgfn.active.measurements import Measurement, answer_of
 from molgfn.chem.molecule import Molecule, read_molecule
 from molgfn.config.choices import Direction, sign
 from molgfn.config.reward_schema import DEFAULT_FACTORS
@@ -18,9 +18,10 @@ from molgfn.config.rounds_schema import VINA, OracleConfig, RoundsConfig
 from molgfn.config.schema import Config
 from molgfn.errors import ConfigError, TableError
 from molgfn.reward.protocol import check_columns
-from molgfn.reward.proxy.dataset import BOUND_SIGNS, MAX_VALUE, MIN_MOLECULES, Dataset
+from molgfn.reward.proxy.dataset import BOUND_SIGNS, MIN_MOLECULES, Dataset
 from molgfn.reward.proxy.split import split_for_test
 from molgfn.tables.columns import KCAL_MOL, split_column, value_column
+from molgfn.tables.measured import MAX_VALUE
 
 
 def learned_name(column: str, oracle: OracleConfig) -> tuple[str, str]:
@@ -140,12 +141,13 @@ def check_initial(measurements: Sequence[Measurement], config: Config) -> None:
             all are the same.
     """
     initial, oracle = config.rounds.initial, config.rounds.oracle
-    measured = [m for m in measurements if m.answer.status == "ok"]
+    given = [(m, answer_of(m.repeats, oracle)[0]) for m in measurements]
+    measured = [(m, answer) for m, answer in given if answer.status == "ok"]
     if len(measured) < MIN_MOLECULES:
         raise TableError(f"rounds.initial {initial}: {_too_few(len(measured))}")
-    places = [f"rounds.initial {initial} row {m.rows[0]}" for m in measured]
-    answers = [m.answer for m in measured]
-    data = _dataset(places, [m.molecule for m in measured], answers, oracle)
+    places = [f"rounds.initial {initial} {m.where}" for m, _ in measured]
+    answers = [answer for _, answer in measured]
+    data = _dataset(places, [m.molecule for m, _ in measured], answers, oracle)
     try:
         split_for_test(data, config.seed + 1)
     except TableError as error:
@@ -170,15 +172,6 @@ def _dataset(
         learned(np.array([answer.value for answer in answers]), oracle),
         bounds=tuple(BOUND_SIGNS[answer.relation] for answer in answers),
     )
-
-
-def usable(answer: Answer, oracle: OracleConfig) -> Answer:
-    """An answer as it stands, or a failure where no proxy could learn its value.
-
-    One such value among hundreds that were paid for must not stop the rounds.
-    """
-    fault = _fault(answer.value, oracle) if answer.status == "ok" else ""
-    return Answer.failed(fault, answer.cost_s) if fault else answer
 
 
 def _fault(value: float, oracle: OracleConfig) -> str:

@@ -11,7 +11,7 @@ from molgfn.active.asking import ask
 from molgfn.active.directory import RoundsDirectory
 from molgfn.active.executors import Executor
 from molgfn.active.initial import read_initial
-from molgfn.active.knowledge import check_amounts, check_initial, check_learnable, usable
+from molgfn.active.knowledge import check_amounts, check_initial, check_learnable
 from molgfn.active.ledger import Ledger
 from molgfn.active.oracle import OracleSpec
 from molgfn.active.round_reward import check_round_reward
@@ -158,6 +158,5 @@ def _ask(rounds: Rounds, number: int, executor: Executor) -> None:
             spec,
             number,
             molecules_per_call=oracle.molecules_per_call,
-            judge=lambda answer: usable(answer, oracle),
             on_done=advance,
         )

@@ -56,7 +56,7 @@ def test_a_bad_column_ends_with_3_and_writes_nothing(cli, data, tmp_path):
 
 def test_a_column_that_would_replace_another_is_refused(cli, data, tmp_path):
     out = tmp_path / "mine"
-    for name in ("Score", "QED", ""):
+    for name in ("Score", "QED"):
         result = cli(
             "proxy", "fit", data, "--target-column", "pIC50", "--target-name", name, "-o", out
         )

@@ -107,7 +107,8 @@ def alter(state, chosen):
             if isinstance(found, InputError):
                 refused += 1
                 # Files that do not fit each other: either is named.
-                named = file.parents[2] if file.parent.name.startswith("step_") else file
+                in_checkpoint = file.parent.name.startswith("step_")
+                named = file.parents[2] if in_checkpoint else file.parent
                 assert is_told(found, named), (file, path, name, found)
             file.write_text("".join([text, *rest]))
     return refused

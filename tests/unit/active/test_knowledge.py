@@ -11,7 +11,6 @@ from molgfn.active.knowledge import (
     learned,
     learned_name,
     training_data,
-    usable,
 )
 from molgfn.active.ledger import Planned
 from molgfn.active.measurements import Measurement
@@ -19,6 +18,7 @@ from molgfn.chem.molecule import read_molecule
 from molgfn.config.rounds_schema import OracleConfig, RoundsConfig
 from molgfn.config.schema import Config
 from molgfn.errors import ConfigError, TableError
+from molgfn.tables.measured import Measured
 
 LINEAR, LOG = OracleConfig(), OracleConfig(scale="log10")
 
@@ -79,15 +79,6 @@ def test_a_value_without_logarithm_is_named(filled):
         training_data(filled.rows(), LOG)
 
 
-def test_a_paid_answer_that_cannot_be_learned_is_a_failure_and_no_stop():
-    good, failed = Answer(-7.0, "ok", "", 2.0), Answer.failed("no luck")
-    assert usable(good, LINEAR) is good
-    assert usable(failed, LOG) is failed
-    assert usable(good, LOG).reason.startswith("-7 has no logarithm")
-    assert usable(Answer(1e200, "ok", "", 2.0), LINEAR).reason.startswith("1e+200 is beyond 1e+15")
-    assert usable(good, LOG).cost_s == 2.0
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -109,8 +100,10 @@ def test_an_initial_set_alone_may_be_small():
 
 def initial(n, value=float, relation="="):
     chains = [read_molecule("C" * (i + 1) + "O") for i in range(n)]
-    answers = [Answer(value(i + 1), "ok", "", 0.0, relation) for i in range(n)]
-    return [Measurement(m, a, (i,)) for i, (m, a) in enumerate(zip(chains, answers, strict=True))]
+    return [
+        Measurement(molecule, (Measured(value(i), relation),), (i,), is_correction=False)
+        for i, molecule in enumerate(chains, start=1)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +111,6 @@ def initial(n, value=float, relation="="):
     [
         (initial(29), "linear", "29 molecules have a measured value, a proxy needs at least 30"),
         (initial(40, lambda _: 5.3), "linear", "40 of 40 molecules have the value 5.3"),
-        (initial(40, lambda i: 3.0 - i), "log10", "row 2: 0 has no logarithm"),
         (initial(40, relation=">"), "linear", "0 of 40 values are measured, the others are bounds"),
     ],
 )

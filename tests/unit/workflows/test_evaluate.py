@@ -94,14 +94,14 @@ def test_every_distinct_molecule_is_scored_once(monkeypatch):
 
 
 def test_measures_are_over_distinct_molecules_with_a_score():
-    found = described("CC", "CCCC", "CC", "CCBr")
+    found = described("CC", "CCCC", "CC", "CCBr", "CCCCCCCC")
     assert list(found) == MEASURES
-    assert found["molecules"] == 4
-    assert found["distinct fraction"] == 0.75
+    assert found["molecules"] == 5
+    assert found["distinct fraction"] == 0.8
     assert found["failed to score"] == 1
-    assert found["Score mean"] == pytest.approx(3 / 8)
-    assert found["T_kcal_mol mean"] == -3
-    assert found["heavy atoms mean"] == 3
+    assert found["Score mean"] == pytest.approx((1 / 2 + 1 / 4 + 1 / 8) / 3)
+    assert found["T_kcal_mol mean"] == pytest.approx(-14 / 3)
+    assert found["heavy atoms mean"] == pytest.approx(14 / 3)
     assert found["Spearman of Score with heavy atoms"] == pytest.approx(-1)
 
 
