@@ -55,7 +55,7 @@ def fake_docker(monkeypatch):
     return "fake_docker:make"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cli():
     """Run a command in this process; the result has exit_code, stdout and stderr."""
 

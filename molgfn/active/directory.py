@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molgfn.errors import CheckpointError, shell_quoted
-from molgfn.molecules.run_directory import RunDirectory
+from molgfn.molecules.run_directory import RUN_CURE, RunDirectory
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,23 @@ class RoundsDirectory(RunDirectory):
             number += 1
         return self.of(number) if number else None
 
+    def work(self) -> Path | None:
+        """The newest proposal; None before the first."""
+        newest = self.newest()
+        return None if newest is None else newest.batch
+
     def check_begun(self) -> None:
         """Refuse a directory without rounds.
 
         Raises:
-            CheckpointError: There are none.
+            CheckpointError: There are none, or they have lost their configuration or ledger.
         """
-        if not (self.config_file.exists() and self.ledger.exists()):
-            raise CheckpointError(
-                f"{self.path} holds no rounds; begin with `molgfn rounds CONFIG --run "
-                f"{shell_quoted(self.path)}`"
-            )
+        missing = [file for file in (self.config_file, self.ledger) if not file.exists()]
+        if not missing:
+            return
+        if self.work() is not None or missing == [self.ledger]:
+            raise CheckpointError(f"{self.path} has lost its {missing[0].name}; {RUN_CURE}")
+        raise CheckpointError(
+            f"{self.path} holds no rounds; begin with `molgfn rounds CONFIG --run "
+            f"{shell_quoted(self.path)}`"
+        )

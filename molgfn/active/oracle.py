@@ -76,7 +76,7 @@ class OracleSpec:
             require_engine()
             if config.preset not in PRESETS:
                 raise ConfigError(
-                    f"rounds.oracle.preset must be one of {', '.join(PRESETS)}, came "
+                    f"rounds.oracle.preset must be one of {', '.join(PRESETS)}, got "
                     f"{config.preset!r}{did_you_mean(config.preset, PRESETS)}"
                 )
             target = find_target(config.target)

@@ -35,7 +35,7 @@ class NoisyProperty(Scorer):
         if not (math.isfinite(std) and std >= 0):
             raise ConfigError(
                 "rounds.oracle.scorer must be a property and the standard deviation of its noise, "
-                f"such as noisy: QED 0.05, came {name!r}"
+                f"such as noisy: QED 0.05, got {name!r}"
             )
         if words[0] not in PROPERTIES:
             raise ConfigError(

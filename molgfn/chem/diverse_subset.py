@@ -163,9 +163,9 @@ def select_from_blocks(
         ValueError: A cap comes without labels or is less than 1, or there is no such method.
     """
     if method not in _WAYS:
-        raise ValueError(f"method must be one of {', '.join(_WAYS)}, came {method!r}")
+        raise ValueError(f"method must be one of {', '.join(_WAYS)}, got {method!r}")
     if max_per_group is not None and (group_of is None or max_per_group < 1):
-        raise ValueError(f"a cap needs groups and is at least 1, came {max_per_group}")
+        raise ValueError(f"a cap needs groups and is at least 1, got {max_per_group}")
     way = _WAYS[method](k)
     waiting = _Waiting(blocks, min_distance)
     picked: list[int] = []

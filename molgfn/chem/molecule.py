@@ -112,6 +112,9 @@ def read_mol(smiles: str) -> Chem.Mol:
         raise MoleculeError(
             f"the SMILES {_short(text)!r} holds a blank; give the name in another column"
         )
+    if not text.isascii():
+        strange = next(c for c in text if not c.isascii())
+        raise MoleculeError(f"the SMILES {_short(text)!r} holds {strange!r}, which no SMILES does")
     with rdBase.CaptureErrorLog() as log:
         mol = parse_smiles(text)
     if mol is None:

@@ -73,7 +73,7 @@ def mean_pairwise_similarity(fingerprints: NDArray[np.uint64]) -> float:
     """
     n = len(fingerprints)
     if n < 2:
-        raise ValueError(f"a mean over pairs needs at least 2 fingerprints, came {n}")
+        raise ValueError(f"a mean over pairs needs at least 2 fingerprints, got {n}")
     total = 0.0
     for start in range(0, n, _BLOCK):
         rows = tanimoto_similarity(fingerprints[start : start + _BLOCK], fingerprints)

@@ -30,9 +30,9 @@ def check_beta(beta: float | None) -> float | None:
     from molgfn.config.ranges import BETA
 
     if beta is not None and not 0 < beta < math.inf:
-        raise UsageError(f"--beta must be a number above 0, came {beta}")
+        raise UsageError(f"--beta must be a number above 0, got {beta}")
     if beta is not None and (fault := BETA.fault(beta)):
-        raise UsageError(f"--beta must be {fault}, came {beta}")
+        raise UsageError(f"--beta must be {fault}, got {beta}")
     return beta
 
 

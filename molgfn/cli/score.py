@@ -123,7 +123,7 @@ def _check_oracle(oracle: str | None, **options: object) -> None:
     if oracle is None and given:
         raise UsageError(f"{given[0]} says how to dock; add --oracle vina, or leave it out")
     if oracle not in (None, "vina"):
-        raise UsageError(f"--oracle must be vina, came {oracle!r}")
+        raise UsageError(f"--oracle must be vina, got {oracle!r}")
 
 
 def _policy_likelihood(run: Path | None, beta: float | None) -> MoleculeLikelihood:

@@ -53,8 +53,8 @@ def train(
     if resume and seed is not None:
         raise UsageError("--resume continues with the run's own seed; leave --seed out")
     directory = RunDirectory(default_run_directory() if run is None else run)
-    if resume and not directory.config_file.exists():
-        raise UsageError(f"{directory.path} holds no run to resume; leave --resume out to begin")
+    if resume:
+        directory.check_begun()
     checked = None if resume else load_config(config, overrides)
     with directory.locked():
         if checked is None:

@@ -81,7 +81,7 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Conf
     if path is not None:
         document = parse_yaml(_read_text(path), str(path))
         if document is not None and not isinstance(document, dict):
-            raise ConfigError(f"{path}: expected keys and values, came {shown(document)}")
+            raise ConfigError(f"{path}: expected keys and values, got {shown(document)}")
         _merge(values, document if document is not None else {})
         try:
             config = from_mapping(Config, values)
@@ -184,17 +184,17 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if value not in arguments or isinstance(value, bool):
             choices = [str(a) for a in arguments]
             raise ConfigError(
-                f"{where} must be one of {', '.join(choices)}, came {shown(value)}"
+                f"{where} must be one of {', '.join(choices)}, got {shown(value)}"
                 f"{did_you_mean(value, choices) if isinstance(value, str) else ''}"
             )
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where} must be a list, came {shown(value)}")
+            raise ConfigError(f"{where} must be a list, got {shown(value)}")
         return tuple(_convert(arguments[0], v, f"{where}.{i}") for i, v in enumerate(value))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, dict):
-            raise ConfigError(f"{where} must be a section of keys and values, came {shown(value)}")
+            raise ConfigError(f"{where} must be a section of keys and values, got {shown(value)}")
         return from_mapping(hint, value, where)
     return _convert_scalar(hint, value, where)
 
@@ -213,7 +213,7 @@ def _convert_scalar(kind: type, value: Any, where: str) -> Any:
     if kind not in _EXPECTED:
         raise TypeError(f"{where} is declared as {kind}, which the loader does not know")
     cure = "; put it in quotes" if kind is str and is_number else ""
-    raise ConfigError(f"{where} must be {_EXPECTED[kind]}, came {shown(value)}{cure}")
+    raise ConfigError(f"{where} must be {_EXPECTED[kind]}, got {shown(value)}{cure}")
 
 
 def _suggest(key: str, known: Mapping[str, Any], where: str) -> str:

@@ -66,7 +66,7 @@ def check_ranges(section: Any, name: str) -> None:
         value = getattr(section, field)
         fault = "" if value is None else allowed.fault(value)
         if fault:
-            raise ConfigError(f"{name}{field} must be {fault}, came {shown(value)}")
+            raise ConfigError(f"{name}{field} must be {fault}, got {shown(value)}")
 
 
 @cache

@@ -79,7 +79,7 @@ class FactorConfig:
     def __post_init__(self) -> None:
         if not self.scorer.strip() or self.scorer.strip() == COMMAND_PREFIX:
             raise ConfigError(
-                f"reward.factors: a scorer is missing, came {shown(self.scorer)}; "
+                f"reward.factors: a scorer is missing, got {shown(self.scorer)}; "
                 "give proxy, a property such as QED, module:function or command: ./program"
             )
         if self.transform not in TRANSFORM_PARAMETERS:
@@ -114,7 +114,7 @@ class FactorConfig:
                 raise self._error(f"transform {self.transform} takes {takes}; remove {field}")
         if self.low is not None and self.high is not None and self.high - self.low < _LEAST_WIDTH:
             raise self._error(
-                f"low must be below high by at least {_LEAST_WIDTH:g}, came {self.low} and "
+                f"low must be below high by at least {_LEAST_WIDTH:g}, got {self.low} and "
                 f"{self.high}; the good side is said by direction"
             )
         if self.column is not None and not self.column:

@@ -125,7 +125,7 @@ class RoundsConfig:
         if self.candidates < self.batch_size:
             raise ConfigError(
                 f"rounds.candidates must be at least rounds.batch_size ({self.batch_size}), "
-                f"came {self.candidates}"
+                f"got {self.candidates}"
             )
         if self.oracle.scorer == LABORATORY and self.initial is None:
             raise ConfigError(

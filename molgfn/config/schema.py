@@ -51,7 +51,7 @@ class LimitsConfig:
         if self.max_fragments < self.min_fragments:
             raise ConfigError(
                 f"limits.max_fragments must be at least limits.min_fragments "
-                f"({self.min_fragments}), came {self.max_fragments}"
+                f"({self.min_fragments}), got {self.max_fragments}"
             )
 
 
@@ -150,7 +150,7 @@ class TrainConfig:
         if self.beta_max < self.beta_min:
             raise ConfigError(
                 f"train.beta_max must be at least train.beta_min ({self.beta_min}), "
-                f"came {self.beta_max}"
+                f"got {self.beta_max}"
             )
         for key, size, parts, of in (
             (
@@ -167,19 +167,19 @@ class TrainConfig:
             ),
         ):
             if size % parts:
-                raise ConfigError(f"{key} must be a multiple of {of} ({parts}), came {size}")
+                raise ConfigError(f"{key} must be a multiple of {of} ({parts}), got {size}")
         each = self.batch_size // (self.updates_per_step * self.n_beta_groups)
         known = training_objectives()
         if self.objective not in known:
             raise ConfigError(
-                f"train.objective must be one of {', '.join(known)}, came {shown(self.objective)}"
+                f"train.objective must be one of {', '.join(known)}, got {shown(self.objective)}"
                 f"{did_you_mean(self.objective, known)}"
             )
         if self.objective == "vargrad" and each < 2:
             raise ConfigError(
                 "train.batch_size must be at least twice train.updates_per_step times "
                 f"train.n_beta_groups ({self.updates_per_step * self.n_beta_groups}) for vargrad, "
-                f"which compares within groups; came {self.batch_size}"
+                f"which compares within groups; got {self.batch_size}"
             )
 
 
@@ -221,11 +221,11 @@ class Config:
         if beta is not None and not low <= beta <= high:
             raise ConfigError(
                 f"rounds.beta must lie in train.beta_min to train.beta_max ({low:g} to {high:g}), "
-                f"came {beta:g}"
+                f"got {beta:g}"
             )
 
 
 def check_device(device: str) -> None:
     """Refuse (ConfigError) what is not ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     if re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", device) is None:
-        raise ConfigError(f"device must be auto, cpu, cuda or cuda:N, came {shown(device)}")
+        raise ConfigError(f"device must be auto, cpu, cuda or cuda:N, got {shown(device)}")

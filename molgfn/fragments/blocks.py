@@ -91,7 +91,7 @@ def _rows(text: str) -> list[tuple[str, list[int]]]:
         ):
             raise VocabularyError(
                 f"block {number}: expected a SMILES and a list of its atoms, "
-                f"came {shown(template)} and {shown(sites)}"
+                f"got {shown(template)} and {shown(sites)}"
             )
     return list(zip(smiles, atoms, strict=True))
 

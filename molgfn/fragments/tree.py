@@ -50,7 +50,7 @@ def check_tree(tree: FragmentTree, vocabulary: Vocabulary) -> None:
     """
     columns = tree.fragments, tree.parents, tree.parent_sites, tree.entry_sites
     if not len(tree) or len({len(column) for column in columns}) > 1:
-        raise ValueError(f"a tree needs one value for each node in every column, came {tree}")
+        raise ValueError(f"a tree needs one value for each node in every column, got {tree}")
     for node, number in enumerate(tree.fragments):
         if not 0 <= number < len(vocabulary.fragments):
             raise ValueError(f"node {node}: no fragment {number} among {len(vocabulary.fragments)}")
@@ -70,7 +70,7 @@ def check_tree(tree: FragmentTree, vocabulary: Vocabulary) -> None:
         if n_bonds > capacity:
             raise ValueError(
                 f"site {site} of node {node}, {fragment.smiles}, takes {capacity} bonds, "
-                f"came {n_bonds}"
+                f"got {n_bonds}"
             )
 
 

@@ -176,7 +176,7 @@ def _fragment_line(fragment: Fragment) -> str:
 def _parse(content: object) -> Vocabulary:
     if not isinstance(content, dict):
         came = "an empty file" if content is None else f"a {type(content).__name__}"
-        raise VocabularyError(f"expected a mapping with the key 'fragments', came {came}")
+        raise VocabularyError(f"expected a mapping with the key 'fragments', got {came}")
     _refuse_unknown(content, _TOP_KEYS, "the file")
     if content.get("format") != FORMAT:
         raise VocabularyError(
@@ -236,7 +236,7 @@ def _pairs(rows: object) -> frozenset[tuple[str, str]]:
             or not all(map(_is_count, row[2:]))
         ):
             raise VocabularyError(
-                f'pair {number}: expected ["C", "c"] or ["C", "c", times seen], came {shown(row)}'
+                f'pair {number}: expected ["C", "c"] or ["C", "c", times seen], got {shown(row)}'
             )
         first, second = sorted(row[:2])
         if (first, second) in pairs:

@@ -103,4 +103,4 @@ def check_same_shape(**tensors: Tensor) -> None:
     """Refuse tensors that are not all of one shape (B,): broadcasting would hide it."""
     shapes = {name: tuple(t.shape) for name, t in tensors.items()}
     if len(set(shapes.values())) != 1 or next(iter(tensors.values())).ndim != 1:
-        raise ValueError(f"expected tensors of one shape (B,), came {shapes}")
+        raise ValueError(f"expected tensors of one shape (B,), got {shapes}")

@@ -43,7 +43,7 @@ class Condition:
             ValueError: beta is not above 0, a weight is negative, or their sum is 0 or infinite.
         """
         if not (0 < beta < math.inf and 0 < sum(weights) < math.inf and min(weights) >= 0):
-            raise ValueError(f"beta must be above 0 and weights 0 or more, came {beta}, {weights}")
+            raise ValueError(f"beta must be above 0 and weights 0 or more, got {beta}, {weights}")
         total = math.fsum(weights)
         shares = torch.tensor([w / total for w in weights], dtype=torch.float64, device=device)
         return cls(
@@ -93,7 +93,7 @@ class Condition:
     def repeat(self, n: int) -> Condition:
         """Repeat a single condition n times."""
         if len(self) != 1:
-            raise ValueError(f"only a single condition can be repeated, came {len(self)}")
+            raise ValueError(f"only a single condition can be repeated, got {len(self)}")
         return Condition(self.log_beta.expand(n), self.beta.expand(n), self.weights.expand(n, -1))
 
     def to(self, device: torch.device | str) -> Condition:

@@ -70,7 +70,7 @@ class PerceptronPolicy(PolicyNetwork[RowStates]):
         """
         super().__init__()
         if hidden < 1 or layers < 1:
-            raise ConfigError(f"hidden and layers must be at least 1, came {hidden} and {layers}")
+            raise ConfigError(f"hidden and layers must be at least 1, got {hidden} and {layers}")
         self.env = env
         n_weights = n_objectives if n_objectives > 1 else 0
         widths = [env.n_columns * env.n_levels + 1 + n_weights] + [hidden] * layers

@@ -41,11 +41,11 @@ class Hypergrid(DiscreteEnvironment):
                 grid has too many cells to number.
         """
         if n_dimensions < 1:
-            raise ConfigError(f"n_dimensions must be at least 1, came {n_dimensions}")
+            raise ConfigError(f"n_dimensions must be at least 1, got {n_dimensions}")
         if side < 2:
-            raise ConfigError(f"side must be at least 2, came {side}")
+            raise ConfigError(f"side must be at least 2, got {side}")
         if not (math.isfinite(r0) and r0 > 0):
-            raise ConfigError(f"r0 must be a finite number above 0, came {r0}")
+            raise ConfigError(f"r0 must be a finite number above 0, got {r0}")
         if side**n_dimensions >= 2**63:
             raise ConfigError(
                 f"a grid of {side}^{n_dimensions} cells is too large; it must stay below 2^63"

@@ -60,7 +60,7 @@ class Document(Mapping[str, Any]):
             raise CheckpointError(f"{source} is not valid JSON: {error}; {cure}") from error
         if not isinstance(values, dict):
             raise CheckpointError(
-                f"{source} is not valid JSON: expected an object, came a {_kind(values)}; {cure}"
+                f"{source} is not valid JSON: expected an object, got a {_kind(values)}; {cure}"
             )
         return cls(values, source, cure)
 
@@ -174,7 +174,7 @@ class Document(Mapping[str, Any]):
         return self._values[key]
 
     def _unlike(self, key: str, value: Any, expected: str) -> CheckpointError:
-        return self.fault(key, f"must be {expected}, came {_show(value)}")
+        return self.fault(key, f"must be {expected}, got {_show(value)}")
 
 
 def _inside(value: Any) -> list[Any]:

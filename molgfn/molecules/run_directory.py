@@ -111,12 +111,9 @@ class RunDirectory:
             raise OutputError(
                 f"{self.path} holds a run already; continue it with --resume or name another --run"
             )
-        if any(
-            path.name != checkpoint_path(path, 0).name for path in checkpoints(self.checkpoints)
-        ):
+        if work := self.work():
             raise OutputError(
-                f"{self.checkpoints} holds checkpoints of a run whose {self.config_file.name} is "
-                "gone; name another --run"
+                f"{work} is of a run whose {self.config_file.name} is gone; name another --run"
             )
         facts = {
             "format": FORMAT,
@@ -135,6 +132,24 @@ class RunDirectory:
             self._make_places()
         # Last, because its presence says that the run exists.
         write_sealed(self.config_file, dump_config(config))
+
+    def work(self) -> Path | None:
+        """The newest of what the run has computed; None where nothing would be lost."""
+        saved = checkpoints(self.checkpoints)
+        return saved[-1] if saved and saved[-1].name != checkpoint_path(saved[-1], 0).name else None
+
+    def check_begun(self) -> None:
+        """Refuse a directory without a run.
+
+        Raises:
+            UsageError: There is none.
+            CheckpointError: There is one that has lost its configuration.
+        """
+        if self.config_file.exists():
+            return
+        if self.work() is not None:
+            raise CheckpointError(f"{self.path} has lost its {self.config_file.name}; {RUN_CURE}")
+        raise UsageError(f"{self.path} holds no run to resume; leave --resume out to begin")
 
     def _make_places(self) -> None:
         """Make what a training writes to."""

@@ -125,7 +125,7 @@ class LogExpectedImprovement(Acquisition):
             found = "two directions" if directions else "no factor"
             raise ConfigError(
                 "reward.acquisition.kind log_ei needs factors that read the proxy in one "
-                f"direction, came {found}"
+                f"direction, got {found}"
             )
         improvement = FactorConfig(
             "proxy",

@@ -7,8 +7,9 @@ a number that is missing or not finite is a failure of its molecule, with a reas
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,8 @@ _LONGEST = 300, 60
 def faults_of(name: str, cure: str = "") -> Iterator[None]:
     """Report whatever a user's code raises by the name of its scorer, a call of exit included.
 
+    What it prints goes to standard error: standard output may be the table.
+
     Args:
         name: What messages call the scorer.
         cure: End of the message.
@@ -36,7 +39,8 @@ def faults_of(name: str, cure: str = "") -> Iterator[None]:
         ScorerError: The code raised something else than this.
     """
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except ScorerError:
         raise
     except (Exception, SystemExit) as error:

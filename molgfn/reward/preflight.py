@@ -86,7 +86,7 @@ def preflight(scores: NDArray[np.float64]) -> Preflight:
         )
     if known.min() <= 0.0 or known.max() > 1.0:
         raise NumericalError(
-            f"scores must lie above 0 and up to 1, came {known.min():g} to {known.max():g}"
+            f"scores must lie above 0 and up to 1, got {known.min():g} to {known.max():g}"
         )
     if np.ptp(np.log(known)) < 1e-6:
         raise NumericalError(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +175,7 @@ class ColumnScorer(Scorer):
         with faults_of(name):
             columns = [own.columns] if isinstance(own.columns, str) else list(own.columns)
         if not columns or not all(isinstance(column, str) for column in columns):
-            raise ScorerError(f"scorer {name!r}: its columns must be names, came {columns!r:.60}")
+            raise ScorerError(f"scorer {name!r}: its columns must be names, got {columns!r:.60}")
         self._columns = tuple(columns)
 
     @property
@@ -264,11 +265,12 @@ def _import(name: str, where: str) -> Any:
     """Object behind ``package.module:function`` or an entry point."""
     found = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
     try:
-        if name in found.names:
-            return found[name].load()
-        module_name, colon, attribute = name.partition(":")
-        if colon:
-            return getattr(importlib.import_module(module_name), attribute)
+        with redirect_stdout(sys.stderr):  # standard output may be the table
+            if name in found.names:
+                return found[name].load()
+            module_name, colon, attribute = name.partition(":")
+            if colon:
+                return getattr(importlib.import_module(module_name), attribute)
     except (Exception, SystemExit) as error:  # whatever a user's module raises while it loads
         what = one_line(f"{type(error).__name__}: {error}")
         raise ConfigError(f"{where}: cannot import the scorer {name!r}: {what}") from error

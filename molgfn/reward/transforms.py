@@ -56,7 +56,7 @@ def _identity(factor: FactorConfig, values: Array, *_: object) -> Array:
     if outside.size:
         raise ScorerError(
             f"factor {factor.label!r}: the transform identity needs values from 0 to 1, "
-            f"came {outside[0]:g}; use sigmoid with low and high"
+            f"got {outside[0]:g}; use sigmoid with low and high"
         )
     return values if sign(factor.direction) > 0 else 1.0 - values
 

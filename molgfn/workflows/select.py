@@ -140,7 +140,7 @@ def _read_scores(table: Table, column: str) -> NDArray[np.float64]:
                 scores[row] = float(cell) if is_plain else read_numeral(cell, mark)
         except (ValueError, TableError) as error:
             raise TableError(
-                f"{table.source} row {row + 1}: {column} must be a number or empty, came {cell!r}"
+                f"{table.source} row {row + 1}: {column} must be a number or empty, got {cell!r}"
                 + (f": {error}" if isinstance(error, TableError) else "")
             ) from error
     return scores

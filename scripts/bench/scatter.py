@@ -14,7 +14,7 @@ def scatter(
 ) -> Tensor:
     """Sum rows by the number of their group; nothing else is asked for."""
     if (dim, reduce) != (0, "sum"):
-        raise ValueError(f"expected sums along dimension 0, came {reduce!r} along {dim}")
+        raise ValueError(f"expected sums along dimension 0, got {reduce!r} along {dim}")
     n_groups = int(index.max()) + 1 if dim_size is None else dim_size
     return torch.zeros(n_groups, *src.shape[1:], dtype=src.dtype).index_add(0, index, src)
 

@@ -151,7 +151,7 @@ def test_sampling_options_that_cannot_be(cli, tmp_path):
     for command in ("sample", "evaluate"):
         for beta in ("nan", "0", "-1", "inf"):
             refused(cli(command, "--beta", beta), 2, "--beta must be a number above 0")
-        refused(cli(command, "--beta", "1e300"), 2, "--beta must be at most 10000, came 1e+300")
+        refused(cli(command, "--beta", "1e300"), 2, "--beta must be at most 10000, got 1e+300")
         for seed in ("-1", "99999999999999999999"):
             result = cli(command, "--seed", seed)
             assert (result.exit_code, result.stdout) == (2, "")

@@ -165,7 +165,7 @@ def test_time_limit_and_failures_in_a_row(dock, tmp_path):
     ("options", "code", "message"),
     [
         (["--target", "nowhere"], 3, "no target 'nowhere'; `molgfn targets list` shows all"),
-        (["--preset", "quick"], 2, "--preset must be one of fast, default, thorough, came 'quick'"),
+        (["--preset", "quick"], 2, "--preset must be one of fast, default, thorough, got 'quick'"),
     ],
 )
 def test_options_that_cannot_be(cli, options, code, message):
@@ -230,7 +230,7 @@ def test_score_adds_docked_energies_beside_its_own(dock, cli, qed_alone, calls):
         (["--target", "PARP1"], "--target says how to dock; add --oracle vina"),
         (["--preset", "fast"], "--preset says how to dock"),
         (["--workers", "2"], "--workers says how to dock"),
-        (["--oracle", "gold"], "--oracle must be vina, came 'gold'"),
+        (["--oracle", "gold"], "--oracle must be vina, got 'gold'"),
     ],
 )
 def test_options_of_the_oracle_need_it(cli, qed_alone, options, message):

@@ -150,7 +150,7 @@ def test_three_decimals_after_a_comma(cli):
     result = cli("select", "-k", 1, "--score-column", "x", input='SMILES,x\nCCO,"1,250"\n')
     assert result.exit_code == 3
     assert (
-        "row 1: x must be a number or empty, came '1,250': '1,250' may be 1250 or" in result.stderr
+        "row 1: x must be a number or empty, got '1,250': '1,250' may be 1250 or" in result.stderr
     )
 
 

@@ -129,7 +129,10 @@ def test_a_run_whose_config_is_gone_is_not_begun_anew_over_it(copied, cli):
     (copied / "config.yaml").unlink()
     result = cli("train", "--run", copied, *QUICK)
     assert result.exit_code == 1
-    assert "holds checkpoints of a run whose config.yaml is gone" in result.stderr
+    assert "is of a run whose config.yaml is gone; name another --run" in result.stderr
+    result = cli("train", "--run", copied, "--resume")
+    assert result.exit_code == 3
+    assert f"{copied} has lost its config.yaml; restore it from a copy" in result.stderr
 
 
 def test_metrics_that_were_changed_are_refused_and_may_be_deleted(copied, cli):

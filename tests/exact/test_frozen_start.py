@@ -156,8 +156,8 @@ def test_a_start_without_room_is_refused() -> None:
         (((0,), (0,), (0,), (0,)), "node 0 hangs on node 0"),
         (((0, 0), (-1, 1), (-1, 0), (-1, 0)), "node 1 hangs on node 1"),
         (((0, 0), (-1, -1), (-1, 0), (-1, 0)), "node 1 hangs on node -1"),
-        (((0, 0), (-1, 0), (-1, 17), (-1, 0)), "site 17 of node 0, .*, takes 0 bonds, came 1"),
-        (((0, 0), (-1, 0), (-1, 0), (-1, -1)), "site -1 of node 1, .*, takes 0 bonds, came 1"),
+        (((0, 0), (-1, 0), (-1, 17), (-1, 0)), "site 17 of node 0, .*, takes 0 bonds, got 1"),
+        (((0, 0), (-1, 0), (-1, 0), (-1, -1)), "site -1 of node 1, .*, takes 0 bonds, got 1"),
         (((0, *[1] * 9), (-1, *[0] * 9), (-1, *[0] * 9), (-1, *[0] * 9)), "site 0 of node 0, .*"),
     ],
 )

@@ -64,9 +64,9 @@ def check_box(center: Triple, size: Triple) -> None:
         TargetError: A number is not finite, or a side is out of range.
     """
     if not all(math.isfinite(number) for number in (*center, *size)):
-        raise TargetError(f"the box needs finite numbers, came {center} and {size}")
+        raise TargetError(f"the box needs finite numbers, got {center} and {size}")
     if not all(MIN_BOX_SIDE <= side <= MAX_BOX_SIDE for side in size):
         raise TargetError(
-            f"every side of the box must lie in {MIN_BOX_SIDE:g} to {MAX_BOX_SIDE:g} Å, came "
+            f"every side of the box must lie in {MIN_BOX_SIDE:g} to {MAX_BOX_SIDE:g} Å, got "
             f"{' x '.join(f'{side:g}' for side in size)}"
         )

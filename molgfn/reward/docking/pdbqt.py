@@ -61,7 +61,7 @@ def receptor_coordinates(text: str, source: str) -> NDArray[np.float64]:
             raise TargetError(f"{where}: MODEL; expected one rigid receptor, keep one model")
         elif line and not line.startswith(_IGNORED):
             raise TargetError(
-                f"{where}: expected ATOM, HETATM, TER or REMARK, came {line[:20].strip()!r}; "
+                f"{where}: expected ATOM, HETATM, TER or REMARK, got {line[:20].strip()!r}; "
                 f"remove such lines, or {_PDB_CURE}"
             )
     if not points:

@@ -68,5 +68,5 @@ def find_preset(name: str) -> DockingSettings:
     """
     if name not in PRESETS:
         hint = did_you_mean(name, PRESETS)
-        raise UsageError(f"--preset must be one of {', '.join(PRESETS)}, came {name!r}{hint}")
+        raise UsageError(f"--preset must be one of {', '.join(PRESETS)}, got {name!r}{hint}")
     return PRESETS[name]

@@ -55,9 +55,9 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         if self.members < 2:
-            raise ValueError(f"an ensemble needs at least 2 members, came {self.members}")
+            raise ValueError(f"an ensemble needs at least 2 members, got {self.members}")
         if self.control_members < 1:
-            raise ValueError(f"a control needs a member, came {self.control_members}")
+            raise ValueError(f"a control needs a member, got {self.control_members}")
 
     @property
     def n_epochs(self) -> int:

@@ -124,7 +124,7 @@ def early_stopping_fold(
         chosen = folds == own
         if 0 < 2 * chosen.sum() <= len(folds):
             return chosen, kept
-    raise ValueError(f"early stopping needs at least 2 molecules, came {len(molecules)}")
+    raise ValueError(f"early stopping needs at least 2 molecules, got {len(molecules)}")
 
 
 def check_varied(data: Dataset) -> None:
@@ -164,7 +164,7 @@ def _folds(groups: Sequence[str], n_folds: int, seed: int) -> NDArray[np.int64]:
         seed: Seed of the order.
     """
     if n_folds < 2:
-        raise ValueError(f"n_folds must be at least 2, came {n_folds}")
+        raise ValueError(f"n_folds must be at least 2, got {n_folds}")
     members: dict[str, list[int]] = {}
     for index, group in enumerate(groups):
         members.setdefault(group, []).append(index)

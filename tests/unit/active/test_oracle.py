@@ -75,7 +75,7 @@ def test_it_describes_itself():
         (OracleConfig(target="PARP"), TargetError, "no target 'PARP'.*mean PARP1?"),
         (OracleConfig(preset="slow"), ConfigError, "rounds.oracle.preset must be one of fast, de"),
         (OracleConfig("QED", column="Score"), ConfigError, "rounds.oracle.column.*'Score'"),
-        (OracleConfig("noisy: QED"), ConfigError, "such as noisy: QED 0.05, came 'noisy: QED'"),
+        (OracleConfig("noisy: QED"), ConfigError, "such as noisy: QED 0.05, got 'noisy: QED'"),
         (OracleConfig("noisy: QED -1"), ConfigError, "standard deviation"),
         (OracleConfig("noisy: QED x"), ConfigError, "standard deviation"),
         (OracleConfig("noisy: QDE 1"), ConfigError, "no property 'QDE'.*mean QED?"),

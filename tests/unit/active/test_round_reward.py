@@ -32,7 +32,7 @@ READS = "{scorer: proxy, transform: sigmoid, low: 5, high: 8, direction: maximis
                 f"reward.factors=[{READS}, {{scorer: proxy, transform: sigmoid, low: 5, high: 8, "
                 "direction: minimise, name: other}]",
             ],
-            "in one direction, came two directions",
+            "in one direction, got two directions",
         ),
     ],
 )

@@ -252,7 +252,7 @@ def test_calls_that_make_no_sense():
         select_diverse(fingerprints, scores, 2, 0.6, groups=["a"])
     with pytest.raises(ValueError, match="a cap needs groups"):
         select_diverse(fingerprints, scores, 2, 0.6, max_per_group=1)
-    with pytest.raises(ValueError, match="at least 1, came 0"):
+    with pytest.raises(ValueError, match="at least 1, got 0"):
         select_diverse(fingerprints, scores, 2, 0.6, groups=["a", "b"], max_per_group=0)
-    with pytest.raises(ValueError, match="greedy, max_min, log_det, came 'best'"):
+    with pytest.raises(ValueError, match="greedy, max_min, log_det, got 'best'"):
         select_diverse(fingerprints, scores, 2, 0.6, method="best")

@@ -52,7 +52,8 @@ def test_stereo_can_be_left_out():
         ("c1cccc1", "kekulize"),
         ("CCO,1.2", "RDKit cannot read"),
         ("nan", "RDKit cannot read"),
-        ("Ｃ", "RDKit cannot read"),
+        ("Ｃ", "holds 'Ｃ', which no SMILES does"),
+        ("C\u00e9C", "holds '\u00e9', which no SMILES does"),
         ("C" * (MAX_SMILES_LENGTH + 1), "2001 characters"),
     ],
 )

@@ -15,14 +15,14 @@ from molgfn.errors import ConfigError
         ({"transform": "identity", "low": 2.0}, "takes no parameter; remove low"),
         (
             {"transform": "decay", "limit": 1.0, "softness": 0.0},
-            "softness must be at least 1e-09, came 0.0",
+            "softness must be at least 1e-09, got 0.0",
         ),
         ({"transform": "identity", "weight": 0.0}, "weight must be at least 1e-09"),
-        ({"transform": "identity", "weight": float("nan")}, "weight must be a number, came nan"),
+        ({"transform": "identity", "weight": float("nan")}, "weight must be a number, got nan"),
         ({"transform": "identity", "timeout_s": -1.0}, "timeout_s must be at least 0.001"),
         (
             {"transform": "sigmoid", "low": 1.0, "high": float("inf")},
-            "high must be at most 1000000000000, came inf",
+            "high must be at most 1000000000000, got inf",
         ),
     ],
 )
@@ -46,5 +46,5 @@ def test_a_reward_needs_factors_of_distinct_names():
 
 @pytest.mark.parametrize("floor", [0.0, 1.0, -1.0])
 def test_the_floor_lies_between_0_and_1(floor):
-    with pytest.raises(ConfigError, match=r"reward\.floor must be (at least 1e-300|below 1), came"):
+    with pytest.raises(ConfigError, match=r"reward\.floor must be (at least 1e-300|below 1), got"):
         RewardConfig(floor=floor)

@@ -10,11 +10,11 @@ from molgfn.errors import ConfigError
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"rounds": -1}, "rounds.rounds must be at least 0, came -1"),
+        ({"rounds": -1}, "rounds.rounds must be at least 0, got -1"),
         ({"batch_size": 0}, "rounds.batch_size must be at least 1"),
         ({"initial_size": 0}, "rounds.initial_size must be at least 1"),
         ({"budget": -1}, "rounds.budget must be at least 0"),
-        ({"exploration": math.nan}, "rounds.exploration must be a number, came nan"),
+        ({"exploration": math.nan}, "rounds.exploration must be a number, got nan"),
         ({"candidates": 10}, r"rounds.candidates must be at least rounds.batch_size \(200\)"),
         ({"beta": 0.0}, "rounds.beta must be at least 0.001"),
         ({"min_distance": 1.5}, "rounds.min_distance must be at most 1"),
@@ -37,7 +37,7 @@ def test_rounds_out_of_range_are_refused(settings, message):
         ({"column": ""}, "rounds.oracle.column must not be empty"),
         ({"scorer": "lab"}, "rounds.oracle.column is missing"),
         ({"molecules_per_call": 0}, "molecules_per_call must be at least 1"),
-        ({"timeout_s": math.inf}, "timeout_s must be at most 2000000, came inf"),
+        ({"timeout_s": math.inf}, "timeout_s must be at most 2000000, got inf"),
         ({"tries": 0}, "rounds.oracle.tries must be at least 1"),
     ],
 )
@@ -47,7 +47,7 @@ def test_an_oracle_out_of_range_is_refused(settings, message):
 
 
 def test_the_beta_of_the_rounds_lies_where_the_policy_was_trained():
-    with pytest.raises(ConfigError, match=r"rounds.beta must lie .* \(4 to 32\), came 64"):
+    with pytest.raises(ConfigError, match=r"rounds.beta must lie .* \(4 to 32\), got 64"):
         load_config(None, ["rounds.beta=64"])
     assert load_config(None, ["rounds.beta=64", "train.beta_max=64"]).rounds.beta == 64
 

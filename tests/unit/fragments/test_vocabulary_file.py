@@ -92,7 +92,7 @@ def test_an_unknown_vocabulary_is_one_clear_line(name):
     ("old", "new", "message"),
     [
         (GOOD, "", "an empty file"),
-        (GOOD, "- 1\n", "came a list"),
+        (GOOD, "- 1\n", "got a list"),
         (GOOD, "a: [", "line"),
         (GOOD, "\0", "not readable|YAML"),
         ("format: 1", "format: 9", "format is 9"),

@@ -42,7 +42,7 @@ def test_a_damaged_tensor_file_is_refused(saved):
     ("text", "message"),
     [
         ("{", "not valid JSON"),
-        ("[]", "not valid JSON: expected an object, came a list"),
+        ("[]", "not valid JSON: expected an object, got a list"),
         ('{"format": 99}', "format 1"),
         ('{"a": ' * 5000, "not valid JSON: nested too deeply"),
         ('{"format": ' + "1" * 5000 + "}", "not valid JSON: .*digits"),

@@ -71,7 +71,7 @@ def test_the_condition_matters_and_every_weight_learns(policy):
 
 
 def test_a_network_without_width_is_refused(env):
-    with pytest.raises(ConfigError, match="at least 1, came 0 and 2"):
+    with pytest.raises(ConfigError, match="at least 1, got 0 and 2"):
         PerceptronPolicy(env, hidden=0)
 
 

@@ -134,11 +134,11 @@ def test_the_listed_grid_by_hand():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_dimensions": 0}, "n_dimensions must be at least 1, came 0"),
-        ({"side": 1}, "side must be at least 2, came 1"),
+        ({"n_dimensions": 0}, "n_dimensions must be at least 1, got 0"),
+        ({"side": 1}, "side must be at least 2, got 1"),
         ({"side": 5}, "leaves none"),
-        ({"r0": 0.0}, "r0 must be a finite number above 0, came 0.0"),
-        ({"r0": math.nan}, "r0 must be a finite number above 0, came nan"),
+        ({"r0": 0.0}, "r0 must be a finite number above 0, got 0.0"),
+        ({"r0": math.nan}, "r0 must be a finite number above 0, got nan"),
         ({"n_dimensions": 21}, "too large"),
     ],
 )

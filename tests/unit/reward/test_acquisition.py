@@ -136,7 +136,7 @@ def test_one_opinion_is_the_score():
         ({"kind": "log_ei"}, "best is missing"),
         ({"kind": "ucb", "exploration": -1.0}, "exploration must be at least 0"),
         ({"kind": "thompson", "power": 0.0}, "power must be at least 0.001"),
-        ({"kind": "log_ei", "best": math.inf}, "best must be at most 1000000000000, came inf"),
+        ({"kind": "log_ei", "best": math.inf}, "best must be at most 1000000000000, got inf"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):

@@ -143,6 +143,18 @@ def test_columns_that_are_no_names_are_refused(names):
         ColumnScorer("mine", columns(lambda _: None, names))
 
 
+def test_what_it_prints_is_no_part_of_a_table(capsys, tmp_path, monkeypatch):
+    def talks(smiles):
+        sys.stdout.write("called\n")
+        return [1.0] * len(smiles)
+
+    (tmp_path / "talking.py").write_text("print('loaded')\ndef score(smiles): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    find_scorer(FactorConfig("talking:score", "identity"), lambda: pytest.fail("no proxy"))
+    FunctionScorer("talks", talks)([read_molecule("C")])
+    assert capsys.readouterr() == ("", "loaded\ncalled\n")
+
+
 @pytest.mark.parametrize(
     "text", ["import", "1 / 0", "raise SystemExit(3)", "import nowhere_at_all"]
 )

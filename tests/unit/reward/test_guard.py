@@ -54,10 +54,10 @@ def test_a_guard_lowers_scores_and_leaves_predictions():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"kappa": -1.0}, "guard.kappa must be at least 0, came -1"),
-        ({"kappa": float("nan")}, "guard.kappa must be a number, came nan"),
-        ({"min_similarity": 1.5}, "guard.min_similarity must be at most 1, came 1.5"),
-        ({"softness": 0.0}, "guard.softness must be at least 1e-09, came 0"),
+        ({"kappa": -1.0}, "guard.kappa must be at least 0, got -1"),
+        ({"kappa": float("nan")}, "guard.kappa must be a number, got nan"),
+        ({"min_similarity": 1.5}, "guard.min_similarity must be at most 1, got 1.5"),
+        ({"softness": 0.0}, "guard.softness must be at least 1e-09, got 0"),
     ],
 )
 def test_a_wrong_guard_is_refused(arguments, message):

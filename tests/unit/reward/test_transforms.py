@@ -21,7 +21,7 @@ def test_identity_keeps_or_reverses_the_value():
 
 
 def test_identity_refuses_what_is_no_share_and_names_the_factor():
-    with pytest.raises(ScorerError, match="factor 'mw'.*came 180"):
+    with pytest.raises(ScorerError, match="factor 'mw'.*got 180"):
         apply(FactorConfig("MW", "identity", name="mw"), [180.0])
 
 

@@ -34,7 +34,7 @@ def test_nothing_to_select_from():
 def test_a_column_that_is_missing_or_no_number():
     with pytest.raises(TableError, match="no column 'Scor' .*did you mean Score"):
         select(ROWS, column="Scor")
-    with pytest.raises(TableError, match="x.csv row 1: id must be a number or empty, came 'a'"):
+    with pytest.raises(TableError, match="x.csv row 1: id must be a number or empty, got 'a'"):
         select(ROWS, column="id")
 
 

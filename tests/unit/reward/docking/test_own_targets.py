@@ -99,7 +99,7 @@ def test_an_own_name_is_taken_too_and_how_to_free_it(receptor):
     [
         ((40, 0, 0), (20, 20, 20), r"around \(40, 0, 0\) holds 0 receptor atoms.*= -4 to 4"),
         ((0, 0, 9), (20, 20, 10), "holds 4 receptor atoms, too few for a pocket"),
-        ((0, 0, 0), (20, 20, 3), "must lie in 5 to 60 Å, came 20 x 20 x 3"),
+        ((0, 0, 0), (20, 20, 3), "must lie in 5 to 60 Å, got 20 x 20 x 3"),
         ((0, 0, 0), (20, 61, 20), "must lie in 5 to 60"),
         ((float("nan"), 0, 0), (20, 20, 20), "needs finite numbers"),
     ],

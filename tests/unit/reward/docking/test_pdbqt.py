@@ -38,12 +38,12 @@ def test_types_that_vina_has(kind):
         (atom(serial="100000"), "x line 2: no coordinates in columns 31 to 54"),
         (
             "HEADER    X",
-            "x line 2: expected ATOM, HETATM, TER or REMARK, came 'HEADER    X'; remove",
+            "x line 2: expected ATOM, HETATM, TER or REMARK, got 'HEADER    X'; remove",
         ),
-        ("CONECT    1    2", "x line 2: expected ATOM, HETATM, TER or REMARK, came 'CONECT"),
+        ("CONECT    1    2", "x line 2: expected ATOM, HETATM, TER or REMARK, got 'CONECT"),
         ("MODEL        1", "x line 2: MODEL; expected one rigid receptor"),
         ("TORSDOF 3", "x line 2: TORSDOF belongs to a ligand"),
-        ("   ", "x line 2: expected ATOM, HETATM, TER or REMARK, came ''"),
+        ("   ", "x line 2: expected ATOM, HETATM, TER or REMARK, got ''"),
     ],
 )
 def test_what_vina_cannot_read_is_named_with_its_line(line, message, tmp_path):
