@@ -21,7 +21,7 @@ from molgfn.reward.protocol import check_columns
 from molgfn.reward.proxy.dataset import BOUND_SIGNS, MIN_MOLECULES, Dataset
 from molgfn.reward.proxy.split import split_for_test
 from molgfn.tables.columns import KCAL_MOL, split_column, value_column
-from molgfn.tables.measured import MAX_VALUE
+from molgfn.tables.measured import value_fault
 
 
 def learned_name(column: str, oracle: OracleConfig) -> tuple[str, str]:
@@ -165,22 +165,13 @@ def _dataset(
     oracle: OracleConfig,
 ) -> Dataset:
     for place, answer in zip(places, answers, strict=True):
-        if fault := _fault(answer.value, oracle):
-            raise TableError(f"{place}: {fault}")
+        if fault := value_fault(answer.value, log10=oracle.scale == "log10"):
+            raise TableError(f"{place}: {answer.value:g} {fault}")
     return Dataset(
         tuple(molecules),
         learned(np.array([answer.value for answer in answers]), oracle),
         bounds=tuple(BOUND_SIGNS[answer.relation] for answer in answers),
     )
-
-
-def _fault(value: float, oracle: OracleConfig) -> str:
-    """Why a proxy cannot learn a value; empty where it can."""
-    if oracle.scale == "log10" and not value > 0:
-        return f"{value:g} has no logarithm; rounds.oracle.scale log10 needs values above 0"
-    if abs(value) > MAX_VALUE:
-        return f"{value:g} is beyond {MAX_VALUE:g}; use a larger unit"
-    return ""
 
 
 def best_value(data: Dataset, direction: Direction) -> float:

@@ -20,7 +20,7 @@ from molgfn.reward.docking.packages import require_engine
 from molgfn.reward.docking.settings import PRESETS
 from molgfn.reward.protocol import Scorer, check_columns
 from molgfn.reward.scorers import find_scorer
-from molgfn.tables.measured import MAX_VALUE
+from molgfn.tables.measured import value_fault
 
 _KEY = "rounds.oracle.scorer"
 #: Time limit that a program never reaches, seconds: that of its call is kept from outside.
@@ -201,9 +201,7 @@ def _value_column(name: str, scorer: Scorer, column: str) -> str | None:
 def _answer(value: float, reason: str, cost_s: float, *, log10: bool) -> Answer:
     """The answer with a value, where that is one to learn from."""
     if not math.isfinite(value):
-        return Answer.failed(reason if reason else "no number came", cost_s)
-    if abs(value) > MAX_VALUE:
-        return Answer.failed(f"{value:g} came, beyond {MAX_VALUE:g}; use a larger unit", cost_s)
-    if log10 and not value > 0:
-        return Answer.failed(f"{value:g} came, which has no logarithm", cost_s)
+        return Answer.failed(reason if reason else "no number returned", cost_s)
+    if fault := value_fault(value, log10=log10):
+        return Answer.failed(f"{value:g} {fault}", cost_s)
     return Answer(value, "ok", "", cost_s)

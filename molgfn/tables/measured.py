@@ -133,12 +133,8 @@ class MeasuredColumn:
         value = number * _factor(match["unit"] or self._units[row], self._unit)
         if not math.isfinite(value):
             raise TableError(f"{_short(cell)} is not a finite number")
-        if abs(value) > MAX_VALUE:
-            raise TableError(f"{_short(cell)} is beyond {MAX_VALUE:g}; use a larger unit")
-        if self._log10 and not value > 0:
-            raise TableError(
-                f"{_short(cell)} has no logarithm; rounds.oracle.scale log10 needs values above 0"
-            )
+        if fault := value_fault(value, log10=self._log10):
+            raise TableError(f"{_short(cell)} {fault}")
         return Measured(value, self._relation(match["relation"] or "", row))
 
     def _relation(self, sign: str, row: int) -> Relation:
@@ -148,6 +144,15 @@ class MeasuredColumn:
         if sign and told and _RELATIONS[sign] != _RELATIONS[told]:
             raise TableError(f"it is {sign} in its cell and {told} in its relation; keep one")
         return _RELATIONS[sign or told]
+
+
+def value_fault(value: float, *, log10: bool) -> str:
+    """Why nothing can learn from a finite value, as what a message says of it; empty if it can."""
+    if abs(value) > MAX_VALUE:
+        return f"is beyond {MAX_VALUE:g}; use a larger unit"
+    if log10 and not value > 0:
+        return "has no logarithm; rounds.oracle.scale log10 needs values above 0"
+    return ""
 
 
 def merge(repeats: Sequence[Measured], *, log10: bool = False) -> Measured:

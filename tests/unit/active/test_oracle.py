@@ -148,9 +148,9 @@ def test_noise_belongs_to_the_molecule():
     [
         ("linear", float("inf"), "gave inf"),
         ("linear", None, "gave no number"),
-        ("linear", -2e15, "-2e.15 came, beyond 1e.15; use a larger unit"),
-        ("log10", 0.0, "0 came, which has no logarithm"),
-        ("log10", -3, "-3 came, which has no logarithm"),
+        ("linear", -2e15, "-2e.15 is beyond 1e.15; use a larger unit"),
+        ("log10", 0.0, "0 has no logarithm"),
+        ("log10", -3, "-3 has no logarithm"),
     ],
 )
 def test_a_value_nobody_can_learn_from_is_a_failure_of_its_molecule(
