@@ -23,6 +23,7 @@ from molgfn.fragments.vocabulary_file import find_vocabulary
 from molgfn.machine.progress import Progress, silent
 from molgfn.machine.user import user_at_host
 from molgfn.molecules.run_directory import check_resumable
+from molgfn.workflows.train import anchored
 
 #: Settings that rounds which go on may change: how far they go, and whatever may turn out wrong
 #: only after the oracle was paid, so that its answers are not lost. What exists stays as it is.
@@ -63,6 +64,7 @@ def begin(config: Config, directory: RoundsDirectory) -> Config:
         if not initial.is_file():
             raise TableError(f"rounds.initial {rounds.initial}: no such file")
         config = replace(config, rounds=replace(rounds, initial=str(initial)))
+    config = anchored(config)
     column = column_of(config)
     check_learnable(column, config)
     check_round_reward(config)

@@ -17,6 +17,7 @@ from molgfn.cli.config import config_app
 from molgfn.cli.dock import dock
 from molgfn.cli.evaluate import evaluate
 from molgfn.cli.fragments import fragments_app
+from molgfn.cli.prior import prior_app
 from molgfn.cli.proxy import proxy_app
 from molgfn.cli.rounds import rounds_app
 from molgfn.cli.sample import sample
@@ -65,6 +66,7 @@ def molgfn(
 for _command in (train, sample, score, select, dock, evaluate, verify):
     app.command()(_command)
 app.add_typer(rounds_app, name="rounds")
+app.add_typer(prior_app, name="prior")
 app.add_typer(proxy_app, name="proxy")
 app.add_typer(targets_app, name="targets")
 app.add_typer(fragments_app, name="fragments")

@@ -23,6 +23,10 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue --run exactly where its checkpoint stands.")
     ] = False,
+    begin_with: Annotated[
+        Path | None,
+        typer.Option("--from", help="Begin with the policy of a prior or of another run."),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as train.steps=500."),
@@ -38,6 +42,8 @@ def train(
 
     The default 4000 steps take about an hour on one core. After 300 the molecules are good; the
     rest makes each come as often as it should.
+    Example: molgfn train --run runs/usual --from prior --set reward.prior.name=prior
+
     Ctrl-C saves and stops; `molgfn train --run runs/first --resume` goes on exactly there.
     """
     from molgfn.cli.options import check_resume
@@ -52,6 +58,8 @@ def train(
     check_resume(resume, run, config)
     if resume and seed is not None:
         raise UsageError("--resume continues with the run's own seed; leave --seed out")
+    if resume and begin_with is not None:
+        raise UsageError("--resume continues with the run's own policy; leave --from out")
     directory = RunDirectory(default_run_directory() if run is None else run)
     if resume:
         directory.check_begun()
@@ -60,7 +68,7 @@ def train(
         if checked is None:
             training = resume_training(directory, overrides)
         else:
-            training = start_training(checked, directory)
+            training = start_training(checked, directory, policy=begin_with)
         run_training(training)
     typer.echo(
         f"trained to step {training.trainer.step}; "

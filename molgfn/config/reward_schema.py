@@ -207,6 +207,26 @@ class AcquisitionConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PriorConfig:
+    """How much a molecule must be like those of a library.
+
+    Attributes:
+        name: A directory made by ``molgfn prior fit``; empty for none.
+        weight: Exponent alpha of the prior's probability p0: molecules are drawn in proportion to
+            p0^alpha times the reward. 1 draws them from the library's law, reweighed by the reward.
+
+    Raises:
+        ConfigError: The weight is out of its range.
+    """
+
+    name: str = ""
+    weight: Annotated[float, Range(0, 100)] = 1.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "reward.prior.")
+
+
+@dataclass(frozen=True, slots=True)
 class RewardConfig:
     """The reward: the product of its factors, each raised to its weight.
 
@@ -220,6 +240,7 @@ class RewardConfig:
             fragment trees that make it, so that molecules and not trees are drawn in proportion to
             their reward. Only a vocabulary that does not decode uniquely needs it (see
             ``molgfn fragments check``); taking every new molecule apart costs time.
+        prior: A law of molecules that multiplies the reward.
         guard: How much the proxy is trusted.
         acquisition: How its uncertainty is used; ``molgfn rounds`` sets it for every round.
 
@@ -232,6 +253,7 @@ class RewardConfig:
     factors: tuple[FactorConfig, ...] = DEFAULT_FACTORS
     floor: Annotated[float, Range(1e-300, 1, with_most=False)] = 1e-4
     divide_by_multiplicity: bool = False
+    prior: PriorConfig = PriorConfig()
     guard: GuardConfig = GuardConfig()
     acquisition: AcquisitionConfig = AcquisitionConfig()
 
@@ -247,6 +269,11 @@ class RewardConfig:
                     f"reward.factors: two factors are called {shown(label)}; give one another name:"
                 )
         check_ranges(self, "reward.")
+        if self.prior.name and self.divide_by_multiplicity:
+            raise ConfigError(
+                "reward.divide_by_multiplicity shares the reward among the trees of a molecule, "
+                "which reward.prior does by itself; set one of them"
+            )
         if self.guard.kappa > 0.0 and self.acquisition.kind != "greedy":
             raise ConfigError(
                 "reward.guard.kappa makes the reward wary of uncertainty and "

@@ -217,6 +217,10 @@ class Config:
             raise ConfigError(
                 "vocabulary must not be empty; give a shipped name such as default, or a path"
             )
+        if self.reward.prior.name and self.train.objective == "flow_matching":
+            raise ConfigError(
+                "train.objective flow_matching cannot have a reward.prior; take another objective"
+            )
         low, high, beta = self.train.beta_min, self.train.beta_max, self.rounds.beta
         if beta is not None and not low <= beta <= high:
             raise ConfigError(

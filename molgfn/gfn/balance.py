@@ -36,6 +36,7 @@ class Evaluated(Generic[S]):
         log_reward: log R of each end, shape ``(B,)``, nats.
         log_z: Learned log Z of each condition, shape ``(B,)``, nats.
         log_pf: log P_F of every transition, shape ``(T,)``, nats.
+        log_pb: log P_B of every transition, or log P_F0 of a prior in its place, ``(T,)``, nats.
         log_flow: log F of the state that every transition leaves, shape ``(T,)``, nats.
         weight: Weight of each trajectory in the loss, > 0, shape ``(B,)``.
     """
@@ -48,6 +49,7 @@ class Evaluated(Generic[S]):
     log_reward: Tensor
     log_z: Tensor
     log_pf: Tensor
+    log_pb: Tensor
     log_flow: Tensor
     weight: Tensor
 
@@ -69,21 +71,27 @@ def evaluate(
     log_reward: Tensor,
     log_z: Tensor,
     half_weight_nats: float = math.inf,
+    log_pb: Tensor | None = None,
 ) -> Evaluated[S]:
     """Evaluate log P_F and log F of a batch, each distinct state once; differentiable.
 
     ``group``, ``log_reward`` and ``log_z`` have shape ``(B,)``, see :class:`Evaluated`. By default
-    all trajectories count alike, see :func:`molgfn.gfn.relevance.relevance`.
+    all trajectories count alike, see :func:`molgfn.gfn.relevance.relevance`. ``log_pb`` ``(T,)``
+    takes the place of the P_B of the environment.
     """
     states, index, like = distinct_states(batch.states, group[batch.trajectory])
     owner = batch.trajectory[like]
     distribution = policy(states, condition[owner])
     log_pf = distribution.log_prob(batch.actions, index)
     log_flow = flows_from(env, states, distribution.log_flow, log_z[owner])[index]
-    log_p = batch.total(log_pf.detach()) - batch.total(batch.log_pb)
-    weight = relevance(log_p, log_reward, group, half_weight_nats)
+    # Ends are weighed by estimates of their log p and log target, by the P_B of the environment.
+    own = batch.total(batch.log_pb)
+    log_p = batch.total(log_pf.detach()) - own
+    log_pb = batch.log_pb if log_pb is None else log_pb
+    log_target = log_reward + (batch.total(log_pb) - own)
+    weight = relevance(log_p, log_target, group, half_weight_nats)
     return Evaluated(
-        env, policy, batch, condition, group, log_reward, log_z, log_pf, log_flow, weight
+        env, policy, batch, condition, group, log_reward, log_z, log_pf, log_pb, log_flow, weight
     )
 
 

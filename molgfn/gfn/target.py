@@ -16,6 +16,8 @@ from torch import Tensor
 
 from molgfn.gfn.condition import Condition
 from molgfn.gfn.environment import S_contra
+from molgfn.gfn.prior import Prior
+from molgfn.gfn.trajectories import Trajectories
 
 
 class Target(ABC, Generic[S_contra]):
@@ -25,10 +27,12 @@ class Target(ABC, Generic[S_contra]):
         objectives: Names of the K objectives.
         member_power: Exponent of the mean over the members of an ensemble, where parts come by
             member.
+        prior: The law that multiplies the reward; none by default.
     """
 
     objectives: tuple[str, ...] = ("Score",)
     member_power: float = 1.0
+    prior: Prior[S_contra] | None = None
 
     @abstractmethod
     def log_parts(self, states: S_contra, /) -> Tensor:
@@ -49,21 +53,39 @@ class Target(ABC, Generic[S_contra]):
         """Log of the number of states that share the reward of each, ``(B,)``, nats, CPU."""
         return torch.zeros(len(states))
 
+    def log_base(self, states: S_contra, /) -> Tensor:
+        r"""Log of what multiplies the reward under every condition, ``(B,)``, nats, CPU.
+
+        .. math:: \alpha \log p_0(x) - \log n
+        """
+        shared = -self.log_multiplicity(states)
+        return shared if self.prior is None else shared + self.prior.log_factor(states)
+
+    def balanced(self, batch: Trajectories[S_contra], /) -> tuple[Tensor, Tensor]:
+        """Log base of the ends of a batch ``(B,)`` and log P_B ``(T,)``, nats.
+
+        With a prior its P_F0 takes the place of P_B, and the base is what that leaves.
+        """
+        shared = -self.log_multiplicity(batch.terminal)
+        if self.prior is None:
+            return shared, batch.log_pb
+        return shared + self.prior.log_rest(batch), self.prior.log_pf(batch)
+
     def log_reward(
-        self, log_parts: Tensor, log_multiplicity: Tensor, condition: Condition, floor: float
+        self, log_parts: Tensor, log_base: Tensor, condition: Condition, floor: float
     ) -> Tensor:
         r"""Compute log R(x | condition), the only target of the policy.
 
-        .. math:: \log R = \max\Big(\beta \sum_{i=1}^K K w_i \phi_i,\ \text{floor}\Big) - \log n
+        .. math:: \log R = \max\Big(\beta \sum_{i=1}^K K w_i \phi_i,\ \text{floor}\Big) + \log b
 
         Equal weights give the plain product of all objectives. With an ensemble the sum is taken
         per member, and the power mean over members with exponent ``member_power`` is the score.
 
         Args:
             log_parts: :math:`\phi`, as :meth:`log_parts` returns it, nats.
-            log_multiplicity: log n, shape ``(B,)``, nats.
+            log_base: log b, as :meth:`log_base` returns it, shape ``(B,)``, nats.
             condition: beta and w of each.
-            floor: Least log reward before division by n, nats.
+            floor: Least log reward before the base, nats.
 
         Returns:
             Shape ``(B,)``, NaN where the score failed, nats.
@@ -71,14 +93,14 @@ class Target(ABC, Generic[S_contra]):
         Raises:
             ValueError: The shapes do not match.
         """
-        if (len(log_parts),) != log_multiplicity.shape or len(log_parts) != len(condition):
+        if (len(log_parts),) != log_base.shape or len(log_parts) != len(condition):
             raise ValueError(
-                f"log_parts {tuple(log_parts.shape)}, log_multiplicity "
-                f"{tuple(log_multiplicity.shape)} and {len(condition)} conditions do not match"
+                f"log_parts {tuple(log_parts.shape)}, log_base {tuple(log_base.shape)} and "
+                f"{len(condition)} conditions do not match"
             )
         score = self.log_score(log_parts, condition.weights)
         log_reward = (condition.beta * score).clamp(min=floor)
-        return log_reward - log_multiplicity.to(log_reward)
+        return log_reward + log_base.to(log_reward)
 
     def log_score(self, log_parts: Tensor, weights: Tensor | None = None) -> Tensor:
         """Log of the score, the reward before beta, shape ``(B,)``, nats.

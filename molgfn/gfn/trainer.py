@@ -210,11 +210,9 @@ class Trainer(Generic[S]):
         # A failed score enters neither the loss nor its group's mean.
         batch, log_parts, group = batch.select(scored), log_parts[scored], group[scored]
         condition = asked[group]
+        log_base, log_pb = self.target.balanced(batch)
         log_reward = self.target.log_reward(
-            log_parts,
-            self.target.log_multiplicity(batch.terminal),
-            condition,
-            self.config.log_reward_floor,
+            log_parts, log_base, condition, self.config.log_reward_floor
         )
         log_z = self.networks.log_z(condition)
         evaluated = evaluate(
@@ -226,6 +224,7 @@ class Trainer(Generic[S]):
             log_reward,
             log_z,
             self.config.half_weight_nats,
+            log_pb,
         )
         residual = find_objective(self.config.objective)(evaluated, self.config)
         loss = _weighted_huber(residual.value, residual.weight)
@@ -234,7 +233,7 @@ class Trainer(Generic[S]):
                 f"the loss is {loss.item()} at step {self.step + 1}; lower train.learning_rate"
             )
         self._descend(loss)
-        zeta = log_reward + batch.total(batch.log_pb) - batch.total(evaluated.log_pf.detach())
+        zeta = log_reward + batch.total(log_pb) - batch.total(evaluated.log_pf.detach())
         return loss.item(), float(group_mean(zeta, group, evaluated.weight).mean())
 
     def _descend(self, loss: Tensor) -> None:

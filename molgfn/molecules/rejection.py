@@ -18,7 +18,7 @@ from molgfn.gfn.rejection import find_threshold, log_acceptance
 from molgfn.gfn.weighed import Weighed
 from molgfn.molecules.env.states import FragmentStates
 from molgfn.molecules.sampler import Sampler
-from molgfn.molecules.target import MoleculeTarget
+from molgfn.molecules.target import build_target
 from molgfn.reward.reward import build_reward
 
 Array = NDArray[np.float64]
@@ -45,9 +45,7 @@ class RejectionControl:
         self._generator = generator
         config = sampler.config.reward
         self._reward = build_reward(config, with_similarity=False)
-        self._target = MoleculeTarget(
-            sampler.env, self._reward, divide_by_multiplicity=config.divide_by_multiplicity
-        )
+        self._target = build_target(config, sampler.env, self._reward)
         self._threshold = math.nan
 
     def __call__(self, states: FragmentStates, molecules: Sequence[Molecule]) -> Tensor:
@@ -62,7 +60,7 @@ class RejectionControl:
         """
         log_reward = self._target.log_reward(
             torch.from_numpy(self._reward(molecules).objective_parts),
-            self._target.log_multiplicity(states),
+            self._target.log_base(states),
             self._condition.to("cpu").repeat(len(states)),
             self._sampler.config.train.log_reward_floor,
         )

@@ -15,12 +15,14 @@ from torch import Tensor
 from molgfn.chem.molecule import Molecule
 from molgfn.config.reward_schema import RewardConfig
 from molgfn.errors import MoleculeError
+from molgfn.gfn.prior import Prior
 from molgfn.gfn.target import Target
 from molgfn.machine.document import Document
 from molgfn.machine.remembered import Calls, MemoryStore, Remembered, in_order
 from molgfn.molecules.decoding import Decoder
 from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
+from molgfn.molecules.prior import load_prior
 from molgfn.molecules.scoring.chunk_queue import AHEAD, Chunk, ChunkQueue
 from molgfn.molecules.scoring.chunk_score import ChunkScore
 from molgfn.molecules.scoring.modes import Modes
@@ -45,18 +47,29 @@ _TOO_LARGE = 1e300
 _Found = dict[str, tuple[float, ...]]
 
 
-def build_target(config: RewardConfig, env: FragmentEnv) -> MoleculeTarget:
-    """Build the target that a policy is trained on."""
-    divide = config.divide_by_multiplicity
-    reward = build_reward(config, with_similarity=False)
-    return MoleculeTarget(env, reward, divide_by_multiplicity=divide)
+def build_target(
+    config: RewardConfig, env: FragmentEnv, reward: Reward | None = None
+) -> MoleculeTarget:
+    """Build the target that a policy is trained on; the reward, too, where there is none yet."""
+    reward = build_reward(config, with_similarity=False) if reward is None else reward
+    return MoleculeTarget(
+        env,
+        reward,
+        divide_by_multiplicity=config.divide_by_multiplicity,
+        prior=load_prior(config.prior, env),
+    )
 
 
 class MoleculeTarget(Target[FragmentStates]):
     """Objectives of the states of a fragment environment, with a cache by canonical key."""
 
     def __init__(
-        self, env: FragmentEnv, reward: Reward, *, divide_by_multiplicity: bool = False
+        self,
+        env: FragmentEnv,
+        reward: Reward,
+        *,
+        divide_by_multiplicity: bool = False,
+        prior: Prior[FragmentStates] | None = None,
     ) -> None:
         """Start with an empty cache.
 
@@ -64,7 +77,9 @@ class MoleculeTarget(Target[FragmentStates]):
             env: The environment of the states.
             reward: Scores molecules.
             divide_by_multiplicity: Whether the trees of a molecule share its reward.
+            prior: Law of states that multiplies the reward.
         """
+        self.prior = prior
         self._env = env
         self._reward = reward
         self.objectives = tuple(each.name for each in reward.objectives)

@@ -21,7 +21,7 @@ from molgfn.molecules.buildable import find_buildable
 from molgfn.molecules.policy.uniform import UniformPolicy
 from molgfn.molecules.rejection import ControlledLaw
 from molgfn.molecules.sampler import Sampler
-from molgfn.molecules.target import MoleculeTarget
+from molgfn.molecules.target import build_target
 from molgfn.molecules.weighing import weigh
 from molgfn.report.exploitation import Divergence, exploitation_notes, find_divergence, watch
 from molgfn.report.likelihood_fit import (
@@ -118,12 +118,11 @@ def evaluate_sampler(
             "all count as held out"
         )
 
-    divide = sampler.config.reward.divide_by_multiplicity
-    target = MoleculeTarget(sampler.env, reward, divide_by_multiplicity=divide)
+    target = build_target(sampler.config.reward, sampler.env, reward)
     log_target = {
         name: target.log_reward(
             torch.from_numpy(scores.log_parts[scores.rows(molecules[name])]),
-            target.log_multiplicity(part),
+            target.log_base(part),
             condition.to("cpu").repeat(len(part)),
             sampler.config.train.log_reward_floor,
         ).numpy()

@@ -36,6 +36,7 @@ from molgfn.molecules.env.fragment_env import FragmentEnv
 from molgfn.molecules.env.states import FragmentStates
 from molgfn.molecules.policy.uniform import UniformPolicy
 from molgfn.molecules.run_directory import RunDirectory, check_digest, check_resumable
+from molgfn.molecules.sampler import load_sampler
 from molgfn.molecules.scoring.score_worker import encode_order
 from molgfn.molecules.target import (
     MAX_CHUNK_SIZE,
@@ -150,6 +151,7 @@ def start_training(
     vocabulary: Vocabulary | None = None,
     *,
     after: RunDirectory | None = None,
+    policy: Path | None = None,
 ) -> Training:
     """Begin a run.
 
@@ -158,14 +160,17 @@ def start_training(
         directory: A directory without a run.
         vocabulary: In place of the one that the configuration names.
         after: A run whose policy and replay buffer, scored anew, this one begins with.
+        policy: A prior or run whose policy alone it begins with.
     """
     vocabulary = find_vocabulary(config.vocabulary) if vocabulary is None else vocabulary
-    config = _anchored(config)
+    config = anchored(config)
     training = _build(config, vocabulary, directory)
     checked = _preflight(training)
     if after is not None:
         training.trainer.warm_start(load_part(checkpoints(after.checkpoints)[-1], "trainer"))
-    begins_with = None if after is None else after.path
+    begins_with = policy if after is None else after.path
+    if policy is not None:
+        _begin_with(policy, training)
     directory.create(config, vocabulary, begins_with=begins_with)
     # Before the first step, so that a run killed early resumes with what the pre-flight scored.
     training.save()
@@ -203,6 +208,15 @@ def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
     return training
 
 
+def _begin_with(source: Path, training: Training) -> None:
+    """Take over the policy of a prior or of another run."""
+    sampler = load_sampler(source, str(training.env.device))
+    check_digest(training.env.vocabulary, sampler.env.vocabulary.digest, f"--from {source}")
+    part, networks = load_part(sampler.checkpoint, "policy"), training.trainer.networks
+    for network in (networks.policy, networks.sampler):
+        network.load_state_dict(part.check(network.state_dict()))
+
+
 def _refuse_unless_new(directory: RunDirectory) -> None:
     """Refuse a run that has lost its checkpoints; one that never had any can begin as it did."""
     if not directory.has_metrics() and directory.begins_afresh():
@@ -214,12 +228,15 @@ def _refuse_unless_new(directory: RunDirectory) -> None:
     )
 
 
-def _anchored(config: Config) -> Config:
-    """Make the path of a user's proxy absolute, so that the run works from any directory."""
-    given = Path(config.reward.proxy)
-    if not given.is_dir() or find_proxy(config.reward.proxy) != given:
-        return config
-    return replace(config, reward=replace(config.reward, proxy=str(given.resolve())))
+def anchored(config: Config) -> Config:
+    """Make the paths of a user's proxy and prior absolute: the run works from any directory."""
+    reward, given = config.reward, Path(config.reward.proxy)
+    if given.is_dir() and find_proxy(reward.proxy) == given:
+        reward = replace(reward, proxy=str(given.resolve()))
+    if reward.prior.name:
+        prior = replace(reward.prior, name=str(Path(reward.prior.name).resolve()))
+        reward = replace(reward, prior=prior)
+    return replace(config, reward=reward)
 
 
 def _build(config: Config, vocabulary: Vocabulary, directory: RunDirectory) -> Training:

@@ -198,7 +198,7 @@ def verify_policy(
         on_progress(len(index))
     log_reward = target.log_reward(
         torch.cat(log_parts).double(),
-        target.log_multiplicity(terminal),
+        target.log_base(terminal),
         condition.repeat(len(terminal)),
         sampler.config.train.log_reward_floor,
     )

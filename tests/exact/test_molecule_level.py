@@ -96,8 +96,8 @@ def test_every_tree_of_a_molecule_is_counted(listed: Listed) -> None:
 def test_exact_flow(listed: Listed, *, divide: bool) -> None:
     space, target = listed.space, listed.target(divide=divide)
     states = space.states[space.terminal]
-    parts, log_n = target.log_parts(states).double(), target.log_multiplicity(states)
-    log_reward = target.log_reward(parts, log_n, Condition.of(BETA, len(states)), -300.0)
+    parts, log_base = target.log_parts(states).double(), target.log_base(states)
+    log_reward = target.log_reward(parts, log_base, Condition.of(BETA, len(states)), -300.0)
     log_flow = exact_log_flow(space, log_reward)
     log_p = log_terminal_probability(
         space, exact_log_pf(space, log_flow), exact_log_stop(space, log_flow, log_reward)

@@ -13,7 +13,7 @@ from molgfn.gfn.environment import S
 def residuals(of: Evaluated[S], _config: TrainConfig) -> Residuals:
     """Residuals of a batch and their weights."""
     padded, length = of.batch.padded, of.batch.length
-    value = detailed_balance(flows_with_end(of), padded(of.log_pf), padded(of.batch.log_pb))
+    value = detailed_balance(flows_with_end(of), padded(of.log_pf), padded(of.log_pb))
     place = torch.arange(value.shape[1], device=value.device)
     return Residuals(value, (place < length[:, None]) * of.weight[:, None])
 

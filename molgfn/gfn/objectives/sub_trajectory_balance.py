@@ -16,7 +16,7 @@ def residuals(of: Evaluated[S], config: TrainConfig) -> Residuals:
     value, weight = sub_trajectory_balance(
         flows_with_end(of),
         padded(of.log_pf),
-        padded(of.batch.log_pb),
+        padded(of.log_pb),
         length,
         config.sub_trajectory_decay,
     )

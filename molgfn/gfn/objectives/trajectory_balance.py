@@ -12,7 +12,7 @@ from molgfn.gfn.environment import S
 def residuals(of: Evaluated[S], _config: TrainConfig) -> Residuals:
     """Residuals of a batch and their weights."""
     total = of.batch.total
-    value = trajectory_balance(total(of.log_pf), total(of.batch.log_pb), of.log_reward, of.log_z)
+    value = trajectory_balance(total(of.log_pf), total(of.log_pb), of.log_reward, of.log_z)
     return Residuals(value, of.weight)
 
 

@@ -13,7 +13,7 @@ from molgfn.gfn.segments import group_mean
 def residuals(of: Evaluated[S], _config: TrainConfig) -> Residuals:
     """Residuals of a batch and their weights."""
     total = of.batch.total
-    value = vargrad(total(of.log_pf), total(of.batch.log_pb), of.log_reward, of.group, of.weight)
+    value = vargrad(total(of.log_pf), total(of.log_pb), of.log_reward, of.group, of.weight)
     return Residuals(value, of.weight)
 
 

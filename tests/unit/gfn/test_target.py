@@ -23,10 +23,10 @@ class Ensemble(Given):
 FLOOR = -300.0
 
 
-def log_reward(parts, condition, multiplicity=None, target=None):
+def log_reward(parts, condition, base=None, target=None):
     target = Given() if target is None else target
-    multiplicity = torch.zeros(len(parts)) if multiplicity is None else multiplicity
-    return target.log_reward(parts, multiplicity, condition, FLOOR)
+    base = torch.zeros(len(parts)) if base is None else base
+    return target.log_reward(parts, base, condition, FLOOR)
 
 
 def test_one_objective_is_beta_times_its_log_to_the_last_bit():
@@ -38,9 +38,9 @@ def test_one_objective_is_beta_times_its_log_to_the_last_bit():
     assert log_reward(exact, Condition.of(32.0, 100)).equal((32.0 * exact[:, 0]).clamp(min=FLOOR))
 
 
-def test_floor_comes_before_multiplicity_and_a_failure_stays_missing():
+def test_floor_comes_before_the_base_and_a_failure_stays_missing():
     parts = torch.tensor([[-1.0], [-2.0], [math.nan], [-20.0]])
-    found = log_reward(parts, Condition.of(32.0, 4), torch.tensor([1.0, 2, 1, 4]).log())
+    found = log_reward(parts, Condition.of(32.0, 4), -torch.tensor([1.0, 2, 1, 4]).log())
     assert found[:2].tolist() == pytest.approx([-32, -64 - math.log(2)])
     assert found[2].isnan()
     assert float(found[3]) == pytest.approx(FLOOR - math.log(4))
