@@ -34,6 +34,8 @@ from molgfn.tables.reader import Table, read_molecule_table
 
 #: Shares of the library that test the law and that choose the epoch.
 TEST_SHARE = CHOOSING_SHARE = 0.1
+#: Checkpoints kept: one to fall back on.
+KEPT = 2
 #: Fewest molecules to learn from.
 LEAST_MOLECULES = 50
 
@@ -164,7 +166,7 @@ def _save(
     state = replace(state, document={**state.document, **about})
     path = checkpoint_path(directory.checkpoints, fit.epoch)
     save_parts(path, {"fit": state, "policy": policy})
-    prune(directory.checkpoints, 1)
+    prune(directory.checkpoints, KEPT)
 
 
 def _parts(

@@ -193,6 +193,11 @@ def resume_training(directory: RunDirectory, overrides: list[str]) -> Training:
     saved = checkpoints(directory.checkpoints)
     if not saved:
         _refuse_unless_new(directory)
+    elif (saved[-1] / "fit.json").exists():
+        raise CheckpointError(
+            f"{directory.path} holds a prior; go on with `molgfn prior fit LIBRARY -o "
+            f"{shell_quoted(directory.path)}`"
+        )
     training = _build(config, vocabulary, directory)
     if saved:
         part = load_part(saved[-1], "trainer")

@@ -35,7 +35,7 @@ def fitted(cli, library, tmp_path_factory):
 
 
 def weights(prior):
-    (newest,) = (prior / "checkpoints").iterdir()
+    newest = sorted((prior / "checkpoints").iterdir())[-1]
     return {f.name: f.read_bytes() for f in newest.iterdir() if f.suffix == ".safetensors"}
 
 
@@ -98,6 +98,17 @@ def test_a_training_begins_with_a_prior_and_resumes_exactly(fitted, cli, tmp_pat
     assert (drawn.exit_code, len(drawn.stdout.splitlines())) == (0, 6)
 
 
+def test_a_prior_and_a_run_are_not_taken_for_each_other(fitted, cli, tmp_path, library):
+    path, _ = fitted
+    result = cli("train", "--run", path, "--resume")
+    assert result.exit_code == 3
+    assert "holds a prior; go on with `molgfn prior fit LIBRARY -o" in result.stderr
+    assert cli("train", "--run", tmp_path / "run", *TRAINED).exit_code == 0
+    result = cli("prior", "fit", library, "-o", tmp_path / "run", *TRAINED)
+    assert result.exit_code == 1
+    assert "holds a run that is no prior; name another -o" in result.stderr
+
+
 def test_what_does_not_fit_is_refused(fitted, cli, tmp_path, library):
     path, _ = fitted
     named = ["--set", f"reward.prior.name={path}"]
@@ -123,7 +134,7 @@ def test_what_does_not_fit_is_refused(fitted, cli, tmp_path, library):
     assert result.exit_code == 3
     assert "at least 50 are needed" in result.stderr
     damaged = shutil.copytree(path, tmp_path / "damaged")
-    (newest,) = (damaged / "checkpoints").iterdir()
+    newest = sorted((damaged / "checkpoints").iterdir())[-1]
     (newest / "policy.safetensors").write_bytes(b"")
     broken = refused("--set", f"reward.prior.name={damaged}", *TRAINED)
     assert "reward.prior.name: " in broken

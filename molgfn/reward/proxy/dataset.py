@@ -136,8 +136,9 @@ def read_dataset(path: str | Path, smiles_column: str | None, target_column: str
         )
     values = np.array([value.value for value in merged.values()])
     if np.ptp(values) == 0.0:
+        value = next(iter(merged.values()))
         raise TableError(
-            f"{table.source}: every value of {target_column} is {values[0]:g}; "
+            f"{table.source}: every value of {target_column} is {value}; "
             "a proxy needs values that differ"
         )
     told = (
