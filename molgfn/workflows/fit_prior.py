@@ -108,6 +108,9 @@ def fit_prior(
             tell(f"{output} has {fit.epoch} of {n_epochs} epochs")
         else:
             directory.create(config, vocabulary)
+        if not fit.epoch:
+            # Before the first epoch, so that a fit killed in it has something to go on from.
+            _save(fit, directory, env, parts)
         with progress("fit", n_epochs) as advance:
             advance(fit.epoch)
             while fit.epoch < n_epochs:
