@@ -48,7 +48,10 @@ def replacing_file(path: Path) -> Iterator[BinaryIO]:
         with _closing(stream, path):
             yield stream
         return
-    target = path.resolve()
+    try:
+        target = path.resolve()
+    except RuntimeError as error:  # what pathlib raises for links that lead to each other
+        raise OutputError(f"cannot write {path}: too many levels of symbolic links") from error
     temporary = _sibling(target)
     try:
         # Inside the block that cleans up: an interruption may come as soon as the file is there.

@@ -93,6 +93,13 @@ def test_written_files_have_ordinary_permissions(tmp_path):
     assert len(modes) == 1
 
 
+@pytest.mark.parametrize("name", ["loop", "loop/file"])
+def test_a_link_that_leads_to_itself_is_told(name, tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(OutputError, match="too many levels of symbolic links"):
+        write_file(tmp_path / name, "text")
+
+
 def test_a_device_is_written_to_and_a_link_stays_one(tmp_path):
     write_file(Path("/dev/null"), "text")
     assert Path("/dev/null").is_char_device()
