@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from molgfn.chem.molecule import read_molecule
 from molgfn.errors import MoleculeError
@@ -234,6 +235,13 @@ def _by_number(
         start = min(numbers)
         if start in (0, 1) and max(numbers) == start + len(numbers) - 1:
             return [by_number[start + place] for place in range(len(numbers))]
+        for row, (number, following) in enumerate(pairwise(numbers), start=2):
+            if following < number:
+                raise ProgramError(
+                    f"wrote {name or 'the number'} {_quoted(str(following))} in row {row}, after "
+                    f"{number}: it neither counts the molecules from 0 or 1 nor rises; write their "
+                    "SMILES instead"
+                )
     return list(range(len(rows)))
 
 

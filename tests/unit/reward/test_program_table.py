@@ -62,6 +62,8 @@ def test_every_row_is_found_and_every_number_read(text):
         ("x\n1\n2\n", "wrote 2 rows for 3 molecules"),
         ("x\n1\n2\n3\n4\n", "wrote 4 rows for 3 molecules"),
         ("id,x\n1,1\n2,2\n1,1\n", "wrote id '1' again in row 3"),
+        ("id,x\n4,1\n3,2\n2,3\n", "wrote id '3' in row 2, after 4: it neither counts"),
+        ("x,id\n1,10\n2,30\n3,20\n", "wrote id '20' in row 3, after 30"),
         ("id\n1\n2\n3\n", "wrote no numeric column, only id"),
         ("SMILES,x\nCC,1\nCCO,2\n", "rows for 3 molecules.*without a row is 'c1ccccc1'"),
         ("SMILES,x\nCC,1\nCCO,2\nCCO,2\nc1ccccc1,3\n", "wrote 'CCO' in row 3 once more"),
